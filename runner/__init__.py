@@ -1,0 +1,1 @@
+"""Run a project of Jupyter notebooks headlessly and leave an audit trail."""

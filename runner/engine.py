@@ -1,0 +1,167 @@
+"""One notebook through papermill, to one true result."""
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# jsonschema imports this optional checker of addresses if it can, and its grammar takes
+# more than a second to compile. `None` makes the import fail at once, as if it were not
+# installed; notebooks hold nothing that it would check.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from .executed import ExecutedNotebook
+from .kernel.session import Outcome, Session
+from .model import Event, Job, Result, State, Usage
+from .notebooks import PYTHON
+from .stop import Stop
+
+NAME = "runner"
+
+# papermill and nbclient tell what they do; the run's own log says it once, and in order.
+for _name in ("papermill", "traitlets"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
+
+Emit = Callable[[Event], None]
+
+
+class TruthfulEngine(Engine):  # type: ignore[misc]  # papermill has no types
+    """Takes the place of papermill's bookkeeping of cells and of its saving.
+
+    Both come from `Session`: papermill's own marks every cell as completed whatever
+    happened, and rewrites the file in place.
+    """
+
+    @classmethod
+    def execute_notebook(
+        cls,
+        nb: NotebookNode,
+        kernel_name: str,  # noqa: ARG003 - the session knows the kernel
+        *,
+        execute: Callable[[NotebookNode], None],
+        **_: Any,  # noqa: ANN401
+    ) -> NotebookNode:
+        """Have the notebook executed in place."""
+        execute(nb)
+        return nb
+
+
+papermill_engines.register(NAME, TruthfulEngine)
+
+
+def run(job: Job, emit: Emit, stop: Stop) -> Result:
+    """Run one stage: a fresh kernel, all cells, then a look at what was written.
+
+    Whatever goes wrong is in the result.
+    """
+    started, began = time.time(), time.monotonic()
+    try:
+        _clear(job.outputs)
+        outcome = _execute(job, emit, stop)
+        outcome = _with_outputs(job, outcome)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        outcome = Outcome(State.FAILED, f"{error.strerror or error}{where}")
+    ended = outcome.ended
+    return Result(
+        stage=job.stage,
+        state=outcome.state,
+        started=started,
+        seconds=time.monotonic() - began,
+        error=outcome.error,
+        cell=outcome.cell,
+        exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
+        usage=Usage(ended.cpu_seconds, ended.peak_memory) if ended else Usage(),
+    )
+
+
+def _clear(outputs: tuple[Path, ...]) -> None:
+    """Remove what an earlier run left, so that what is there afterwards is new."""
+    for path in outputs:
+        remove(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:
+    notebook = nbformat.reads(job.source.read_text(encoding="utf-8"), as_version=4)
+    found: list[Outcome] = []
+
+    def execute(parameterised: NotebookNode) -> None:
+        found.append(_session(parameterised, job, emit, stop))
+
+    try:
+        # A notebook and no path: papermill would expand braces in the names of files.
+        papermill.execute_notebook(
+            notebook,
+            None,
+            parameters=dict(job.parameters),
+            engine_name=NAME,
+            kernel_name="python3" if job.language == PYTHON else job.kernel,
+            language=job.language,
+            progress_bar=False,
+            execute=execute,
+        )
+    except PapermillExecutionError:
+        # Raised for any error that a cell shows, an expected one too: the session knows.
+        pass
+    return found[0]
+
+
+def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcome:
+    """Run the cells and save the notebook as it is then, whatever the outcome."""
+    about = notebook.metadata.papermill
+    about |= {
+        "input_path": os.path.relpath(job.source, job.working_directory),
+        "output_path": os.path.relpath(job.executed, job.working_directory),
+        "start_time": _now(),
+        "end_time": None,
+        "duration": None,
+        "exception": None,
+    }
+    executed = ExecutedNotebook(notebook, job.executed)
+    began = time.monotonic()
+    outcome = asyncio.run(Session(notebook, job, executed, emit, stop).async_run())
+    about["end_time"] = _now()
+    about["duration"] = round(time.monotonic() - began, 3)
+    about["exception"] = outcome.state not in {State.SUCCEEDED, State.EXITED_EARLY}
+    executed.save(executed.content())
+    return outcome
+
+
+def _with_outputs(job: Job, outcome: Outcome) -> Outcome:
+    """Fail a stage that ended well without having written what it declares."""
+    if outcome.error or outcome.state not in {State.SUCCEEDED, State.EXITED_EARLY}:
+        return outcome
+    missing = [path for path in job.outputs if not path.exists()]
+    if not missing:
+        return outcome
+    names = ", ".join(os.path.relpath(path, job.working_directory) for path in missing)
+    if outcome.state is State.EXITED_EARLY:
+        what = f"the notebook left early and did not write {names}"
+        return Outcome(State.EXITED_EARLY, what, outcome.cell, outcome.ended)
+    what = f"no cell wrote {names}; write it, or take the output from the parameters"
+    return Outcome(State.FAILED, what, outcome.cell, outcome.ended)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "+00:00"

@@ -1,0 +1,57 @@
+"""What can go wrong for a user, each with its exit code."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Exit(IntEnum):
+    """The exit codes of `run.py`."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    DIFFERENT = 3
+    OUT_OF_TIME = 4
+    LOCKED = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Problem(NamedTuple):
+    """One mistake in the project: where it stands and what to do about it."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        """Give the line that the user reads."""
+        return f"{self.where}: {self.what}"
+
+
+class RunnerError(Exception):
+    """An error that the user can mend; its text is the whole message."""
+
+    exit_code = Exit.USAGE
+
+
+class UsageError(RunnerError):
+    """The command line says something that cannot be done."""
+
+
+class ProjectError(RunnerError):
+    """The project has mistakes; all of them are told at once."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems, in the order in which they were found, each once."""
+        self.problems = tuple(dict.fromkeys(problems))
+        count = len(self.problems)
+        head = "1 mistake" if count == 1 else f"{count} mistakes"
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        super().__init__(f"{head} in the project, nothing was run:\n{lines}")
+
+
+class BuildLockedError(RunnerError):
+    """Another run holds the build."""
+
+    exit_code = Exit.LOCKED

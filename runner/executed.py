@@ -1,0 +1,94 @@
+"""The executed notebook on disk: whole at every moment, and cheap to keep so."""
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4.rwbase import split_lines, strip_transient
+
+from .files import write_whole
+
+_SMALL = 1 << 20
+
+
+class ExecutedNotebook:
+    """Saves a notebook while it runs.
+
+    A finished cell is serialised once. How often the file is written depends on the time
+    and bytes that it takes: the pause grows with the run and with the cost of a save,
+    and past a megabyte all saves together stay below 4 times the file's size, plus the
+    last one.
+    """
+
+    _PAUSE = 2.0
+    _SHARE_OF_RUN = 0.25
+    _COST = 50.0
+    _BUDGET = 4
+
+    def __init__(self, notebook: NotebookNode, path: Path) -> None:
+        """Keep `notebook`, which others fill, at `path`."""
+        self.notebook = notebook
+        self.path = path
+        self._finished: dict[int, bytes] = {}
+        self._began = self._last = time.monotonic()
+        self._cost = 0.0
+        self._written = 0
+
+    def cell_finished(self, index: int) -> None:
+        """Take a cell as it is; it must not change any more (see `cell_changed`)."""
+        self._finished[index] = _cell(self.notebook.cells[index])
+
+    def cell_changed(self, index: int) -> None:
+        """A later cell updated a display of a finished one: look at it again."""
+        self._finished.pop(index, None)
+
+    def due(self) -> bytes | None:
+        """Give the file's new content if it is time to save it."""
+        now = time.monotonic()
+        pause = max(
+            self._PAUSE, self._SHARE_OF_RUN * (self._last - self._began), self._COST * self._cost
+        )
+        if now - self._last < pause:
+            return None
+        data = self.content()
+        if len(data) > _SMALL and self._written + len(data) > self._BUDGET * len(data):
+            self._last = now
+            return None
+        return data
+
+    def save(self, data: bytes) -> None:
+        """Write content that `due` or `content` gave; any thread may do it.
+
+        Raises:
+            OSError: the disk would not take it; the last good version stands.
+        """
+        began = time.monotonic()
+        write_whole(self.path, data)
+        self._last = time.monotonic()
+        self._cost = self._last - began
+        self._written += len(data)
+
+    def content(self) -> bytes:
+        """Serialise the notebook as nbformat does, cells that are finished only once."""
+        cells = [
+            self._finished.get(index) or _cell(cell)
+            for index, cell in enumerate(self.notebook.cells)
+        ]
+        rest = {key: value for key, value in self.notebook.items() if key != "cells"}
+        tail = _dumps(rest).removeprefix(b"{")
+        listed = b",\n  ".join(cells)
+        return b'{\n "cells": [\n  ' + listed + b"\n ]," + tail + b"\n"
+
+
+def _cell(cell: NotebookNode) -> bytes:
+    holder = strip_transient(split_lines(NotebookNode(cells=[copy.deepcopy(cell)], metadata={})))
+    return _dumps(holder.cells[0]).replace(b"\n", b"\n  ")
+
+
+def _dumps(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    # A lone surrogate becomes its JSON escape, so that the file is UTF-8 and nothing is lost.
+    return text.encode("utf-8", "backslashreplace")

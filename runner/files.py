@@ -1,0 +1,77 @@
+"""Whole files: at every moment a complete old or new version."""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file at once: a temporary one beside it, synced, then renamed.
+
+    Raises:
+        OSError: the disk would not take it; the old version still stands.
+    """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written whole; it takes the place of `path` at the end, or never."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder last through a power loss, where the system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Publish a copy of a file, whole."""
+    with source.open("rb") as reader, replacing(target) as writer:
+        while block := reader.read(1 << 20):
+            writer.write(block)
+
+
+def to_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
+    """Write strict JSON (no NaN), readable by people; lone surrogates are escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
+
+
+def digest(path: Path) -> str | None:
+    """Give `sha256:…` of a file, or of a folder's names and contents; None if missing."""
+    if path.is_dir():
+        total = hashlib.sha256()
+        for inner in sorted(path.rglob("*")):
+            if inner.is_file():
+                name = str(inner.relative_to(path)).encode("utf-8", "surrogateescape")
+                total.update(name + b"\0" + _file_digest(inner).encode() + b"\n")
+        return f"sha256:{total.hexdigest()}"
+    return f"sha256:{_file_digest(path)}" if path.exists() else None
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""How a kernel is started, watched and ended."""

@@ -1,0 +1,193 @@
+"""The parent of one kernel: sees that nothing which the kernel started outlives it.
+
+Run as a script, with the standard library alone, so that it starts at once:
+
+    python -I -S guard.py CONTROL OUTPUT FOLDER PROGRAM ARGUMENT…
+
+CONTROL is the descriptor of a socket to the runner; OUTPUT is a file that takes what the
+kernel writes outside of Jupyter; FOLDER is the kernel's private one, emptied at the end.
+The runner writes lines: a signal's number for the kernel's process group, or `kill` for
+everything. The guard writes two lines of JSON: `{"pid": …}` and, when all is over,
+`{"status": …, "cpu_seconds": …, "peak_memory": …}`, the status as `os.wait` gives it.
+When the runner vanishes, however it does, the socket closes, and everything is killed.
+On Linux the guard is a child subreaper: what leaves the kernel's process group or loses
+its parent becomes the guard's child, and is found.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_ON_LINUX = sys.platform == "linux"
+
+
+def _prctl(option: int, value: int) -> None:
+    """Call prctl(2), where there is one."""
+    if _ON_LINUX:
+        import ctypes  # noqa: PLC0415 - it does not exist everywhere
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def main(argv: list[str]) -> None:
+    """Start the kernel, carry out what the runner says, and clear up behind both."""
+    control = socket.socket(fileno=int(argv[0]))
+    control.set_inheritable(False)
+    output, folder, command = argv[1], argv[2], argv[3:]
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    woken, wake = os.pipe()
+    for descriptor in (woken, wake):
+        os.set_blocking(descriptor, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    kernel = _start(command, output)
+    _tell(control, {"pid": kernel})
+    status = _watch(control, woken, kernel)
+    status = _kill_all(kernel, status)
+    _empty(folder)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    unit = 1024 if _ON_LINUX else 1
+    _tell(
+        control,
+        {
+            "status": status,
+            "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
+            "peak_memory": used.ru_maxrss * unit,
+        },
+    )
+
+
+def _start(command: list[str], output: str) -> int:
+    guard = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != guard:
+            os._exit(1)
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        null = os.open(os.devnull, os.O_RDONLY)
+        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(null, 0)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.execvp(command[0], command)  # noqa: S606 - the kernel's own command line
+    except OSError as error:
+        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _tell(control: socket.socket, message: dict[str, object]) -> None:
+    with contextlib.suppress(OSError):
+        control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _watch(control: socket.socket, woken: int, kernel: int) -> int | None:
+    """Wait for the kernel's end, the runner's, or the word `kill`.
+
+    Returns:
+        The kernel's status if it ended.
+    """
+    pending = b""
+    while True:
+        status = _reap(kernel)
+        if status is not None:
+            return status
+        ready, _, _ = select.select([control, woken], [], [])
+        if woken in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(woken, 4096)
+        if control in ready:
+            try:
+                received = control.recv(4096)
+            except OSError:
+                received = b""
+            if not received:
+                return None
+            *lines, pending = (pending + received).split(b"\n")
+            for line in lines:
+                if line == b"kill":
+                    return None
+                with contextlib.suppress(OSError):
+                    os.killpg(kernel, int(line))
+
+
+def _reap(kernel: int) -> int | None:
+    """Collect every child that has ended; give the kernel's status if it is among them."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == kernel:
+                found = status
+    return found
+
+
+def _kill_all(kernel: int, status: int | None) -> int | None:
+    """Kill whatever is below this process until nothing is; give the kernel's status."""
+    while True:
+        with contextlib.suppress(OSError):
+            os.killpg(kernel, signal.SIGKILL)
+        for pid in _descendants():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            pid, ended = os.waitpid(-1, 0)
+        except ChildProcessError:
+            return status
+        if pid == kernel:
+            status = ended
+
+
+def _descendants() -> list[int]:
+    """List the processes below this one; where there is no /proc, none is found."""
+    children: dict[int, list[int]] = {}
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    for name in names:
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                # The name in parentheses may hold anything, a parenthesis too.
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(name))
+    found: list[int] = []
+    todo = [os.getpid()]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def _empty(folder: str) -> None:
+    """Remove the kernel's private folder: a flat one of files and sockets."""
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+        os.rmdir(folder)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

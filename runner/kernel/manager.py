@@ -1,0 +1,232 @@
+"""jupyter_client's manager and provisioner, with a guard between us and each kernel."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_core.utils import ensure_async
+
+_HERE = Path(__file__).parent
+# A Unix socket's path has at most 107 bytes (unix(7)); ours add some 30 to the folder's.
+_LONGEST_FOLDER = 60
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a kernel ended: the status as `os.wait` gives it, and what it used.
+
+    `status` is None if the guard was killed and took the answer with it.
+    """
+
+    status: int | None
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code, negative for a signal, as `subprocess` gives it."""
+        return -signal.SIGKILL if self.status is None else os.waitstatus_to_exitcode(self.status)
+
+    @property
+    def words(self) -> str:
+        """The signal's name, or the exit code."""
+        if self.code >= 0:
+            return f"exit status {self.code}"
+        try:
+            return signal.Signals(-self.code).name
+        except ValueError:
+            return f"signal {-self.code}"
+
+
+def private_folder() -> Path:
+    """Make a folder for one kernel's sockets and files: short, and for this user alone."""
+    candidates = [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/dev/shm"]  # noqa: S108
+    for parent in candidates:
+        if parent and len(os.fsencode(parent)) <= _LONGEST_FOLDER:
+            with contextlib.suppress(OSError):
+                return Path(tempfile.mkdtemp(prefix="kernel-", dir=parent))
+    message = "no short temporary folder can be written; set TMPDIR to one, such as /tmp"
+    raise OSError(message)
+
+
+class GuardedProvisioner(LocalProvisioner):
+    """A kernel below a guard; its end is known at once, and with its status."""
+
+    ended: Ended | None = None
+    kernel_pid: int | None = None
+    _control: socket.socket | None = None
+    _watcher: asyncio.Task[None] | None = None
+    _over: asyncio.Event
+
+    @property
+    def has_process(self) -> bool:
+        """Whether a kernel was started and has not been waited for."""
+        return self._control is not None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Start the guard, which starts the kernel."""
+        manager: GuardedManager = self.parent
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [
+                *(sys.executable, "-I", "-S", str(_HERE / "guard.py"), str(theirs.fileno())),
+                *(str(manager.raw_output), str(manager.folder), *cmd),
+            ]
+            self.process = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once
+                command,
+                cwd=kwargs.get("cwd"),
+                env=kwargs.get("env"),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        ours.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        self._control = ours
+        self._over = asyncio.Event()
+        self._watcher = asyncio.create_task(self._watch(ours))
+        return self.connection_info
+
+    async def _watch(self, control: socket.socket) -> None:
+        """Read what the guard says; its silence for good is an end, too."""
+        loop = asyncio.get_running_loop()
+        pending = b""
+        ended = Ended(None)
+        with contextlib.suppress(OSError):
+            while received := await loop.sock_recv(control, 4096):
+                *lines, pending = (pending + received).split(b"\n")
+                for line in lines:
+                    message = json.loads(line)
+                    self.kernel_pid = message.get("pid", self.kernel_pid)
+                    if "status" in message:
+                        ended = Ended(**message)
+        self.ended = ended
+        self._over.set()
+
+    async def poll(self) -> int | None:
+        """Give the exit code if the kernel has ended."""
+        return self.ended.code if self.ended else None
+
+    async def wait(self) -> int | None:
+        """Wait for the end of the kernel and of everything below it."""
+        if self._control is None:
+            return None
+        await self._over.wait()
+        assert self.process is not None
+        self.process.wait()
+        self._control.close()
+        self._control = None
+        return self.ended.code if self.ended else None
+
+    async def wait_until_over(self) -> None:
+        """Wait for the end without taking note of it."""
+        await self._over.wait()
+
+    async def send_signal(self, signum: int) -> None:
+        """Signal the kernel's process group."""
+        self._command(str(int(signum)))
+
+    async def kill(self, restart: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        """Kill the kernel and everything below it."""
+        self._command("kill")
+
+    async def terminate(self, restart: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        """Ask the kernel's process group to end."""
+        self._command(str(int(signal.SIGTERM)))
+
+    def _command(self, word: str) -> None:
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.send(word.encode() + b"\n")
+
+
+class Client(AsyncKernelClient):
+    """A client that takes in every message, however late we are to read it."""
+
+    def _context_default(self) -> zmq.asyncio.Context:
+        """Make sockets without a high-water mark: past 1,000 unread ZeroMQ drops messages."""
+        context = super()._context_default()
+        context.rcvhwm = 0
+        return context
+
+
+class GuardedManager(AsyncKernelManager):
+    """Starts one kernel with sockets in a private folder, below a guard."""
+
+    def __init__(self, language: str, kernel: str | None, log_level: str) -> None:
+        """Prepare a kernel.
+
+        Args:
+            language: a Python notebook runs on this interpreter unless `kernel` says
+                otherwise.
+            kernel: the name of an installed kernel, or None.
+            log_level: from which on `logging` in the notebook is shown.
+        """
+        super().__init__(transport="ipc", client_factory=Client)
+        self.folder = private_folder()
+        self.raw_output = self.folder / "output.txt"
+        self.crashes = self.folder / "crashes.txt"
+        self.connection_file = str(self.folder / "kernel.json")
+        if language == "python" and kernel is None:
+            command = [sys.executable, str(_HERE / "main.py"), log_level, str(self.crashes)]
+            self._kernel_spec = KernelSpec(
+                argv=[*command, "-f", "{connection_file}"],
+                display_name="Python",
+                language="python",
+                # ipykernel opens a debugger's port otherwise.
+                metadata={"debugger": False},
+            )
+        elif kernel is not None:
+            self.kernel_name = kernel
+        self.provisioner = GuardedProvisioner(
+            parent=self, kernel_id="kernel", kernel_spec=self.kernel_spec
+        )
+
+    async def end(self, limit: float = 5.0) -> Ended | None:
+        """End the kernel, politely for `limit` seconds, and everything below it.
+
+        Returns:
+            How it ended, or None if it was never started.
+        """
+        guarded = self.guarded
+        if guarded.has_process:
+            if guarded.ended is None and limit:
+                await ensure_async(self.request_shutdown())
+            try:
+                await asyncio.wait_for(guarded.wait(), limit)
+            except TimeoutError:
+                await guarded.kill()
+                await guarded.wait()
+        await ensure_async(self.cleanup_resources())
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return guarded.ended
+
+    @property
+    def guarded(self) -> GuardedProvisioner:
+        """The provisioner, by its own type."""
+        assert isinstance(self.provisioner, GuardedProvisioner)
+        return self.provisioner
+
+
+def kernel_environment() -> dict[str, str]:
+    """Give the environment of a kernel: nothing in it may wait for a person."""
+    return {
+        **os.environ,
+        "GIT_TERMINAL_PROMPT": "0",
+        "PIP_NO_INPUT": "1",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }

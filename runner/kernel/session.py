@@ -1,0 +1,388 @@
+"""One notebook in one kernel, cell by cell, to exactly one true end."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+
+from ..executed import ExecutedNotebook
+from ..model import CellRef, CellStarted, Event, Job, Line, State
+from ..notebooks import PYTHON
+from ..stop import Stop
+from ..streams import Lines, overwritten, plain, record
+from .manager import Ended, GuardedManager, kernel_environment
+
+_quiet = logging.getLogger("runner.nbclient")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+_TICK = 0.5
+_AFTER_INTERRUPT = 5.0
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the cells ended; `error` is one line."""
+
+    state: State
+    error: str | None = None
+    cell: CellRef | None = None
+    ended: Ended | None = None
+
+
+class KernelStartError(Exception):
+    """No kernel came up; the text is what it said, or for how long we waited."""
+
+
+class Session(NotebookClient):
+    """nbclient's client, with our kernel, our clock and our verdict."""
+
+    def __init__(
+        self,
+        notebook: NotebookNode,
+        job: Job,
+        executed: ExecutedNotebook,
+        emit: Callable[[Event], None],
+        stop: Stop,
+    ) -> None:
+        """Prepare to run `notebook` as `job` says."""
+        super().__init__(
+            notebook,
+            timeout=None,
+            iopub_timeout=600,
+            raise_on_iopub_timeout=True,
+            store_widget_state=True,
+            log=_quiet,
+        )
+        self.job = job
+        self.executed = executed
+        self.emit = emit
+        self.stop = stop
+        self.refs = _references(notebook)
+        self.now: CellRef | None = None
+        self.streams = {
+            name: Lines(lambda text, name=name: self._line(text, name))  # type: ignore[misc]
+            for name in ("stdout", "stderr")
+        }
+        self.left_on_purpose = False
+
+    async def async_run(self) -> Outcome:
+        """Start the kernel, run the cells, end the kernel."""
+        for cell in self.nb.cells:
+            if cell.cell_type == "code":
+                cell.metadata.setdefault("papermill", {})["status"] = "pending"
+                cell.outputs = []
+                cell.execution_count = None
+        self._stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        with self.stop.subscribed(lambda: loop.call_soon_threadsafe(self._stopped.set)):
+            self.executed.save(self.executed.content())
+            limit = self.job.limits.stage
+            self._deadline = None if limit is None else time.monotonic() + limit
+            try:
+                await self._start()
+            except KernelStartError as error:
+                return Outcome(State.KERNEL_DIED, str(error))
+            except asyncio.CancelledError:
+                return Outcome(State.CANCELLED, self._why_stopped())
+            ticker = asyncio.create_task(self._tick())
+            try:
+                outcome = await self._cells()
+            finally:
+                ticker.cancel()
+                polite = 5.0 if self.stop.reason is None else 1.0
+                manager = self._manager
+                dead = manager.guarded.ended is not None
+                raw = _tail(manager.raw_output), _tail(manager.crashes)
+                with contextlib.suppress(Exception):
+                    self.kc.stop_channels()
+                ended = await manager.end(0.0 if dead else polite)
+            if outcome.state is State.KERNEL_DIED:
+                for text in raw:
+                    self._say(logging.ERROR, text)
+            self.set_widgets_metadata()
+            return Outcome(outcome.state, outcome.error, outcome.cell, ended)
+
+    async def _start(self) -> None:
+        """Start a kernel and wait until it answers; try again while nothing has run."""
+        said = ""
+        for attempt in range(1, _ATTEMPTS + 1):
+            manager = GuardedManager(self.job.language, self.job.kernel, self.job.log_level)
+            try:
+                await manager.start_kernel(
+                    cwd=str(self.job.working_directory), env=kernel_environment()
+                )
+                self.km, self._manager = manager, manager
+                self.kc = manager.client()
+                self.kc.start_channels(hb=False, stdin=False)
+                self.kc.allow_stdin = False
+                await self._until_ready(manager)
+            except KernelStartError as error:
+                said = _tail(manager.raw_output).strip() or str(error)
+                self.kc.stop_channels()
+                await manager.end(0.0)
+                if attempt < _ATTEMPTS:
+                    self._say(logging.WARNING, f"the kernel did not start, trying again: {said}")
+                continue
+            except BaseException:
+                await manager.end(0.0)
+                raise
+            return
+        last = said.splitlines()[-1]
+        message = f"the kernel did not start in {_ATTEMPTS} attempts: {last}"
+        raise KernelStartError(message)
+
+    async def _until_ready(self, manager: GuardedManager) -> None:
+        """Wait for an answer on both channels: the kernel's, and the first broadcast."""
+        assert self.kc is not None
+        heard = asyncio.create_task(self.kc.iopub_channel.get_msg(timeout=None))
+        over = asyncio.create_task(manager.guarded.wait_until_over())
+        stopped = asyncio.create_task(self._stopped.wait())
+        deadline = time.monotonic() + self.job.limits.start
+        answered = None
+        try:
+            while not (answered and heard.done()):
+                self.kc.kernel_info()
+                reply = asyncio.create_task(self.kc.shell_channel.get_msg(timeout=1.0))
+                wanted = {over, stopped, reply} if not answered else {over, stopped, heard}
+                await asyncio.wait(wanted, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                if over.done():
+                    assert manager.guarded.ended is not None
+                    message = f"it ended with {manager.guarded.ended.words}"
+                    raise KernelStartError(message)
+                if stopped.done():
+                    raise asyncio.CancelledError
+                with contextlib.suppress(Empty):
+                    message_read = await reply
+                    if message_read["msg_type"] == "kernel_info_reply":
+                        answered = message_read["content"]
+                if time.monotonic() > deadline:
+                    message = f"no answer in {self.job.limits.start:g} seconds"
+                    raise KernelStartError(message)
+        finally:
+            for task in (heard, over, stopped):
+                task.cancel()
+        if "language_info" in answered:
+            self.nb.metadata["language_info"] = answered["language_info"]
+
+    async def _cells(self) -> Outcome:
+        for index, cell in enumerate(self.nb.cells):
+            ref = self.refs.get(index)
+            if ref is None or self.skip_cells_with_tag in cell.metadata.get("tags", []):
+                if ref is not None:
+                    cell.metadata.papermill["status"] = "skipped"
+                self.executed.cell_finished(index)
+                continue
+            if self._stopped.is_set():
+                return Outcome(State.CANCELLED, self._why_stopped(), ref)
+            self.now = ref
+            self.emit(CellStarted(self.job.stage, ref))
+            outcome = await self._one(index, cell, ref)
+            for stream in self.streams.values():
+                stream.finish()
+            done = outcome is None or (
+                outcome.state is State.EXITED_EARLY and outcome.error is None
+            )
+            cell.metadata.papermill["status"] = "completed" if done else "failed"
+            cell.metadata.papermill["exception"] = not done
+            cell.metadata.papermill["end_time"] = _now()
+            self.executed.cell_finished(index)
+            if outcome is not None:
+                return outcome
+        return Outcome(State.SUCCEEDED)
+
+    async def _one(self, index: int, cell: NotebookNode, ref: CellRef) -> Outcome | None:
+        """Run one cell; None means that it succeeded and the next may run."""
+        cell.metadata.papermill |= {"status": "running", "start_time": _now()}
+        running = asyncio.create_task(self.async_execute_cell(cell, index))
+        stopped = asyncio.create_task(self._stopped.wait())
+        limit, whose = self._limit()
+        await asyncio.wait({running, stopped}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        interrupted: Outcome | None = None
+        if not running.done():
+            if stopped.done():
+                interrupted = Outcome(State.CANCELLED, self._why_stopped(), ref)
+            else:
+                interrupted = Outcome(State.TIMED_OUT, f"{whose} ended it after {limit:g} s", ref)
+            await self._interrupt(running)
+        stopped.cancel()
+        outcome = await self._verdict(running, cell, ref)
+        return interrupted or outcome
+
+    def _limit(self) -> tuple[float | None, str]:
+        """Give the seconds that the cell has, and which limit they come from."""
+        cell = self.job.limits.cell
+        if self._deadline is None:
+            return cell, "the limit of a cell (cell-timeout)"
+        left = max(0.0, self._deadline - time.monotonic())
+        if cell is not None and cell < left:
+            return cell, "the limit of a cell (cell-timeout)"
+        return left, "the limit of a stage (timeout)"
+
+    async def _interrupt(self, running: asyncio.Task[NotebookNode]) -> None:
+        """Interrupt the cell as Ctrl-C would; kill the kernel if it does not listen."""
+        await self._manager.interrupt_kernel()
+        await asyncio.wait({running}, timeout=_AFTER_INTERRUPT)
+        if not running.done():
+            await self._manager.guarded.kill()
+            await asyncio.wait({running}, timeout=_AFTER_INTERRUPT)
+            running.cancel()
+
+    async def _verdict(
+        self, running: asyncio.Task[NotebookNode], cell: NotebookNode, ref: CellRef
+    ) -> Outcome | None:
+        try:
+            await running
+        except CellExecutionError as error:
+            if error.ename == "SystemExit" and error.evalue in {"", "0", "None"}:
+                self.left_on_purpose = True
+                return Outcome(State.EXITED_EARLY, None, ref)
+            self._say(logging.ERROR, "\n".join(_traceback(cell)))
+            first = plain(error.evalue).strip().splitlines()
+            return Outcome(State.FAILED, f"{error.ename}: {first[0]}" if first else error.ename, ref)
+        except (DeadKernelError, asyncio.CancelledError):
+            await self._last_words(cell, ref)
+            ended = self._manager.guarded.ended
+            words = ended.words if ended else "no answer"
+            if ended and ended.status == 0:
+                return Outcome(State.EXITED_EARLY, None, ref)
+            return Outcome(State.KERNEL_DIED, f"the kernel died: {words}", ref)
+        if self.left_on_purpose:
+            return Outcome(State.EXITED_EARLY, None, ref)
+        return None
+
+    async def _last_words(self, cell: NotebookNode, ref: CellRef) -> None:
+        """Take in what a dead kernel had sent before it died."""
+        index = next(i for i, each in self.refs.items() if each is ref)
+        with contextlib.suppress(Exception):
+            while True:
+                message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=0.2))
+                self.process_message(message, cell, index)
+
+    async def _async_check_alive(self) -> None:
+        """Ask the guard, which knows at once."""
+        if self._manager.guarded.ended is not None:
+            message = "Kernel died"
+            raise DeadKernelError(message)
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """End the wait for a reply when the kernel ends, not at the next look."""
+        await self._manager.guarded.wait_until_over()
+        # What it sent before it died may still be on its way.
+        await asyncio.sleep(_TICK)
+        if self.task_poll_for_reply is not None:
+            self.task_poll_for_reply.cancel()
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Log what the kernel prints as it comes; notice a notebook that leaves."""
+        if msg["msg_type"] == "stream":
+            self.streams[msg["content"]["name"]].feed(msg["content"]["text"])
+        return super().process_message(msg, cell, cell_index)
+
+    def output(
+        self,
+        outs: list[NotebookNode],
+        msg: dict[str, Any],
+        display_id: str | None,
+        cell_index: int,
+    ) -> NotebookNode | None:
+        """Add to the last stream instead of beginning another."""
+        content = msg["content"]
+        if (
+            msg["msg_type"] == "stream"
+            and outs
+            and outs[-1].output_type == "stream"
+            and outs[-1].name == content["name"]
+            and not self.clear_before_next_output
+            and not self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        ):
+            outs[-1].text = overwritten(outs[-1].text + content["text"])
+            return outs[-1]
+        return super().output(outs, msg, display_id, cell_index)
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        super()._update_display_id(display_id, msg)
+        for index in self._display_id_map.get(display_id, ()):
+            self.executed.cell_changed(index)
+
+    async def _tick(self) -> None:
+        """Look from time to time after what no message brings about."""
+        while True:
+            await asyncio.sleep(_TICK)
+            for stream in self.streams.values():
+                stream.tick()
+            data = self.executed.due()
+            if data is not None:
+                try:
+                    await asyncio.to_thread(self.executed.save, data)
+                except OSError as error:
+                    self._say(logging.WARNING, f"the notebook could not be saved: {error}")
+
+    def _why_stopped(self) -> str:
+        return self.stop.reason or "stopped"
+
+    def _line(self, text: str, stream: str) -> None:
+        level, logger, message = record(plain(text), stream)
+        if message.strip():
+            self.emit(Line(time.time(), level, self._where(), message, logger))
+
+    def _say(self, level: int, text: str) -> None:
+        if text.strip():
+            self.emit(Line(time.time(), level, self._where(), text))
+
+    def _where(self) -> str:
+        if self.now is None:
+            return self.job.stage
+        return f"{self.job.stage}[{self.now.number}/{self.now.cells}]"
+
+
+def _references(notebook: NotebookNode) -> dict[int, CellRef]:
+    """Number the code cells as they stand in the source; the injected one is not counted.
+
+    It shares the number of the parameters cell before it.
+    """
+    found: dict[int, tuple[NotebookNode, int]] = {}
+    number = 0
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip():
+            number += "injected-parameters" not in cell.metadata.get("tags", [])
+            found[index] = (cell, max(number, 1))
+    return {
+        index: CellRef(cell.get("id"), n, number, first_line(cell.source))
+        for index, (cell, n) in found.items()
+    }
+
+
+def first_line(source: str) -> str:
+    """Give the first line of a cell that is not a comment, or the first line."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("#")), lines[0])
+
+
+def _traceback(cell: NotebookNode) -> list[str]:
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    return [plain(line) for line in errors[-1].traceback] if errors else []
+
+
+def _tail(path: Any, most: int = 16_000) -> str:  # noqa: ANN401
+    try:
+        data = path.read_bytes()[-most:]
+    except OSError:
+        return ""
+    return plain(data.decode("utf-8", "replace"))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "+00:00"

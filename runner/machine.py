@@ -1,0 +1,100 @@
+"""Facts about the machine, the interpreter and the working copy, for the record."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+_NO_LIMIT = 1 << 60
+
+
+def facts(root: Path) -> dict[str, Any]:
+    """Collect what a run depends on; takes some tenths of a second."""
+    return {
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "interpreter": sys.executable,
+        "limits": {"cpus": cpus(), "memory": memory_limit()},
+        "git": git_state(root),
+        "packages": packages(),
+    }
+
+
+def cpus() -> float:
+    """Count the CPUs that this process may use: affinity, and the cgroup's quota."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
+    quota = _first_line("/sys/fs/cgroup/cpu.max").split()
+    if not quota:
+        limit = _first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+        period = _first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+        quota = [limit, period]
+    try:
+        allowed = int(quota[0]) / int(quota[1])
+    except (ValueError, IndexError, ZeroDivisionError):
+        return count
+    return min(count, allowed) if allowed > 0 else count
+
+
+def memory_limit() -> int | None:
+    """Give the cgroup's memory limit in bytes, or None where there is none."""
+    for folder, name in _memory_files():
+        text = _first_line(f"{folder}/{name}")
+        if text.isdecimal() and int(text) < _NO_LIMIT:
+            return int(text)
+    return None
+
+
+def _memory_files() -> list[tuple[str, str]]:
+    """List where this process's own group, then the root as a container sees it, says it."""
+    files = []
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            files.append((f"/sys/fs/cgroup{path}", "memory.max"))
+        elif "memory" in controllers.split(","):
+            files.append((f"/sys/fs/cgroup/memory{path}", "memory.limit_in_bytes"))
+    files.append(("/sys/fs/cgroup", "memory.max"))
+    files.append(("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
+    return files
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _first_line(path: str) -> str:
+    lines = _lines(path)
+    return lines[0].strip() if lines else ""
+
+
+def git_state(root: Path) -> dict[str, Any] | None:
+    """Give the commit and whether the working copy differs from it; None without git."""
+    command = ["git", "-C", str(root), "status", "--porcelain=v2", "--branch"]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command
+            command, capture_output=True, text=True, timeout=20, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode != 0:
+        return None
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid")), None)
+    return {
+        "commit": None if commit == "(initial)" else commit,
+        "dirty": any(not line.startswith("#") for line in lines),
+    }
+
+
+def packages() -> dict[str, str]:
+    """Give the installed packages with their versions."""
+    found = {each.metadata["Name"]: each.version for each in distributions()}
+    return dict(sorted((name, version) for name, version in found.items() if name))

@@ -1,0 +1,228 @@
+"""The frozen values that everything speaks in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class State(StrEnum):
+    """How a run or a stage ended, or `running` while it has not."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    KERNEL_DIED = "kernel_died"
+    EXITED_EARLY = "exited_early"
+    CANCELLED = "cancelled"
+    BLOCKED = "blocked"
+    LOST = "lost"
+
+    @property
+    def good(self) -> bool:
+        """Whether what needs this stage can go on."""
+        return self in {State.SUCCEEDED, State.SKIPPED}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell of a source notebook that has something to run.
+
+    `number` counts such cells from 1.
+    """
+
+    id: str | None
+    number: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An assignment in the parameters cell; `line` counts from 1 in that cell."""
+
+    name: str
+    default: object
+    annotation: str | None
+    line: int
+
+
+@dataclass(frozen=True)
+class SourceNotebook:
+    """What a source notebook declares."""
+
+    stage: str
+    path: Path
+    label: str
+    language: str
+    kernel: str | None
+    parameters: Mapping[str, Parameter]
+    has_parameters_cell: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A parameter's value after all layers, and the layer that it came from."""
+
+    value: object
+    origin: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """A path that a stage reads.
+
+    `path` is the local one; `source` is what the project says where `path` is not
+    simply that (a package's file, a URL). `made_by` names the stage that writes it.
+    """
+
+    parameter: str
+    path: Path
+    source: str | None = None
+    made_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """A path that a stage writes."""
+
+    parameter: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A notebook with the parameters of one profile.
+
+    `injected` holds the values that differ from the notebook's own, as the notebook
+    is to see them.
+    """
+
+    name: str
+    notebook: SourceNotebook
+    values: Mapping[str, Value]
+    injected: Mapping[str, object]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages of one profile in the order in which they run, and what each needs."""
+
+    profile: str
+    stages: Mapping[str, Stage]
+    needs: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a stage must run: a word for programs, a text for people."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is to become of a stage; without reasons it is skipped."""
+
+    stage: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds in seconds; None is no bound."""
+
+    start: float = 60.0
+    cell: float | None = None
+    stage: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that is needed to run one stage, for an executor that may be elsewhere."""
+
+    stage: str
+    source: Path
+    executed: Path
+    working_directory: Path
+    parameters: Mapping[str, object]
+    outputs: tuple[Path, ...]
+    language: str
+    kernel: str | None
+    log_level: str
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class CellRef:
+    """Where something happened: a code cell by its id, number and first line."""
+
+    id: str | None
+    number: int
+    cells: int
+    line: str
+
+    def __str__(self) -> str:
+        """Give the words for a message."""
+        return f"cell {self.number} of {self.cells} ({self.line})"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a stage's processes used: CPU seconds and peak memory in bytes."""
+
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that happened when a stage ran.
+
+    `error` is the exception's last line or another single line; `exit_status` is the
+    kernel's, as a signal's name or a number, where the kernel ended by itself.
+    """
+
+    stage: str
+    state: State
+    started: float
+    seconds: float
+    error: str | None = None
+    cell: CellRef | None = None
+    exit_status: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def good(self) -> bool:
+        """Whether what needs the stage can go on.
+
+        A notebook that left early on purpose, with all its outputs written, is no failure.
+        """
+        return self.state.good or (self.state is State.EXITED_EARLY and self.error is None)
+
+
+@dataclass(frozen=True)
+class CellStarted:
+    """A cell is about to run."""
+
+    stage: str
+    cell: CellRef
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line for the log: when, from where, how important, what."""
+
+    at: float
+    level: int
+    where: str
+    text: str
+    logger: str | None = None
+
+
+Event = CellStarted | Line

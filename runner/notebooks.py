@@ -1,0 +1,218 @@
+"""What a source notebook declares; read with `json` and `ast` alone, to be quick."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import Problem
+from .model import Cell, Parameter, SourceNotebook
+
+PYTHON = "python"
+
+
+class NotebookError(Exception):
+    """A notebook that cannot be used; holds its problems."""
+
+    def __init__(self, *problems: Problem) -> None:
+        """Keep the problems."""
+        self.problems = problems
+        super().__init__("; ".join(map(str, problems)))
+
+
+def stage_name(path: Path) -> str:
+    """Give a notebook's stage: the file's name without a leading number."""
+    return re.sub(r"^\d+[ _.-]+(?=.)", "", path.stem)
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Sort numbers in names as numbers: `2_x` before `10_x`."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(part)) if part.isdecimal() else (1, part.casefold()) for part in parts if part]
+
+
+def read(path: Path, label: str) -> SourceNotebook:
+    """Read a source notebook.
+
+    Args:
+        path: the file.
+        label: how messages name it.
+
+    Raises:
+        NotebookError: it is no notebook, or its parameters cell breaks the rules.
+    """
+    raw = _load(path, label)
+    cells = _cells(raw, label)
+    _refuse_executed(raw, cells, label)
+    _refuse_duplicate_ids(cells, label)
+    code = [cell for cell in cells if cell.get("cell_type") == "code" and _source(cell).strip()]
+    tagged = [n for n, cell in enumerate(code, 1) if "parameters" in _tags(cell)]
+    if len(tagged) > 1:
+        numbers = " and ".join(map(str, tagged))
+        what = f"cells {numbers} are both tagged `parameters`; keep the tag on one"
+        raise NotebookError(Problem(label, what))
+    metadata = _mapping(raw.get("metadata"))
+    language = _language(metadata)
+    parameters: dict[str, Parameter] = {}
+    if tagged:
+        where = f"{label}, cell {tagged[0]} (parameters)"
+        source = _source(code[tagged[0] - 1])
+        read_cell = _python_parameters if language == PYTHON else _other_parameters
+        parameters = {one.name: one for one in read_cell(source, where)}
+    return SourceNotebook(
+        stage=stage_name(path),
+        path=path,
+        label=label,
+        language=language,
+        kernel=_mapping(metadata.get("kernelspec")).get("name"),
+        parameters=parameters,
+        has_parameters_cell=bool(tagged),
+        cells=tuple(Cell(cell.get("id"), n, _source(cell)) for n, cell in enumerate(code, 1)),
+    )
+
+
+def _load(path: Path, label: str) -> Mapping[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotebookError(Problem(label, f"cannot be read: {error.strerror}")) from None
+    except UnicodeDecodeError:
+        raise NotebookError(Problem(label, "is not UTF-8; save it again from Jupyter")) from None
+    if not text.strip():
+        raise NotebookError(Problem(label, "is empty; delete it or save a notebook in its place"))
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"is not JSON, so not a notebook (line {error.lineno}: {error.msg})"
+        raise NotebookError(Problem(label, what)) from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("nbformat"), int):
+        raise NotebookError(Problem(label, "is JSON, but not a notebook (it has no `nbformat`)"))
+    return raw
+
+
+def _cells(raw: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
+    version = raw["nbformat"]
+    if version == 4:  # noqa: PLR2004 - the format of today
+        cells = raw.get("cells")
+    elif version == 3:  # noqa: PLR2004 - the format before: cells in worksheets
+        sheets = raw.get("worksheets")
+        cells = [cell for sheet in sheets for cell in sheet.get("cells", [])] if sheets else []
+    else:
+        what = f"has notebook format {version}; open it in Jupyter and save it as format 4"
+        raise NotebookError(Problem(label, what))
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise NotebookError(Problem(label, "is JSON, but not a notebook (it has no `cells`)"))
+    return cells
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    source = cell.get("source", cell.get("input", ""))
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def _tags(cell: Mapping[str, Any]) -> list[str]:
+    tags = _mapping(cell.get("metadata")).get("tags")
+    return tags if isinstance(tags, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _language(metadata: Mapping[str, Any]) -> str:
+    spec = _mapping(metadata.get("kernelspec"))
+    name = str(spec.get("name") or PYTHON).lower()
+    known = _mapping(metadata.get("language_info")).get("name") or spec.get("language")
+    found = str(known or (PYTHON if name.startswith("conda-") else name)).lower()
+    return PYTHON if re.fullmatch(r"i?python\d*", found) else found
+
+
+def _refuse_executed(
+    raw: Mapping[str, Any], cells: list[Mapping[str, Any]], label: str
+) -> None:
+    papermill = _mapping(_mapping(raw.get("metadata")).get("papermill"))
+    if papermill.get("start_time") or any("injected-parameters" in _tags(cell) for cell in cells):
+        what = (
+            "is an executed notebook with the parameters of an old run in it; "
+            "put the source notebook in its place"
+        )
+        raise NotebookError(Problem(label, what))
+
+
+def _refuse_duplicate_ids(cells: list[Mapping[str, Any]], label: str) -> None:
+    seen: set[object] = set()
+    for cell in cells:
+        if "id" in cell and cell["id"] in seen:
+            what = f"two cells have the id {cell['id']!r}; open it in Jupyter and save it again"
+            raise NotebookError(Problem(label, what))
+        seen.add(cell.get("id"))
+
+
+def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
+    """Read assignments of literals; everything else in the cell is refused."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        what = f"line {error.lineno} is not Python: {error.msg}"
+        raise NotebookError(Problem(where, what)) from None
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                annotation = None
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=noted, value=ast.expr() as value):
+                annotation = ast.unparse(noted)
+            case ast.Expr(value=ast.Constant(value=str())):
+                continue
+            case _:
+                what = f"line {statement.lineno}: write `name = value` with a literal value, no more"
+                problems.append(Problem(where, what))
+                continue
+        if name in seen:
+            what = f"line {statement.lineno}: `{name}` is assigned twice; keep one"
+            problems.append(Problem(where, what))
+        seen.add(name)
+        try:
+            default = ast.literal_eval(value)
+        except ValueError:
+            what = (
+                f"line {statement.lineno}: the value of `{name}` is no literal; "
+                "compute it in a later cell"
+            )
+            problems.append(Problem(where, what))
+            continue
+        yield Parameter(name, default, annotation, statement.lineno)
+    if problems:
+        raise NotebookError(*problems)
+
+
+_OTHER = re.compile(r"^\s*(?P<name>[A-Za-z_.][\w.]*)\s*(?:<-|=)\s*(?P<value>.+?)\s*;?\s*$")
+
+
+def _other_parameters(source: str, where: str) -> Iterator[Parameter]:
+    """Read `name = value` or `name <- value` lines of another language.
+
+    Only texts, numbers, truth values and null are understood; the value of any other
+    right-hand side is taken as unknown, which accepts whatever is set.
+    """
+    words = {"TRUE": True, "FALSE": False, "NULL": None, "nothing": None, "nil": None}
+    seen: set[str] = set()
+    for number, line in enumerate(source.splitlines(), 1):
+        found = _OTHER.match(line)
+        if not found or line.lstrip().startswith(("#", "//")):
+            continue
+        name, text = found["name"], found["value"]
+        if name in seen:
+            raise NotebookError(Problem(where, f"line {number}: `{name}` is assigned twice"))
+        seen.add(name)
+        literal = re.match(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^#\s;]+)""", text)
+        default: object = None
+        if literal:
+            try:
+                default = words.get(literal[1], ast.literal_eval(literal[1]))
+            except (ValueError, SyntaxError):
+                default = words.get(literal[1])
+        yield Parameter(name, default, None, number)

@@ -1,0 +1,236 @@
+"""From notebooks and parameters to stages: what each reads and writes, and the order."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from . import graph, params
+from .errors import Problem
+from .model import Input, Output, Pipeline, SourceNotebook, Stage, Value
+from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project, did_you_mean
+from .sources import DOWNLOADS, SourceError, is_outside, locate
+
+
+def resolve(
+    project: Project, profile: str, overrides: list[params.Setting], problems: list[Problem]
+) -> Pipeline | None:
+    """Bind a profile's parameters to the stages and put these in order.
+
+    Every mistake is added to `problems`; with one that leaves no order, the answer is
+    None.
+    """
+    settings = params.read_profile(project.profiles[profile], problems) + overrides
+    values = params.layered(project.notebooks, settings, problems)
+    binder = _Binder(project, profile, problems)
+    stages = {name: binder.stage(one, values[name]) for name, one in project.notebooks.items()}
+    writers = _writers(project, stages, problems)
+    stages = {
+        name: replace(
+            stage, inputs=tuple(replace(i, made_by=writers.of(i.path)) for i in stage.inputs)
+        )
+        for name, stage in stages.items()
+    }
+    problems += _missing(project, profile, stages)
+    needs = _needs(stages)
+    try:
+        ordered = graph.order(needs)
+    except graph.Cycle as cycle:
+        path = " -> ".join(cycle.path)
+        what = f"these stages need each other: {path}; let one of them read something else"
+        problems.append(Problem(f"notebooks/ (profile {profile})", what))
+        return None
+    return Pipeline(profile, {name: stages[name] for name in ordered}, needs)
+
+
+@dataclass(frozen=True)
+class _Binder:
+    """Turns a notebook and its values into a stage of one profile."""
+
+    project: Project
+    profile: str
+    problems: list[Problem]
+
+    def stage(self, notebook: SourceNotebook, values: Mapping[str, Value]) -> Stage:
+        inputs: list[Input] = []
+        outputs: list[Output] = []
+        injected: dict[str, object] = {}
+        for name, value in values.items():
+            where = self._where(notebook, name, value)
+            if not name.startswith(("input_", "output_")):
+                self._refuse_hidden_path(name, value.value, where)
+                seen = value.value
+            elif name.startswith("input_"):
+                found = [self._input(name, text, value, where) for text in self._texts(value, where)]
+                inputs += [one for one, _ in found]
+                seen = _same_shape(value.value, [text for _, text in found])
+            else:
+                made = [self._output(name, text, value, where) for text in self._texts(value, where)]
+                outputs += [one for one, _ in made]
+                seen = _same_shape(value.value, [text for _, text in made])
+            default = notebook.parameters[name].default
+            if type(seen) is not type(default) or seen != default:
+                injected[name] = seen
+        return Stage(notebook.stage, notebook, values, injected, tuple(inputs), tuple(outputs))
+
+    def _where(self, notebook: SourceNotebook, name: str, value: Value) -> str:
+        if value.origin != "notebook":
+            return value.origin
+        return f"{notebook.label}, parameters, line {notebook.parameters[name].line}"
+
+    def _texts(self, value: Value, where: str) -> list[str]:
+        """Give the paths that a value names: one, a list, or none for null."""
+        items = value.value if isinstance(value.value, list) else [value.value]
+        if value.value is None:
+            return []
+        if not all(isinstance(item, str) and item.strip() for item in items):
+            what = "an input or output is a path (a text) or a list of paths"
+            self.problems.append(Problem(where, what))
+            return []
+        return items
+
+    def _local(self, text: str) -> Path:
+        return Path(os.path.normpath(self.project.working_directory / text))
+
+    def _moved(self, text: str, value: Value) -> tuple[Path, str]:
+        """Move a notebook's own path from the test build into this profile's."""
+        path = self._local(text)
+        test = self.project.build(TEST_PROFILE)
+        if value.origin != "notebook" or not path.is_relative_to(test):
+            return path, text
+        path = self.project.build(self.profile) / path.relative_to(test)
+        seen = str(path) if Path(text).is_absolute() else self._relative(path)
+        return path, seen if not text.endswith("/") else f"{seen}/"
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self.project.working_directory)
+
+    def _input(self, name: str, text: str, value: Value, where: str) -> tuple[Input, str]:
+        if is_outside(text):
+            try:
+                path = locate(text, self.project.outputs / DOWNLOADS)
+            except SourceError as error:
+                self.problems.append(Problem(where, str(error)))
+                path = self.project.working_directory / "unknown"
+            return Input(name, path, source=text), str(path)
+        path, seen = self._moved(text, value)
+        return Input(name, path), seen
+
+    def _output(self, name: str, text: str, value: Value, where: str) -> tuple[Output, str]:
+        build = self.project.build(self.profile)
+        if is_outside(text):
+            self.problems.append(Problem(where, f"`{name}`: an output is a local path"))
+            return Output(name, build / name), text
+        path, seen = self._moved(text, value)
+        folder = self.project.label(build)
+        if not path.is_relative_to(build) or path == build:
+            what = f"`{name}` must be a path in {folder}/, not {self.project.label(path)}"
+            if path.is_relative_to(self.project.outputs) and value.origin != "notebook":
+                what += "; leave it out to use the notebook's own path in this profile's build"
+            self.problems.append(Problem(where, what))
+        elif path.relative_to(build).parts[0] in RESERVED_OUTPUTS:
+            taken = path.relative_to(build).parts[0]
+            what = f"`{name}`: {folder}/{taken} is where the runner writes; choose another name"
+            self.problems.append(Problem(where, what))
+        return Output(name, path), seen
+
+    def _refuse_hidden_path(self, name: str, value: object, where: str) -> None:
+        for item in value if isinstance(value, list) else [value]:
+            if not isinstance(item, str) or "outputs" not in item or "\0" in item:
+                continue
+            if self._local(item).is_relative_to(self.project.outputs):
+                what = (
+                    f"`{name}` points into outputs/; call it `input_{name}` if the notebook "
+                    f"reads it, `output_{name}` if it writes it"
+                )
+                self.problems.append(Problem(where, what))
+
+
+def _same_shape(value: object, texts: list[str]) -> object:
+    if isinstance(value, list):
+        return texts
+    return texts[0] if texts else value
+
+
+@dataclass(frozen=True)
+class _Writers:
+    """Which stages write a path, or something in or around it."""
+
+    exact: Mapping[Path, str]
+    inside: Mapping[Path, tuple[str, ...]]
+
+    def of(self, path: Path) -> tuple[str, ...]:
+        for place in (path, *path.parents):
+            if place in self.exact:
+                return (self.exact[place],)
+        return self.inside.get(path, ())
+
+
+def _writers(
+    project: Project, stages: Mapping[str, Stage], problems: list[Problem]
+) -> _Writers:
+    """Index the outputs; refuse two that are, or lie in, the same path."""
+    exact: dict[Path, str] = {}
+    inside: dict[Path, dict[str, None]] = defaultdict(dict)
+    outputs = [(stage, output) for stage in stages.values() for output in stage.outputs]
+    for stage, output in outputs:
+        other = exact.get(output.path)
+        if other is not None:
+            twice = "twice" if other == stage.name else f"by {other} and by {stage.name}"
+            what = f"{project.label(output.path)} is written {twice}; give each output its own path"
+            problems.append(Problem(stage.notebook.label, what))
+        exact[output.path] = stage.name
+        for parent in output.path.parents:
+            if parent == project.outputs:
+                break
+            inside[parent][stage.name] = None
+    for stage, output in outputs:
+        around = next((p for p in output.path.parents if p in exact), None)
+        if around is not None:
+            what = (
+                f"{project.label(output.path)} lies in {project.label(around)}, an output "
+                f"of {exact[around]}; give each output its own path"
+            )
+            problems.append(Problem(stage.notebook.label, what))
+    return _Writers(exact, {path: tuple(names) for path, names in inside.items()})
+
+
+def _missing(
+    project: Project, profile: str, stages: Mapping[str, Stage]
+) -> Iterator[Problem]:
+    build = project.build(profile)
+    written = [project.label(o.path) for stage in stages.values() for o in stage.outputs]
+    for stage in stages.values():
+        for one in stage.inputs:
+            name = project.label(one.path)
+            value = stage.values[one.parameter]
+            where = stage.notebook.label if value.origin == "notebook" else value.origin
+            if one.made_by == (stage.name,):
+                what = f"{stage.name} reads {name}, which it writes itself; use two paths"
+                yield Problem(where, what)
+            elif one.made_by or (one.source or "").startswith("http") or one.path.exists():
+                continue
+            elif one.path.is_relative_to(build):
+                what = f"{one.parameter}: no stage writes {name}{did_you_mean(name, written)}"
+                yield Problem(where, what)
+            elif one.source is None:
+                what = f"{one.parameter}: {name} is missing; put it there or correct the path"
+                yield Problem(where, what)
+
+
+def _needs(stages: Mapping[str, Stage]) -> dict[str, frozenset[str]]:
+    """Say what each stage must come after.
+
+    Notebooks that declare neither inputs nor outputs come one after the other.
+    """
+    needs: dict[str, frozenset[str]] = {}
+    before: str | None = None
+    for name, stage in stages.items():
+        if stage.inputs or stage.outputs:
+            made = (maker for one in stage.inputs for maker in one.made_by)
+            needs[name] = frozenset(made) - {name}
+        else:
+            needs[name] = frozenset({before} if before else ())
+            before = name
+    return needs

@@ -1,0 +1,179 @@
+"""The record of a run: its folder, its journal, and `run.json` made from the journal."""
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import Exit
+from .files import to_json, write_whole
+from .model import Planned, Result, Stage, State
+
+VERSION = 1
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
+
+Event = dict[str, Any]
+
+
+def new_run_id() -> str:
+    """Make a run's name: the UTC start time and four random characters; it sorts."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{now}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
+
+
+def moment(seconds: float) -> str:
+    """Write a time for the record: UTC, ISO 8601, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+class RunRecord:
+    """The folder of one run; every change is appended to its journal first.
+
+    The journal is JSON lines. `run.json` is what `summary` makes of it, written whole.
+    """
+
+    _PACE = 1.0  # seconds between two writings of run.json while stages end
+
+    def __init__(self, build: Path, run_id: str) -> None:
+        """Make the folder.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.id = run_id
+        self.folder = build / "runs" / run_id
+        self.notebooks = self.folder / "notebooks"
+        self.notebooks.mkdir(parents=True)
+        self._events: list[Event] = []
+        self._journal = (self.folder / "journal.jsonl").open("ab")
+        self._written = 0.0
+
+    def append(self, event: str, **details: object) -> None:
+        """Add a line to the journal."""
+        line = {"v": VERSION, "at": time.time(), "event": event, **details}
+        self._events.append(line)
+        text = json.dumps(line, ensure_ascii=True, allow_nan=False)
+        self._journal.write(text.encode("ascii") + b"\n")
+        self._journal.flush()
+
+    def publish(self, *, now: bool = True) -> None:
+        """Write `run.json`; without `now` only when it was not written for a while."""
+        if now or time.monotonic() - self._written >= self._PACE:
+            write_whole(self.folder / "run.json", to_json(summary(self._events)))
+            self._written = time.monotonic()
+
+    def close(self) -> None:
+        """End the journal."""
+        self._journal.close()
+
+
+def planned_details(planned: Planned) -> Event:
+    """Say of a stage in the plan why it runs; one without reasons is up to date."""
+    return {"stage": planned.stage, "reasons": [asdict(reason) for reason in planned.reasons]}
+
+
+def stage_details(stage: Stage, label: Mapping[Path, str], hashes: Mapping[Path, Any]) -> Event:
+    """Say what a stage was made from.
+
+    Args:
+        stage: the stage.
+        label: names of paths for the record, relative to the project where possible.
+        hashes: of the notebook and the inputs.
+    """
+    return {
+        "notebook": {"path": stage.notebook.label, "hash": hashes.get(stage.notebook.path)},
+        "parameters": {
+            name: {"value": _storable(value.value), "from": value.origin}
+            for name, value in stage.values.items()
+        },
+        "inputs": [
+            {
+                "parameter": one.parameter,
+                "path": label[one.path],
+                **({"source": one.source} if one.source else {}),
+                "hash": hashes.get(one.path),
+            }
+            for one in stage.inputs
+        ],
+    }
+
+
+def _storable(value: object) -> object:
+    """Give a default that JSON does not know (a tuple, a set) as Python writes it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
+
+
+def result_details(result: Result) -> Event:
+    """Say how a stage ended."""
+    return {
+        "stage": result.stage,
+        "state": result.state,
+        "started": moment(result.started),
+        "seconds": round(result.seconds, 3),
+        "cpu_seconds": result.usage.cpu_seconds,
+        "peak_memory": result.usage.peak_memory,
+        "error": result.error,
+        "cell": asdict(result.cell) if result.cell else None,
+        "exit_status": result.exit_status,
+    }
+
+
+def read_journal(path: Path) -> list[Event]:
+    """Read a journal; a line cut off by a crash, and what follows it, is left out."""
+    events: list[Event] = []
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(event, dict) or event.get("v") != VERSION:
+            break
+        events.append(event)
+    return events
+
+
+def summary(events: Iterable[Event]) -> dict[str, Any]:
+    """Fold a journal into what `run.json` holds."""
+    record: dict[str, Any] = {"version": VERSION, "id": None, "profile": None, "state": "running"}
+    stages: dict[str, dict[str, Any]] = {}
+    for event in events:
+        details = {k: v for k, v in event.items() if k not in {"v", "at", "event", "stage"}}
+        match event["event"]:
+            case "run_started":
+                record |= details | {"started": moment(event["at"])}
+            case "facts":
+                record |= details
+            case "run_ended":
+                record |= details | {"ended": moment(event["at"])}
+            case "stage_planned":
+                stages[event["stage"]] = {"name": event["stage"], "state": None} | details
+            case "stage_started":
+                stages[event["stage"]] |= {"state": State.RUNNING} | details
+            case "cell_started":
+                stages[event["stage"]]["cell"] = details["cell"]
+            case "stage_ended":
+                stages[event["stage"]] |= details
+    record["stages"] = list(stages.values())
+    return record
+
+
+def run_state(states: Iterable[State]) -> State:
+    """Reduce the states of the stages to the run's: the first bad one, else succeeded."""
+    bad = [state for state in states if not state.good]
+    own = [state for state in bad if state is not State.BLOCKED]
+    return (own or bad or [State.SUCCEEDED])[0]
+
+
+def exit_code(state: State) -> Exit:
+    """Give the exit code of a run's state."""
+    return Exit.OK if state.good else Exit.FAILED

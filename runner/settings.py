@@ -1,0 +1,95 @@
+"""What can be chosen for a run, on the command line or in `[tool.runner]`."""
+
+import math
+import re
+from dataclasses import dataclass
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingError(ValueError):
+    """A value that a setting cannot take; the text says what it takes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options; times in seconds, None is no bound.
+
+    Raises:
+        SettingError: a value is not of the option's kind.
+    """
+
+    jobs: int = 1
+    keep_going: bool = False
+    force: bool = False
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    start_timeout: float = 60.0
+    log_level: str = "INFO"
+    kernel: str | None = None
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        """Check every value and bring it into its form."""
+        _set(self, "jobs", whole_number(self.jobs))
+        for name in ("timeout", "cell_timeout"):
+            _set(self, name, duration(getattr(self, name)))
+        start = duration(self.start_timeout)
+        if start is None:
+            message = "a kernel's start needs a bound; give a time above 0"
+            raise SettingError(message)
+        _set(self, "start_timeout", start)
+        _set(self, "log_level", level(self.log_level))
+        for name in ("keep_going", "force"):
+            if not isinstance(getattr(self, name), bool):
+                message = "takes true or false"
+                raise SettingError(message)
+        if self.kernel is not None and not isinstance(self.kernel, str):
+            message = "takes the name of an installed kernel, as text"
+            raise SettingError(message)
+        tolerance = self.tolerance
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or tolerance < 0:
+            message = "takes a number from 0 up"
+            raise SettingError(message)
+
+
+def _set(settings: Settings, name: str, value: object) -> None:
+    object.__setattr__(settings, name, value)
+
+
+def whole_number(value: object) -> int:
+    """Read a number of jobs: at least 1."""
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
+        message = f"takes a whole number from 1 up, not {text!r}"
+        raise SettingError(message)
+    return int(text)
+
+
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def duration(value: object) -> float | None:
+    """Read a time in seconds from `90`, `1.5` or `5h45m`; 0 and None are no bound."""
+    if value is None:
+        return None
+    text = str(value).strip().lower()
+    seconds = None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        seconds = float(text)
+    elif re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
+        parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
+        seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds is None or isinstance(value, bool):
+        message = f"takes a time such as 90 (seconds), 10m or 5h45m, not {text!r}"
+        raise SettingError(message)
+    return seconds or None
+
+
+def level(value: object) -> str:
+    """Read a log level, in any case."""
+    text = str(value).upper()
+    if text not in LOG_LEVELS:
+        message = f"takes one of {', '.join(LOG_LEVELS)}, not {value!r}"
+        raise SettingError(message)
+    return text

@@ -1,0 +1,39 @@
+"""A request to end, from any thread to whatever runs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Stop:
+    """Set once, with the reason; those who subscribed are called at once, in its thread."""
+
+    def __init__(self) -> None:
+        """Start unset."""
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], object]] = []
+        self.reason: str | None = None
+
+    def request(self, reason: str) -> None:
+        """Ask everything to end; only the first reason counts."""
+        with self._lock:
+            if self.reason is not None:
+                return
+            self.reason = reason
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            callback()
+
+    @contextmanager
+    def subscribed(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Have `callback` called at the request; at once if it was made already."""
+        with self._lock:
+            self._callbacks.append(callback)
+            asked = self.reason is not None
+        if asked:
+            callback()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._callbacks.remove(callback)
