@@ -1,0 +1,157 @@
+"""The test check: what was built against `testdata/expected/`."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TABLES = {".csv", ".tsv", ".parquet"}
+_IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".webp"}
+_NO_FILE = "no file"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where a file is not as expected."""
+
+    file: str
+    where: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        """Give the line that the user reads."""
+        place = f"{self.file}, {self.where}" if self.where else self.file
+        return f"{place}: expected {self.expected}, got {self.got}"
+
+
+def files(expected: Path) -> list[Path]:
+    """List what is to be compared, relative to `expected`; hidden files are left out."""
+    found = (path.relative_to(expected) for path in sorted(expected.rglob("*")) if path.is_file())
+    return [path for path in found if not any(part.startswith(".") for part in path.parts)]
+
+
+def compare(expected: Path, built: Path, tolerance: float) -> Iterator[Difference]:
+    """Compare every file below `expected` with its twin below `built`.
+
+    JSON, CSV and Parquet are compared by value, numbers within `tolerance`, relative and
+    absolute; images by existence and size; other files by their bytes.
+    """
+    for name in files(expected):
+        wanted, got = expected / name, built / name
+        if not got.is_file():
+            yield Difference(str(name), "", "a file", _NO_FILE)
+            continue
+        try:
+            for where, one, other in _differences(wanted, got, tolerance):
+                yield Difference(str(name), where, one, other)
+        except (ValueError, OSError, ImportError) as error:
+            yield Difference(str(name), "", "a file that can be read", str(error).splitlines()[0])
+
+
+_Place = tuple[str, str, str]
+
+
+def _differences(wanted: Path, got: Path, tolerance: float) -> Iterator[_Place]:
+    suffix = wanted.suffix.lower()
+    if suffix == ".json":
+        yield from _values(_json(wanted), _json(got), "", tolerance)
+    elif suffix in _TABLES:
+        yield from _tables(_table(wanted), _table(got), tolerance)
+    elif suffix in _IMAGES:
+        yield from _images(wanted, got)
+    elif (one := wanted.read_bytes()) != (other := got.read_bytes()):
+        at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+        if at is None:
+            yield "", f"{len(one)} bytes", f"{len(other)} bytes"
+        else:
+            line = one.count(b"\n", 0, at)
+            yield f"line {line + 1}", *(repr(_line(data, line)) for data in (one, other))
+
+
+def _line(data: bytes, number: int) -> str:
+    return data.split(b"\n")[number].decode("utf-8", "replace")
+
+
+def _json(path: Path) -> Any:  # noqa: ANN401
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _values(wanted: Any, got: Any, where: str, tolerance: float) -> Iterator[_Place]:  # noqa: ANN401
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for key in [*wanted, *(key for key in got if key not in wanted)]:
+            inner = f"{where}.{key}" if where else str(key)
+            if key not in got:
+                yield inner, repr(wanted[key]), "nothing"
+            elif key not in wanted:
+                yield inner, "nothing", repr(got[key])
+            else:
+                yield from _values(wanted[key], got[key], inner, tolerance)
+    elif isinstance(wanted, list) and isinstance(got, list):
+        if len(wanted) != len(got):
+            yield where, f"{len(wanted)} items", f"{len(got)} items"
+        for number, (one, other) in enumerate(zip(wanted, got, strict=False)):
+            yield from _values(one, other, f"{where}[{number}]", tolerance)
+    elif not equal(wanted, got, tolerance):
+        yield where, repr(wanted), repr(got)
+
+
+def equal(wanted: object, got: object, tolerance: float) -> bool:
+    """Tell whether two plain values are the same; a missing number equals another."""
+    numbers = isinstance(wanted, int | float) and isinstance(got, int | float)
+    if numbers and not isinstance(wanted, bool) and not isinstance(got, bool):
+        assert isinstance(wanted, int | float)
+        assert isinstance(got, int | float)
+        if math.isnan(wanted) or math.isnan(got):
+            return math.isnan(wanted) and math.isnan(got)
+        return math.isclose(wanted, got, rel_tol=tolerance, abs_tol=tolerance)
+    return type(wanted) is type(got) and wanted == got
+
+
+def _table(path: Path) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415 - slow to import, and only some builds have tables
+
+    if path.suffix.lower() == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
+
+
+def _tables(wanted: "pd.DataFrame", got: "pd.DataFrame", tolerance: float) -> Iterator[_Place]:
+    columns = [str(name) for name in wanted.columns], [str(name) for name in got.columns]
+    if columns[0] != columns[1]:
+        yield "columns", *(", ".join(names) for names in columns)
+        return
+    if len(wanted) != len(got):
+        yield "rows", str(len(wanted)), str(len(got))
+    for position, name in enumerate(columns[0]):
+        pairs = zip(wanted.iloc[:, position].tolist(), got.iloc[:, position].tolist(), strict=False)
+        for row, (one, other) in enumerate(pairs, 1):
+            if not equal(one, other, tolerance):
+                yield f"row {row}, column {name}", repr(one), repr(other)
+
+
+def _images(wanted: Path, got: Path) -> Iterator[_Place]:
+    sizes = _size(wanted), _size(got)
+    if None not in sizes and sizes[0] != sizes[1]:
+        yield "size", *(str(size) for size in sizes)
+    elif got.stat().st_size == 0:
+        yield "", "an image", "an empty file"
+
+
+def _size(path: Path) -> str | None:
+    """Give an image's width and height in pixels, or None for a drawing without pixels."""
+    if path.suffix.lower() in {".svg", ".pdf"}:
+        return None
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only with images
+
+    try:
+        with Image.open(path) as image:
+            return f"{image.width} x {image.height} pixels"
+    except UnidentifiedImageError:
+        message = f"{path.name} is not an image"
+        raise ValueError(message) from None

@@ -1,0 +1,156 @@
+"""The log: the same lines in the run's file, in the build's, and on the terminal."""
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from .model import CellStarted, Event, Line, Result
+
+
+class Console(Protocol):
+    """Where a person watches; one method for each thing that can be seen."""
+
+    def line(self, line: Line, text: str) -> None:
+        """Show a line of the log."""
+        ...
+
+    def cell(self, event: CellStarted) -> None:
+        """Show that a cell is running."""
+        ...
+
+    def started(self, stage: str) -> None:
+        """Show that a stage is running."""
+        ...
+
+    def ended(self, result: Result) -> None:
+        """Show that a stage has ended."""
+        ...
+
+
+class PlainConsole:
+    """Lines only, each written at once: for a file, a pipe, a job in the background."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Write to an open file descriptor."""
+        self._descriptor: int | None = descriptor
+
+    def line(self, line: Line, text: str) -> None:  # noqa: ARG002 - the seam's signature
+        """Write the line; once nobody reads any more, be silent."""
+        if self._descriptor is None:
+            return
+        try:
+            _write(self._descriptor, text)
+        except OSError:
+            self._descriptor = None
+
+    def cell(self, event: CellStarted) -> None:
+        """Show nothing."""
+
+    def started(self, stage: str) -> None:
+        """Show nothing: the log has a line for it."""
+
+    def ended(self, result: Result) -> None:
+        """Show nothing: the log has a line for it."""
+
+
+class Log:
+    """Writes lines as they come, from any thread, in one order everywhere.
+
+    Whoever emits a line waits until it is written, so memory stays flat however much a
+    notebook prints.
+    """
+
+    def __init__(self, console: Console, level: str) -> None:
+        """Log to `console` alone until `to_files` adds files."""
+        self.console = console
+        self._level = logging.getLevelNamesMapping()[level]
+        self._lock = threading.Lock()
+        self._files: dict[int, Path] = {}
+        self.failure: str | None = None
+
+    @contextlib.contextmanager
+    def to_files(self, *paths: Path) -> Iterator[None]:
+        """Append to these files, too.
+
+        Raises:
+            OSError: one cannot be opened.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        opened = {os.open(path, flags, 0o644): path for path in paths}
+        with self._lock:
+            self._files |= opened
+        try:
+            yield
+        finally:
+            with self._lock:
+                for descriptor in opened:
+                    self._files.pop(descriptor, None)
+                    os.close(descriptor)
+
+    def emit(self, event: Event) -> None:
+        """Take in what happens in a stage."""
+        if isinstance(event, CellStarted):
+            with self._lock:
+                self.console.cell(event)
+            return
+        if event.level < self._level:
+            return
+        with self._lock:
+            text = formatted(event)
+            for descriptor, path in self._files.items():
+                try:
+                    _write(descriptor, text)
+                except OSError as error:
+                    self.failure = f"{path}: {error.strerror}; lines are missing there"
+            self.console.line(event, text)
+
+    def say(self, text: str, where: str = "run", level: int = logging.INFO) -> None:
+        """Log a line of the runner's own."""
+        self.emit(Line(datetime.now().timestamp(), level, where, text))  # noqa: DTZ005
+
+    def started(self, stage: str) -> None:
+        """Show on the console that a stage is running."""
+        with self._lock:
+            self.console.started(stage)
+
+    def ended(self, result: Result) -> None:
+        """Show on the console that a stage has ended."""
+        with self._lock:
+            self.console.ended(result)
+
+
+def formatted(line: Line) -> str:
+    """Write a line of the log; a text of several lines becomes as many.
+
+    `2026-01-31 12:00:00.000 INFO     model[3/9] sklearn: text`: local time with
+    milliseconds, level, stage, cell and cells, the logger's name where there is one.
+    """
+    at = datetime.fromtimestamp(line.at).isoformat(" ", "milliseconds")  # noqa: DTZ006
+    source = f"{line.where} {line.logger}" if line.logger else line.where
+    head = f"{at} {logging.getLevelName(line.level):<8} {source}: "
+    return "".join(f"{head}{each}\n" for each in line.text.split("\n"))
+
+
+def _write(descriptor: int, text: str) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+@contextlib.contextmanager
+def console() -> Iterator[Console]:
+    """Give a live display if a person watches a terminal, else plain lines."""
+    sys.stdout.flush()
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        yield PlainConsole(sys.stdout.fileno())
+        return
+    from .terminal import LiveConsole  # noqa: PLC0415 - rich is slow to import
+
+    with LiveConsole() as live:
+        yield live

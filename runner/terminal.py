@@ -1,0 +1,78 @@
+"""The display on a terminal: what is running, below the lines of the log."""
+
+import logging
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from .model import CellStarted, Line, Result
+
+_STYLES = {
+    logging.DEBUG: "dim",
+    logging.INFO: "",
+    logging.WARNING: "yellow",
+    logging.ERROR: "red",
+    logging.CRITICAL: "bold red",
+}
+
+
+class LiveConsole:
+    """The log's lines scroll by; a bar for each running stage stays below them."""
+
+    def __init__(self) -> None:
+        """Prepare the display."""
+        self._console = Console(highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", style="bold", markup=False),
+            BarColumn(20),
+            TextColumn("{task.fields[cell]}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Show the display."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was, with the lines on it."""
+        self._progress.stop()
+
+    def line(self, line: Line, text: str) -> None:
+        """Print a line of the log, coloured by its level."""
+        styled = Text(text.removesuffix("\n"), style=_STYLES.get(line.level, ""))
+        self._progress.console.print(styled, soft_wrap=True)
+
+    def cell(self, event: CellStarted) -> None:
+        """Move the stage's bar on."""
+        task = self._tasks.get(event.stage)
+        if task is not None:
+            cell = event.cell
+            words = f"cell {cell.number}/{cell.cells}  {_shortened(cell.line)}"
+            self._progress.update(task, completed=cell.number - 1, total=cell.cells, cell=words)
+
+    def started(self, stage: str) -> None:
+        """Add a bar."""
+        self._tasks[stage] = self._progress.add_task(stage, total=None, cell="starting")
+
+    def ended(self, result: Result) -> None:
+        """Remove the bar; the log has the outcome."""
+        task = self._tasks.pop(result.stage, None)
+        if task is not None:
+            self._progress.remove_task(task)
+
+
+def _shortened(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
