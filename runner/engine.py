@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from .executed import ExecutedNotebook
+from .files import remove
 from .kernel.session import Outcome, Session
 from .model import Event, Job, Result, State, Usage
 from .notebooks import PYTHON
@@ -92,14 +92,6 @@ def _clear(outputs: tuple[Path, ...]) -> None:
     for path in outputs:
         remove(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:

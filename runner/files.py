@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,6 +53,14 @@ def copy_whole(source: Path, target: Path) -> None:
     with source.open("rb") as reader, replacing(target) as writer:
         while block := reader.read(1 << 20):
             writer.write(block)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def to_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes

@@ -89,7 +89,7 @@ def _wanted(annotation: str) -> Check | None:
         return None
 
 
-def _check(node: ast.expr) -> Check | None:  # noqa: PLR0911 - one line for each form
+def _check(node: ast.expr) -> Check | None:
     match node:
         case ast.Constant(value=None):
             return lambda value: value is None

@@ -61,6 +61,11 @@ class SourceNotebook:
     has_parameters_cell: bool
     cells: tuple[Cell, ...]
 
+    @property
+    def kernel_to_use(self) -> str | None:
+        """The installed kernel that it needs; a Python notebook runs on this interpreter."""
+        return None if self.language == "python" else self.kernel
+
 
 @dataclass(frozen=True)
 class Value:

@@ -129,9 +129,7 @@ def _language(metadata: Mapping[str, Any]) -> str:
     return PYTHON if re.fullmatch(r"i?python\d*", found) else found
 
 
-def _refuse_executed(
-    raw: Mapping[str, Any], cells: list[Mapping[str, Any]], label: str
-) -> None:
+def _refuse_executed(raw: Mapping[str, Any], cells: list[Mapping[str, Any]], label: str) -> None:
     papermill = _mapping(_mapping(raw.get("metadata")).get("papermill"))
     if papermill.get("start_time") or any("injected-parameters" in _tags(cell) for cell in cells):
         what = (
@@ -163,12 +161,16 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 annotation = None
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=noted, value=ast.expr() as value):
+            case ast.AnnAssign(
+                target=ast.Name(id=name), annotation=noted, value=ast.expr() as value
+            ):
                 annotation = ast.unparse(noted)
             case ast.Expr(value=ast.Constant(value=str())):
                 continue
             case _:
-                what = f"line {statement.lineno}: write `name = value` with a literal value, no more"
+                what = (
+                    f"line {statement.lineno}: write `name = value` with a literal value, no more"
+                )
                 problems.append(Problem(where, what))
                 continue
         if name in seen:

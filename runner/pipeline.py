@@ -62,11 +62,15 @@ class _Binder:
                 self._refuse_hidden_path(name, value.value, where)
                 seen = value.value
             elif name.startswith("input_"):
-                found = [self._input(name, text, value, where) for text in self._texts(value, where)]
+                found = [
+                    self._input(name, text, value, where) for text in self._texts(value, where)
+                ]
                 inputs += [one for one, _ in found]
                 seen = _same_shape(value.value, [text for _, text in found])
             else:
-                made = [self._output(name, text, value, where) for text in self._texts(value, where)]
+                made = [
+                    self._output(name, text, value, where) for text in self._texts(value, where)
+                ]
                 outputs += [one for one, _ in made]
                 seen = _same_shape(value.value, [text for _, text in made])
             default = notebook.parameters[name].default
@@ -167,9 +171,7 @@ class _Writers:
         return self.inside.get(path, ())
 
 
-def _writers(
-    project: Project, stages: Mapping[str, Stage], problems: list[Problem]
-) -> _Writers:
+def _writers(project: Project, stages: Mapping[str, Stage], problems: list[Problem]) -> _Writers:
     """Index the outputs; refuse two that are, or lie in, the same path."""
     exact: dict[Path, str] = {}
     inside: dict[Path, dict[str, None]] = defaultdict(dict)
@@ -196,9 +198,7 @@ def _writers(
     return _Writers(exact, {path: tuple(names) for path, names in inside.items()})
 
 
-def _missing(
-    project: Project, profile: str, stages: Mapping[str, Stage]
-) -> Iterator[Problem]:
+def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Iterator[Problem]:
     build = project.build(profile)
     written = [project.label(o.path) for stage in stages.values() for o in stage.outputs]
     for stage in stages.values():

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import notebooks
 from .errors import Problem, ProjectError
 from .model import SourceNotebook
-from .settings import Settings, SettingError
+from .settings import SettingError, Settings
 
 VERBS = frozenset({"list", "status", "log", "stop", "check", "clean", "history", "job"})
 RESERVED_OUTPUTS = frozenset({"notebooks", "runs", "log.txt"})

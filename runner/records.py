@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -10,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import Exit
 from .files import to_json, write_whole
 from .model import Planned, Result, Stage, State
 
@@ -53,19 +53,23 @@ class RunRecord:
         self._events: list[Event] = []
         self._journal = (self.folder / "journal.jsonl").open("ab")
         self._written = 0.0
+        self._lock = threading.Lock()
 
     def append(self, event: str, **details: object) -> None:
-        """Add a line to the journal."""
+        """Add a line to the journal; from any thread."""
         line = {"v": VERSION, "at": time.time(), "event": event, **details}
-        self._events.append(line)
         text = json.dumps(line, ensure_ascii=True, allow_nan=False)
-        self._journal.write(text.encode("ascii") + b"\n")
-        self._journal.flush()
+        with self._lock:
+            self._events.append(line)
+            self._journal.write(text.encode("ascii") + b"\n")
+            self._journal.flush()
 
     def publish(self, *, now: bool = True) -> None:
         """Write `run.json`; without `now` only when it was not written for a while."""
         if now or time.monotonic() - self._written >= self._PACE:
-            write_whole(self.folder / "run.json", to_json(summary(self._events)))
+            with self._lock:
+                events = list(self._events)
+            write_whole(self.folder / "run.json", to_json(summary(events)))
             self._written = time.monotonic()
 
     def close(self) -> None:
@@ -165,15 +169,3 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
                 stages[event["stage"]] |= details
     record["stages"] = list(stages.values())
     return record
-
-
-def run_state(states: Iterable[State]) -> State:
-    """Reduce the states of the stages to the run's: the first bad one, else succeeded."""
-    bad = [state for state in states if not state.good]
-    own = [state for state in bad if state is not State.BLOCKED]
-    return (own or bad or [State.SUCCEEDED])[0]
-
-
-def exit_code(state: State) -> Exit:
-    """Give the exit code of a run's state."""
-    return Exit.OK if state.good else Exit.FAILED

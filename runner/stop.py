@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .errors import Exit
+
 
 class Stop:
     """Set once, with the reason; those who subscribed are called at once, in its thread."""
@@ -13,13 +15,15 @@ class Stop:
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
         self.reason: str | None = None
+        self.exit_code = Exit.INTERRUPTED
 
-    def request(self, reason: str) -> None:
+    def request(self, reason: str, exit_code: Exit = Exit.INTERRUPTED) -> None:
         """Ask everything to end; only the first reason counts."""
         with self._lock:
             if self.reason is not None:
                 return
             self.reason = reason
+            self.exit_code = exit_code
             callbacks = list(self._callbacks)
         for callback in callbacks:
             callback()

@@ -55,9 +55,7 @@ def select(words: Sequence[str], project: Project) -> tuple[Selection, ...]:
         if stage is not None and stage not in named[profile]:
             named[profile].append(stage)
     return tuple(
-        Selection(
-            name, tuple(project.notebooks) if name in whole else tuple(stages), name in whole
-        )
+        Selection(name, tuple(project.notebooks) if name in whole else tuple(stages), name in whole)
         for name, stages in named.items()
     )
 

@@ -16,7 +16,6 @@ from nbformat import NotebookNode
 
 from ..executed import ExecutedNotebook
 from ..model import CellRef, CellStarted, Event, Job, Line, State
-from ..notebooks import PYTHON
 from ..stop import Stop
 from ..streams import Lines, overwritten, plain, record
 from .manager import Ended, GuardedManager, kernel_environment
@@ -249,7 +248,9 @@ class Session(NotebookClient):
                 return Outcome(State.EXITED_EARLY, None, ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
             first = plain(error.evalue).strip().splitlines()
-            return Outcome(State.FAILED, f"{error.ename}: {first[0]}" if first else error.ename, ref)
+            return Outcome(
+                State.FAILED, f"{error.ename}: {first[0]}" if first else error.ename, ref
+            )
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)
             ended = self._manager.guarded.ended

@@ -1,0 +1,298 @@
+"""One profile from its plan to its verdict: run, record, publish, check."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from . import expected, machine, scheduler
+from .errors import Exit
+from .executor import Executor, LocalExecutor
+from .files import copy_whole, digest, remove
+from .logs import Log
+from .model import CellStarted, Event, Job, Limits, Pipeline, Planned, Result, Stage, State
+from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
+from .records import RunRecord, planned_details, result_details, stage_details
+from .settings import Settings
+from .stop import Stop
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done for one profile; `fresh` removes the old build first."""
+
+    pipeline: Pipeline
+    planned: tuple[Planned, ...]
+    targets: tuple[str, ...]
+    whole: bool
+    fresh: bool
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self.pipeline.profile
+
+
+class Build:
+    """The deciding side of one run."""
+
+    def __init__(
+        self, project: Project, settings: Settings, task: Task, run_id: str, log: Log, stop: Stop
+    ) -> None:
+        """Prepare the run; nothing is written yet."""
+        self.project = project
+        self.settings = settings
+        self.task = task
+        self.folder = project.build(task.profile)
+        self.run_id = run_id
+        self.log = log
+        self.stop = stop
+
+    def run(self, command: Sequence[str]) -> Exit:
+        """Run what the plan says, under a record of its own; give the exit code.
+
+        The caller holds the build's lock.
+        """
+        if self.task.fresh:
+            clear(self.folder)
+        self.record = RunRecord(self.folder, self.run_id)
+        began = time.monotonic()
+        files = self.record.folder / "log.txt", self.folder / "log.txt"
+        with self.log.to_files(*files):
+            try:
+                self._begin(command)
+                facts = threading.Thread(target=self._facts)
+                facts.start()
+                results = self._stages()
+                facts.join()
+                return self._end(results, time.monotonic() - began)
+            finally:
+                self.record.close()
+
+    def _begin(self, command: Sequence[str]) -> None:
+        task = self.task
+        self.record.append(
+            "run_started",
+            id=self.run_id,
+            profile=task.profile,
+            command=list(command),
+            targets=list(task.targets),
+        )
+        for planned in task.planned:
+            self.record.append("stage_planned", **planned_details(planned))
+        self.record.publish()
+        todo = [planned.stage for planned in task.planned if planned.reasons]
+        words = ", ".join(todo) if todo else "nothing to do"
+        self.log.say(f"{self.run_id} builds {self.project.label(self.folder)}/: {words}")
+
+    def _facts(self) -> None:
+        self.record.append("facts", **machine.facts(self.project.root))
+
+    def _stages(self) -> dict[str, Result]:
+        results = {}
+        for planned in self.task.planned:
+            if not planned.reasons:
+                skipped = Result(planned.stage, State.SKIPPED, time.time(), 0.0)
+                results[planned.stage] = skipped
+                self.record.append("stage_ended", **result_details(skipped))
+                self.log.say("skipped: its outputs are there", planned.stage)
+        todo = {planned.stage: planned for planned in self.task.planned if planned.reasons}
+        with LocalExecutor(self.settings.jobs, self._event, self.stop) as executor:
+            results |= scheduler.run(
+                list(todo),
+                self.task.pipeline.needs,
+                start=lambda name: self._start(executor, todo[name]),
+                commit=self._commit,
+                jobs=self.settings.jobs,
+                keep_going=self.settings.keep_going,
+                stop=self.stop,
+            )
+        return results
+
+    def _event(self, event: Event) -> None:
+        if isinstance(event, CellStarted):
+            cell = {"id": event.cell.id, "number": event.cell.number, "line": event.cell.line}
+            self.record.append("cell_started", stage=event.stage, cell=cell)
+        self.log.emit(event)
+
+    def _start(self, executor: Executor, planned: Planned) -> Future[Result]:
+        stage = self.task.pipeline.stages[planned.stage]
+        label = {one.path: self.project.label(one.path) for one in stage.inputs}
+        hashes = {path: digest(path) for path in (stage.notebook.path, *label)}
+        details = stage_details(stage, label, hashes)
+        self.record.append("stage_started", stage=stage.name, **details)
+        self.log.started(stage.name)
+        why = "; ".join(reason.text for reason in planned.reasons)
+        self.log.say(f"started ({why})", stage.name)
+        return executor.submit(self._job(stage))
+
+    def _job(self, stage: Stage) -> Job:
+        return Job(
+            stage=stage.name,
+            source=stage.notebook.path,
+            executed=self.record.notebooks / f"{stage.name}.ipynb",
+            working_directory=self.project.working_directory,
+            parameters=stage.injected,
+            outputs=tuple(one.path for one in stage.outputs),
+            language=stage.notebook.language,
+            kernel=self.settings.kernel or stage.notebook.kernel_to_use,
+            log_level=self.settings.log_level,
+            limits=Limits(
+                self.settings.start_timeout, self.settings.cell_timeout, self.settings.timeout
+            ),
+        )
+
+    def _commit(self, result: Result) -> Result:
+        """Hash and publish what a good stage left, and write its end into the record."""
+        outputs: list[dict[str, object]] = []
+        try:
+            if result.good:
+                stage = self.task.pipeline.stages[result.stage]
+                outputs = [
+                    {
+                        "parameter": one.parameter,
+                        "path": self.project.label(one.path),
+                        "hash": digest(one.path),
+                    }
+                    for one in stage.outputs
+                ]
+                name = f"{result.stage}.ipynb"
+                published = self.folder / "notebooks" / name
+                published.parent.mkdir(exist_ok=True)
+                copy_whole(self.record.notebooks / name, published)
+        except OSError as error:
+            what = f"its results cannot be kept: {error.strerror} ({error.filename})"
+            result = replace(result, state=State.FAILED, error=what)
+        self.record.append("stage_ended", **result_details(result), outputs=outputs)
+        self.record.publish(now=not result.good)
+        self.log.ended(result)
+        self._tell(result)
+        return result
+
+    def _tell(self, result: Result) -> None:
+        """Log how a stage ended, and for a failure what to open."""
+        if result.good:
+            how = "left early, with all its outputs written" if result.cell else "succeeded"
+            self.log.say(f"{how} in {_seconds(result.seconds)}", result.stage)
+            return
+        state = result.state.replace("_", " ")
+        if result.state in {State.BLOCKED, State.CANCELLED} and result.cell is None:
+            self.log.say(f"{state}: {result.error}", result.stage, logging.WARNING)
+            return
+        place = f" in {result.cell}" if result.cell else ""
+        self.log.say(f"{state}{place}: {result.error}", result.stage, logging.ERROR)
+        executed = self.record.notebooks / f"{result.stage}.ipynb"
+        if executed.exists():
+            where = self.project.label(executed)
+            self.log.say(f"see the executed notebook: {where}", result.stage, logging.ERROR)
+
+    def _end(self, results: dict[str, Result], seconds: float) -> Exit:
+        self._warn_of_strays()
+        state = _run_state(list(results.values()))
+        code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
+        if self.stop.reason is not None:
+            state, code = State.CANCELLED, self.stop.exit_code
+        if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
+            code = check(self.project, self.settings, self.log)
+        self.record.append("run_ended", state=state, seconds=round(seconds, 3), exit_code=code)
+        self.record.publish()
+        counts: dict[str, int] = {}
+        for result in results.values():
+            word = result.state.replace("_", " ")
+            counts[word] = counts.get(word, 0) + 1
+        words = ", ".join(f"{count} {word}" for word, count in counts.items())
+        log = self.project.label(self.folder / "log.txt")
+        level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
+        text = f"{self.task.profile} {state} in {_seconds(seconds)}: {words}; log: {log}"
+        self.log.say(text, level=level)
+        if self.log.failure:
+            self.log.say(self.log.failure, level=logging.ERROR)
+        return code
+
+    def _warn_of_strays(self) -> None:
+        """Name files of the build that no stage declares."""
+        declared = [o.path for s in self.task.pipeline.stages.values() for o in s.outputs]
+        for path in sorted(_strays(self.folder, declared)):
+            name = self.project.label(path)
+            text = f"{name} is no stage's output; declare it as `output_…` or delete it"
+            self.log.say(text, level=logging.WARNING)
+
+
+def check(project: Project, settings: Settings, log: Log) -> Exit:
+    """Compare the test build with what is expected, and log every difference."""
+    folder = project.label(project.expected)
+    names = expected.files(project.expected) if project.expected.is_dir() else []
+    if not names:
+        log.say(f"nothing was checked: there is no {folder}/", "check", logging.WARNING)
+        return Exit.OK
+    build = project.build(TEST_PROFILE)
+    found = list(expected.compare(project.expected, build, settings.tolerance))
+    for difference in found:
+        log.say(str(difference), "check", logging.ERROR)
+    if found:
+        what = f"{project.label(build)}/ differs from {folder}/"
+        log.say(f"{what} in {_count(len(found), 'place')}", "check", logging.ERROR)
+        return Exit.DIFFERENT
+    log.say(f"{_count(len(names), 'file')} as expected in {folder}/", "check")
+    return Exit.OK
+
+
+def clear(build: Path) -> None:
+    """Remove a build, except the history of its runs."""
+    if build.is_dir():
+        for path in build.iterdir():
+            if path.name not in {"runs", "log.txt"}:
+                remove(path)
+
+
+def missing_outputs(project: Project, pipeline: Pipeline) -> dict[str, list[str]]:
+    """Say for each stage which of its outputs, or its executed notebook, is not there.
+
+    A notebook that declares no outputs is known to have run by its executed notebook.
+    """
+    build = project.build(pipeline.profile)
+    found = {}
+    for name, stage in pipeline.stages.items():
+        paths = [one.path for one in stage.outputs] or [build / "notebooks" / f"{name}.ipynb"]
+        found[name] = [project.label(path) for path in paths if not path.exists()]
+    return found
+
+
+def _strays(build: Path, declared: Sequence[Path]) -> list[Path]:
+    known = set(declared)
+    around = {parent for path in declared for parent in path.parents}
+    found: list[Path] = []
+    todo = [build]
+    while todo:
+        for entry in os.scandir(todo.pop()):
+            path = Path(entry.path)
+            if path.parent == build and path.name in RESERVED_OUTPUTS:
+                continue
+            if path in around:
+                todo.append(path)
+            elif path not in known and not path.name.startswith("."):
+                found.append(path)
+    return found
+
+
+def _run_state(results: Sequence[Result]) -> State:
+    """Reduce the results to the run's state: the first bad one that is its own fault."""
+    bad = [result.state for result in results if not result.good]
+    own = [state for state in bad if state is not State.BLOCKED]
+    return (own or bad or [State.SUCCEEDED])[0]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"

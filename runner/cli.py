@@ -1,0 +1,34 @@
+"""The visible sequence: load, select, check, plan, run, record, exit."""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import RunnerError
+
+
+def main(arguments: Sequence[str], root: Path) -> int:
+    """Carry out a command line for the project at `root`; give the exit code."""
+    try:
+        # Imported here so that a package that is missing gets a message, not a traceback.
+        from . import commands  # noqa: PLC0415
+
+        return commands.run(arguments, root)
+    except RunnerError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("runner"):
+            raise
+        print(
+            f"run.py: the package {error.name} is not installed for {sys.executable}; "
+            f"{sys.executable} -m pip install -r {root / 'requirements.txt'}",
+            file=sys.stderr,
+        )
+        return 2
+    except BrokenPipeError:
+        # Nobody reads any more, as with `run.py list | head -1`.
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        return 1

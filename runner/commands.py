@@ -1,0 +1,231 @@
+"""What each command does."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from . import build, lock, options, params, pipeline, project, records, sources, targets
+from .errors import Exit, Problem, ProjectError, UsageError
+from .files import remove
+from .logs import Log, console
+from .model import Pipeline
+from .plan import plan
+from .project import Project
+from .settings import Settings
+from .stop import Stop
+
+
+def run(arguments: Sequence[str], root: Path) -> int:
+    """Carry out a command line; give the exit code.
+
+    Raises:
+        RunnerError: it cannot be carried out; nothing was run.
+    """
+    chosen = options.parse(arguments)
+    first, *rest = chosen.words
+    if first == "clean" or first.startswith("clean-"):
+        return _clean(root, chosen.words)
+    loaded = project.load(root)
+    settings = chosen.settings(loaded.settings)
+    if first == "list":
+        return _list(loaded, rest)
+    if first == "check":
+        return _check(loaded, settings, rest)
+    tasks = _tasks(loaded, settings, chosen)
+    if chosen.dry_run:
+        return _show(tasks)
+    return _build(loaded, settings, tasks, ["run.py", *arguments])
+
+
+def _pipelines(
+    loaded: Project, profiles: Sequence[str], overrides: Sequence[str] = ()
+) -> dict[str, Pipeline]:
+    """Bind the parameters of profiles to the stages, all mistakes at once.
+
+    Raises:
+        ProjectError: there are some.
+        UsageError: an override cannot be read.
+    """
+    problems: list[Problem] = []
+    settings = [params.read_override(text, loaded.notebooks) for text in overrides]
+    found = {name: pipeline.resolve(loaded, name, settings, problems) for name in profiles}
+    if problems:
+        raise ProjectError(problems)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _tasks(loaded: Project, settings: Settings, chosen: options.Options) -> tuple[build.Task, ...]:
+    """Turn the words into what is to be done for each profile, and why."""
+    selections = targets.select(chosen.words, loaded)
+    pipelines = _pipelines(loaded, [one.profile for one in selections], chosen.parameters)
+    tasks = []
+    for selection in selections:
+        found = pipelines[selection.profile]
+        fresh = selection.from_scratch or (settings.force and selection.whole)
+        missing = build.missing_outputs(loaded, found)
+        planned = plan(found, selection, missing, from_scratch=fresh)
+        tasks.append(build.Task(found, planned, chosen.words, selection.whole, fresh))
+    return tuple(tasks)
+
+
+def _show(tasks: Sequence[build.Task]) -> int:
+    for task in tasks:
+        print(f"{task.profile}:")
+        width = max(len(planned.stage) for planned in task.planned)
+        for planned in task.planned:
+            why = "; ".join(reason.text for reason in planned.reasons)
+            words = f"run   {why}" if planned.reasons else "skip  its outputs are there"
+            print(f"  {planned.stage:<{width}}  {words}")
+    return Exit.OK
+
+
+def _build(
+    loaded: Project, settings: Settings, tasks: Sequence[build.Task], command: Sequence[str]
+) -> int:
+    """Run the profiles one after the other; the first that ends badly is the last."""
+    stop = Stop()
+    with contextlib.ExitStack() as held, _signals(stop):
+        ids = {}
+        for task in tasks:
+            ids[task.profile] = records.new_run_id()
+            held.enter_context(lock.hold(loaded.outputs, task.profile, f"run {ids[task.profile]}"))
+        _fetch(tasks)
+        shown = held.enter_context(console())
+        log = Log(shown, settings.log_level)
+        worst = Exit.OK
+        for task in tasks:
+            one = build.Build(loaded, settings, task, ids[task.profile], log, stop)
+            code = one.run(command)
+            worst = worst or code
+            if code and (stop.reason is not None or not settings.keep_going):
+                break
+        return worst
+
+
+def _fetch(tasks: Sequence[build.Task]) -> None:
+    """Bring what stages that run read from a URL; all that cannot be had at once.
+
+    Raises:
+        ProjectError: some of it cannot be had.
+    """
+    problems = []
+    for task in tasks:
+        for planned in task.planned:
+            stage = task.pipeline.stages[planned.stage]
+            for one in stage.inputs if planned.reasons else ():
+                if one.source is not None and not one.source.startswith("package:"):
+                    try:
+                        sources.fetch(one.source, one.path)
+                    except sources.SourceError as error:
+                        origin = stage.values[one.parameter].origin
+                        where = stage.notebook.label if origin == "notebook" else origin
+                        problems.append(Problem(where, str(error)))
+    if problems:
+        raise ProjectError(problems)
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """End in good order on SIGINT and SIGTERM; a second one ends at once.
+
+    The guards kill the kernels when this process vanishes.
+    """
+    codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+
+    def handle(number: int, _: FrameType | None) -> None:
+        code = codes[signal.Signals(number)]
+        if stop.reason is not None:
+            os._exit(code)
+        name = "interrupted" if code is Exit.INTERRUPTED else "terminated"
+        reason = f"{name} ({signal.Signals(number).name})"
+        # In a thread: what runs here may hold a lock that ending needs.
+        threading.Thread(target=stop.request, args=(reason, code)).start()
+
+    before = {number: signal.signal(number, handle) for number in codes}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _list(loaded: Project, words: Sequence[str]) -> int:
+    """Print the stages in order: what each reads and writes, and its parameters."""
+    unknown = [word for word in words if word not in loaded.profiles]
+    if unknown:
+        hint = project.did_you_mean(unknown[0], loaded.profiles)
+        message = f"list takes names of profiles; there is no profile `{unknown[0]}`{hint}"
+        raise UsageError(message)
+    default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
+    names = words or [default or next(iter(loaded.profiles))]
+    for name, found in _pipelines(loaded, names).items():
+        print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
+        for stage in found.stages.values():
+            print(f"\n  {stage.name}  ({stage.notebook.label})")
+            for one in stage.inputs:
+                print(f"    reads   {one.source or loaded.label(one.path)}")
+            for output in stage.outputs:
+                print(f"    writes  {loaded.label(output.path)}")
+            for parameter, value in stage.values.items():
+                if not parameter.startswith(("input_", "output_")):
+                    origin = "" if value.origin == "notebook" else f"  ({value.origin})"
+                    print(f"    {parameter} = {value.value!r}{origin}")
+        print()
+    print(f"profiles: {', '.join(loaded.profiles)}")
+    return Exit.OK
+
+
+def _check(loaded: Project, settings: Settings, words: Sequence[str]) -> int:
+    """Look for mistakes in all profiles; compare the test build if there is one."""
+    if words:
+        message = f"check takes no further words, not `{words[0]}`"
+        raise UsageError(message)
+    _pipelines(loaded, list(loaded.profiles))
+    count = len(loaded.profiles)
+    with console() as shown:
+        log = Log(shown, settings.log_level)
+        stages = f"{len(loaded.notebooks)} stages" if len(loaded.notebooks) > 1 else "1 stage"
+        profiles = f"{count} profiles" if count > 1 else "1 profile"
+        log.say(f"no mistakes in {stages} and {profiles}", "check")
+        if loaded.build(project.TEST_PROFILE).is_dir():
+            return build.check(loaded, settings, log)
+        log.say("there is no test build to compare; python run.py test makes it", "check")
+    return Exit.OK
+
+
+def _clean(root: Path, words: Sequence[str]) -> int:
+    """Remove builds; it needs no project without mistakes."""
+    outputs = root / "outputs"
+    builds = [
+        path.name
+        for path in (sorted(outputs.iterdir()) if outputs.is_dir() else [])
+        if path.is_dir() and not path.name.startswith(".")
+    ]
+    names: list[str] = []
+    for word in words:
+        profile = word.removeprefix("clean-")
+        known = [*builds, *(path.stem for path in (root / "params").glob("*.y*ml"))]
+        if word == "clean":
+            names += builds
+        elif profile == word:
+            message = f"`clean` stands alone; write clean-{word} to remove one build"
+            raise UsageError(message)
+        elif profile not in known:
+            message = f"there is no build `{profile}`{project.did_you_mean(profile, builds)}"
+            raise UsageError(message)
+        elif profile in builds:
+            names.append(profile)
+    names = list(dict.fromkeys(names))
+    with contextlib.ExitStack() as held:
+        for name in names:
+            held.enter_context(lock.hold(outputs, name, "clean"))
+        for name in names:
+            remove(outputs / name)
+            print(f"removed outputs/{name}/")
+    if not names:
+        print("nothing to remove")
+    return Exit.OK

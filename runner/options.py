@@ -1,0 +1,101 @@
+"""The command line's words and options."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from .errors import UsageError
+from .settings import LOG_LEVELS, SettingError, Settings
+
+_USAGE = "python run.py [OPTIONS] TARGET…"
+
+_EPILOG = """\
+targets:
+  PROFILE         build everything with params/PROFILE.yaml: test, all, …
+                  `test` starts from nothing and checks the result
+  STAGE           one stage, of the profile named last before it (else all)
+  PROFILE-STAGE   one stage of one profile, such as test-data
+
+commands:
+  list [PROFILE]  the stages in order: what each reads, writes and takes
+  check           look for mistakes in the project, compare the test build
+  clean           remove what was built (clean-PROFILE: of one profile)
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What stands on the command line, beside the settings."""
+
+    words: tuple[str, ...]
+    dry_run: bool
+    parameters: tuple[str, ...]
+    changes: dict[str, object]
+
+    def settings(self, base: Settings) -> Settings:
+        """Give the project's settings with those of the command line on top.
+
+        Raises:
+            UsageError: a value is not of the option's kind.
+        """
+        for name, value in self.changes.items():
+            try:
+                base = replace(base, **{name: value})  # type: ignore[arg-type]
+            except SettingError as error:
+                message = f"--{name.replace('_', '-')}: {error}"
+                raise UsageError(message) from None
+        return base
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        message = f"{message}; see python run.py --help"
+        raise UsageError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="run.py",
+        usage=_USAGE,
+        description="Run the project's notebooks in order and keep what they did in outputs/.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("words", nargs="*", metavar="TARGET", help=argparse.SUPPRESS)
+    add("-n", "--dry-run", action="store_true", help="say what would run, and why")
+    add("-f", "--force", action="store_true", default=None, help="run all that is named")
+    add("-k", "--keep-going", action="store_true", default=None, help="go on after a failure")
+    add("-j", "--jobs", metavar="N", help="independent stages at once (1)")
+    add(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="STAGE.NAME=VALUE",
+        help="set a parameter, such as features.degree=1",
+    )
+    add("--timeout", metavar="TIME", help="limit of a stage: 90 (seconds), 10m, 5h45m")
+    add("--cell-timeout", metavar="TIME", help="limit of a cell")
+    add("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (INFO)")
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Read the command line; options and targets may stand in any order.
+
+    Raises:
+        UsageError: it cannot be understood.
+        SystemExit: `--help` was asked for, and printed.
+    """
+    parser = _parser()
+    found = vars(parser.parse_intermixed_args(arguments))
+    words = tuple(found.pop("words"))
+    if not words:
+        parser.print_help()
+        message = "no target given"
+        raise UsageError(message)
+    dry_run, parameters = found.pop("dry_run"), tuple(found.pop("parameter"))
+    changes = {name: value for name, value in found.items() if value is not None}
+    return Options(words, dry_run, parameters, changes)
