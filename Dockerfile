@@ -36,8 +36,9 @@ RUN python3 -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), sys.ve
     && python3 -m compileall -q -j 0 "$(python3 -c 'import json; print(json.__path__[0])')/.." \
         -x '/(site-packages|lib2to3|test|tests|idlelib)/' \
     # A Jupyter of the base's, such as a JupyterHub's, opens notebooks with these packages, too.
-    && /opt/pipeline/venv/bin/python -m ipykernel install \
-        --prefix "$(python3 -c 'import sys; print(sys.prefix)')"
+    && HOME=/tmp/home /opt/pipeline/venv/bin/python -m ipykernel install \
+        --prefix "$(python3 -c 'import sys; print(sys.prefix)')" \
+    && rm -rf /tmp/home
 ENV PATH=/opt/pipeline/venv/bin:$PATH
 
 WORKDIR /project
