@@ -1,0 +1,204 @@
+"""A project in a temporary folder, and the commands that a user would type in it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ("notebooks", "params", "testdata", "pyproject.toml", ".gitignore")
+
+Text = str | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything that was shown."""
+        return self.out + self.err
+
+
+class TemporaryProject:
+    """Writes a project's files, and runs `run.py` in it."""
+
+    def __init__(self, root: Path) -> None:
+        """Make an empty project: the runner alone."""
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / "run.py", root)
+        (root / "runner").symlink_to(ROOT / "runner")
+        (root / "notebooks").mkdir(exist_ok=True)
+
+    @classmethod
+    def example(cls, root: Path) -> "TemporaryProject":
+        """Make a copy of the example."""
+        project = cls(root)
+        for name in EXAMPLE:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, root / name)
+        return project
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the project."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def profile(self, name: str, text: str = "") -> Path:
+        """Write `params/<name>.yaml`."""
+        return self.write(f"params/{name}.yaml", text)
+
+    def notebook(
+        self,
+        stage: str,
+        *cells: str,
+        parameters: Text = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write a notebook: the parameters cell, then code cells; `# ` begins Markdown."""
+        made = []
+        if parameters is not None:
+            made.append(new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+        for source in cells:
+            make = new_markdown_cell if source.startswith("# ") else new_code_cell
+            made.append(make(source))
+        notebook = new_notebook(
+            cells=made,
+            metadata={
+                "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                "language_info": {"name": "python"},
+                **(metadata or {}),
+            },
+        )
+        path = self.root / "notebooks" / f"{stage}.ipynb"
+        nbformat.write(notebook, path)
+        return path
+
+    def stage(
+        self,
+        name: str,
+        *cells: str,
+        reads: tuple[str, ...] = (),
+        writes: tuple[str, ...] = (),
+        parameters: str = "",
+    ) -> Path:
+        """Write a notebook that copies its inputs' text, and its own name, to each output.
+
+        `reads` and `writes` are names of files of the build; `cells` run before the last
+        one, which writes.
+        """
+        lines = [f'input_{Path(one).stem} = "../outputs/test/{one}"' for one in reads]
+        lines += [f'output_{Path(one).stem} = "../outputs/test/{one}"' for one in writes]
+        lines += [parameters] if parameters else []
+        inputs = ", ".join(f"input_{Path(one).stem}" for one in reads)
+        last = f"from pathlib import Path\n\nread = [Path(p).read_text() for p in [{inputs}]]\n"
+        for one in writes:
+            last += f'Path(output_{Path(one).stem}).write_text("{name}\\n" + "".join(read))\n'
+        return self.notebook(name, *cells, last, parameters="\n".join(lines))
+
+    def command(self, *words: str) -> list[str]:
+        """Give the command line of `python run.py`, as the user types it."""
+        return [sys.executable, str(self.root / "run.py"), *words]
+
+    def run(
+        self,
+        *words: str,
+        code: int | None = 0,
+        cwd: Path | None = None,
+        env: Mapping[str, Text] | None = None,
+    ) -> Done:
+        """Run a command to its end, and expect an exit code (None: any)."""
+        made = subprocess.run(
+            self.command(*words),
+            cwd=cwd or self.root,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        done = Done(made.returncode, made.stdout, made.stderr)
+        assert code is None or done.code == code, f"exit code {done.code}, not {code}:\n{done.text}"
+        return done
+
+    @contextmanager
+    def running(
+        self, *words: str, env: Mapping[str, Text] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Start a command; it is killed at the end if it still runs."""
+        process = subprocess.Popen(
+            self.command(*words),
+            cwd=self.root,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(30)
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def outputs(self, profile: str) -> Path:
+        """Give the folder of a build."""
+        return self.root / "outputs" / profile
+
+    def runs(self, profile: str) -> list[Path]:
+        """Give the folders of a build's runs, oldest first."""
+        return sorted((self.outputs(profile) / "runs").iterdir())
+
+    def record(self, profile: str) -> dict[str, Any]:
+        """Read the newest run's `run.json`."""
+        found: dict[str, Any] = json.loads((self.runs(profile)[-1] / "run.json").read_text("utf-8"))
+        return found
+
+    def states(self, profile: str) -> dict[str, str]:
+        """Give the state of each stage in the newest run."""
+        return {stage["name"]: stage["state"] for stage in self.record(profile)["stages"]}
+
+    def stage_record(self, profile: str, stage: str) -> dict[str, Any]:
+        """Give a stage's part of the newest run's record."""
+        found: dict[str, Any]
+        (found,) = (one for one in self.record(profile)["stages"] if one["name"] == stage)
+        return found
+
+    def log(self, profile: str) -> str:
+        """Read the build's log."""
+        return (self.outputs(profile) / "log.txt").read_text("utf-8")
+
+    def executed(self, profile: str, stage: str) -> Any:  # noqa: ANN401 - a notebook has no types
+        """Read the executed notebook of the newest run."""
+        path = self.runs(profile)[-1] / "notebooks" / f"{stage}.ipynb"
+        return nbformat.read(path, as_version=4)
+
+
+def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:
+    """Give this process's environment with changes; None removes a variable."""
+    merged: dict[str, Text] = {**os.environ, **(changes or {})}
+    return {name: value for name, value in merged.items() if value is not None}
