@@ -28,11 +28,11 @@ def run(arguments: Sequence[str], root: Path) -> int:
     chosen = options.parse(arguments)
     first, *rest = chosen.words
     if first == "clean" or first.startswith("clean-"):
-        return _clean(root, chosen.words)
+        return _clean(root, chosen.words, dry_run=chosen.dry_run)
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
     if first == "list":
-        return _list(loaded, rest)
+        return _list(loaded, rest, chosen.parameters)
     if first == "check":
         return _check(loaded, settings, rest)
     tasks = _tasks(loaded, settings, chosen)
@@ -153,7 +153,7 @@ def _signals(stop: Stop) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _list(loaded: Project, words: Sequence[str]) -> int:
+def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
     """Print the stages in order: what each reads and writes, and its parameters."""
     unknown = [word for word in words if word not in loaded.profiles]
     if unknown:
@@ -162,7 +162,7 @@ def _list(loaded: Project, words: Sequence[str]) -> int:
         raise UsageError(message)
     default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
     names = words or [default or next(iter(loaded.profiles))]
-    for name, found in _pipelines(loaded, names).items():
+    for name, found in _pipelines(loaded, names, overrides).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
         for stage in found.stages.values():
             print(f"\n  {stage.name}  ({stage.notebook.label})")
@@ -197,7 +197,7 @@ def _check(loaded: Project, settings: Settings, words: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _clean(root: Path, words: Sequence[str]) -> int:
+def _clean(root: Path, words: Sequence[str], *, dry_run: bool) -> int:
     """Remove builds; it needs no project without mistakes."""
     outputs = root / "outputs"
     builds = [
@@ -221,11 +221,12 @@ def _clean(root: Path, words: Sequence[str]) -> int:
             names.append(profile)
     names = list(dict.fromkeys(names))
     with contextlib.ExitStack() as held:
-        for name in names:
+        for name in names if not dry_run else ():
             held.enter_context(lock.hold(outputs, name, "clean"))
         for name in names:
-            remove(outputs / name)
-            print(f"removed outputs/{name}/")
+            if not dry_run:
+                remove(outputs / name)
+            print(f"{'would remove' if dry_run else 'removed'} outputs/{name}/")
     if not names:
         print("nothing to remove")
     return Exit.OK

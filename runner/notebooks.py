@@ -53,6 +53,10 @@ def read(path: Path, label: str) -> SourceNotebook:
         numbers = " and ".join(map(str, tagged))
         what = f"cells {numbers} are both tagged `parameters`; keep the tag on one"
         raise NotebookError(Problem(label, what))
+    if tagged and sum("parameters" in _tags(cell) for cell in cells) > 1:
+        # papermill would put the values after the first tagged cell, of whatever kind.
+        what = f"cell {tagged[0]} is tagged `parameters`, an empty or Markdown cell too; keep one"
+        raise NotebookError(Problem(label, what))
     metadata = _mapping(raw.get("metadata"))
     language = _language(metadata)
     parameters: dict[str, Parameter] = {}
@@ -179,7 +183,7 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
         seen.add(name)
         try:
             default = ast.literal_eval(value)
-        except ValueError:
+        except (ValueError, TypeError):
             what = (
                 f"line {statement.lineno}: the value of `{name}` is no literal; "
                 "compute it in a later cell"

@@ -45,7 +45,10 @@ def read_profile(path: Path, problems: list[Problem]) -> list[Setting]:
     if not isinstance(root, MappingNode):
         problems.append(Problem(label, "must hold a section per stage: `stage:` and its values"))
         return []
-    problems += _duplicates(root, label)
+    found = list(_duplicates(root, label))
+    problems += found
+    if any("holds itself" in problem.what for problem in found):
+        return []
     return list(_settings(yaml, root, label, problems))
 
 
@@ -57,8 +60,12 @@ def _at(node: Node, label: str) -> str:
     return f"{label}:{node.start_mark.line + 1}"
 
 
-def _duplicates(node: Node, label: str) -> Iterator[Problem]:
-    """Find keys that stand twice in one mapping, at any depth."""
+def _duplicates(node: Node, label: str, around: tuple[Node, ...] = ()) -> Iterator[Problem]:
+    """Find keys that stand twice in one mapping, at any depth; refuse a value inside itself."""
+    if node in around:
+        yield Problem(_at(node, label), "holds itself, through its anchor; write it out")
+        return
+    around = (*around, node)
     if isinstance(node, MappingNode):
         first: dict[object, int] = {}
         for key, value in node.value:
@@ -68,10 +75,10 @@ def _duplicates(node: Node, label: str) -> Iterator[Problem]:
                     what = f"`{key.value}` stands twice (first on line {first[key.value]})"
                     yield Problem(f"{label}:{line}", f"{what}; keep one")
                 first.setdefault(key.value, line)
-            yield from _duplicates(value, label)
+            yield from _duplicates(value, label, around)
     elif isinstance(node.value, list):
         for item in node.value:
-            yield from _duplicates(item, label)
+            yield from _duplicates(item, label, around)
 
 
 def _settings(

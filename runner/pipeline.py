@@ -57,7 +57,7 @@ class _Binder:
         outputs: list[Output] = []
         injected: dict[str, object] = {}
         for name, value in values.items():
-            where = self._where(notebook, name, value)
+            where = _where(notebook, name, value)
             if not name.startswith(("input_", "output_")):
                 self._refuse_hidden_path(name, value.value, where)
                 seen = value.value
@@ -77,11 +77,6 @@ class _Binder:
             if type(seen) is not type(default) or seen != default:
                 injected[name] = seen
         return Stage(notebook.stage, notebook, values, injected, tuple(inputs), tuple(outputs))
-
-    def _where(self, notebook: SourceNotebook, name: str, value: Value) -> str:
-        if value.origin != "notebook":
-            return value.origin
-        return f"{notebook.label}, parameters, line {notebook.parameters[name].line}"
 
     def _texts(self, value: Value, where: str) -> list[str]:
         """Give the paths that a value names: one, a list, or none for null."""
@@ -140,8 +135,8 @@ class _Binder:
         return Output(name, path), seen
 
     def _refuse_hidden_path(self, name: str, value: object, where: str) -> None:
-        for item in value if isinstance(value, list) else [value]:
-            if not isinstance(item, str) or "outputs" not in item or "\0" in item:
+        for item in _texts_in(value):
+            if "outputs" not in item or "\0" in item:
                 continue
             if self._local(item).is_relative_to(self.project.outputs):
                 what = (
@@ -149,6 +144,24 @@ class _Binder:
                     f"reads it, `output_{name}` if it writes it"
                 )
                 self.problems.append(Problem(where, what))
+
+
+def _where(notebook: SourceNotebook, name: str, value: Value) -> str:
+    if value.origin != "notebook":
+        return value.origin
+    return f"{notebook.label}, parameters, line {notebook.parameters[name].line}"
+
+
+def _place(stage: Stage, name: str) -> str:
+    return _where(stage.notebook, name, stage.values[name])
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple | set | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(item)
 
 
 def _same_shape(value: object, texts: list[str]) -> object:
@@ -181,7 +194,7 @@ def _writers(project: Project, stages: Mapping[str, Stage], problems: list[Probl
         if other is not None:
             twice = "twice" if other == stage.name else f"by {other} and by {stage.name}"
             what = f"{project.label(output.path)} is written {twice}; give each output its own path"
-            problems.append(Problem(stage.notebook.label, what))
+            problems.append(Problem(_place(stage, output.parameter), what))
         exact[output.path] = stage.name
         for parent in output.path.parents:
             if parent == project.outputs:
@@ -194,7 +207,7 @@ def _writers(project: Project, stages: Mapping[str, Stage], problems: list[Probl
                 f"{project.label(output.path)} lies in {project.label(around)}, an output "
                 f"of {exact[around]}; give each output its own path"
             )
-            problems.append(Problem(stage.notebook.label, what))
+            problems.append(Problem(_place(stage, output.parameter), what))
     return _Writers(exact, {path: tuple(names) for path, names in inside.items()})
 
 
@@ -204,8 +217,7 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
     for stage in stages.values():
         for one in stage.inputs:
             name = project.label(one.path)
-            value = stage.values[one.parameter]
-            where = stage.notebook.label if value.origin == "notebook" else value.origin
+            where = _place(stage, one.parameter)
             if one.made_by == (stage.name,):
                 what = f"{stage.name} reads {name}, which it writes itself; use two paths"
                 yield Problem(where, what)

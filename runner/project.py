@@ -80,11 +80,15 @@ def load(root: Path) -> Project:
 def _settings(root: Path, problems: list[Problem]) -> Settings:
     path = root / "pyproject.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("runner", {})
+        tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError) as error:
         problems.append(Problem(path.name, f"cannot be read: {error}"))
+        return Settings()
+    table = tool.get("runner", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        problems.append(Problem(path.name, "`runner` is a table; write [tool.runner] above it"))
         return Settings()
     known = {each.name.replace("_", "-"): each.name for each in fields(Settings)}
     settings = Settings()

@@ -48,7 +48,7 @@ class Settings:
             message = "takes the name of an installed kernel, as text"
             raise SettingError(message)
         tolerance = self.tolerance
-        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or tolerance < 0:
+        if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
             message = "takes a number from 0 up"
             raise SettingError(message)
 
