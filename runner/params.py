@@ -17,7 +17,7 @@ from .secrets import looks_secret
 
 @dataclass(frozen=True)
 class Setting:
-    """A value for a stage's parameter, and where it stands."""
+    """A value for a stage's parameter, and where it stands; no name: a stage's section begins."""
 
     stage: str
     name: str
@@ -29,6 +29,7 @@ def read_profile(path: Path, problems: list[Problem]) -> list[Setting]:
     """Read a profile as YAML 1.2, with the line of each value; keys may not repeat."""
     label = f"params/{path.name}"
     yaml = YAML(typ="safe", pure=True)
+    yaml.allow_duplicate_keys = True  # `_duplicates` finds them, at any depth
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -85,8 +86,8 @@ def _settings(
     yaml: YAML, root: MappingNode, label: str, problems: list[Problem]
 ) -> Iterator[Setting]:
     for stage, section in root.value:
+        yield Setting(str(stage.value), "", None, _at(stage, label))
         if _is_null(section):
-            yield Setting(str(stage.value), "", None, _at(stage, label))
             continue
         if not isinstance(section, MappingNode):
             what = f"`{stage.value}` is a stage's section; write `name: value` lines below it"
@@ -140,11 +141,10 @@ def layered(
         problems += _own_mistakes(notebook)
     for setting in settings:
         notebook = stages.get(setting.stage)
-        if notebook is None:
+        if notebook is None and not setting.name:
             what = f"there is no stage `{setting.stage}`{did_you_mean(setting.stage, stages)}"
             problems.append(Problem(setting.where, what))
-            continue
-        if not setting.name:
+        if notebook is None or not setting.name:
             continue
         found = list(_mistakes(setting, notebook))
         problems += found
