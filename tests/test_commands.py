@@ -1,0 +1,250 @@
+"""The commands that run no notebook: list, check, clean, -n, --help."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner import lock
+from tests.project import ROOT, TemporaryProject
+
+# Slow to import, or no business of a command that starts nothing.
+HEAVY = {"nbformat", "numpy", "pandas", "papermill", "pooch", "requests", "rich", "zmq"}
+HEAVY |= {"ipykernel", "jupyter_client", "nbclient", "PIL", "sklearn", "matplotlib"}
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Give the content of all files of a project but the runner's."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and "runner" not in path.parts
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["list"], ["list", "all"], ["-n", "test", "all"], ["--dry-run", "report"], ["--help"]],
+)
+def test_looking_writes_nothing_and_imports_nothing_heavy(
+    example: TemporaryProject, words: list[str]
+) -> None:
+    before = files(example.root)
+    python, *command = example.command(*words)
+    done = subprocess.run(
+        [python, "-X", "importtime", *command],
+        cwd=example.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line.split("|") for line in done.stderr.splitlines() if "|" in line]
+    imported = {name.strip().partition(".")[0] for *_, name in lines}
+    assert "runner" in imported
+    assert not imported & HEAVY
+    assert files(example.root) == before
+
+
+def test_list_shows_the_stages_in_order_with_what_they_read_write_and_take(
+    project: TemporaryProject,
+) -> None:
+    project.stage("b", reads=("a.txt",), writes=("b.txt",), parameters="count = 3\nname = 'x'")
+    project.stage("c", writes=("a.txt",))
+    project.profile("test")
+    project.profile("all", "b:\n  count: 4\n  input_a: package:json/__init__.py\n")
+    assert project.run("list").out == (
+        "profile test (params/test.yaml):\n\n"
+        "  c  (notebooks/c.ipynb)\n"
+        "    writes  outputs/test/a.txt\n\n"
+        "  b  (notebooks/b.ipynb)\n"
+        "    reads   outputs/test/a.txt\n"
+        "    writes  outputs/test/b.txt\n"
+        "    count = 3\n"
+        "    name = 'x'\n\n"
+        "profiles: all, test\n"
+    )
+    shown = project.run("list", "test", "all").out
+    assert [line for line in shown.splitlines() if line.startswith("profile ")] == [
+        "profile test (params/test.yaml):",
+        "profile all (params/all.yaml):",
+    ]
+    assert "    reads   package:json/__init__.py\n" in shown
+    assert "    count = 4  (params/all.yaml:2)\n" in shown
+
+
+def test_list_shows_some_profile_where_there_is_no_test(project: TemporaryProject) -> None:
+    project.stage("a", writes=("a.txt",))
+    project.profile("one")
+    assert "    writes  outputs/one/a.txt\n" in project.run("list").out
+
+
+def test_list_of_a_project_with_mistakes_tells_them(project: TemporaryProject) -> None:
+    project.stage("a", writes=("a.txt",))
+    project.profile("test", "a:\n  x: 1\n")
+    assert "params/test.yaml:2: a has no parameter `x`" in project.run("list", code=2).err
+
+
+def test_a_reader_who_stops_reading_gets_no_traceback(example: TemporaryProject) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        example.command("list"),
+        cwd=example.root,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["list"], ["-n", "test"], ["check"], ["clean"]])
+def test_commands_work_from_any_working_directory(
+    example: TemporaryProject, tmp_path: Path, words: list[str]
+) -> None:
+    here = example.run(*words)
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    there = example.run(*words, cwd=elsewhere)
+    moment = re.compile(r"^[-\d]+ [:.\d]+ ", re.MULTILINE)
+    assert moment.sub("", there.out) == moment.sub("", here.out) != ""
+    assert not [*elsewhere.iterdir()]
+
+
+def test_help_tells_of_targets_commands_and_options() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "run.py", "--help"], capture_output=True, text=True, check=True
+    )
+    for word in ("PROFILE-STAGE", "list", "check", "clean", "--dry-run", "--jobs", "--log-level"):
+        assert word in done.stdout
+    assert done.stderr == ""
+
+
+def test_check_finds_mistakes_in_every_profile(project: TemporaryProject) -> None:
+    project.stage("a", writes=("a.txt",), parameters="x = 1")
+    project.profile("test", "a:\n  x: one\n")
+    project.profile("all", "a:\n  y: 1\n")
+    done = project.run("check", code=2)
+    assert done.err.splitlines() == [
+        "run.py: 2 mistakes in the project, nothing was run:",
+        "  params/all.yaml:2: a has no parameter `y`; known: output_a, x",
+        "  params/test.yaml:2: `x` takes a whole number, not a text ('one')",
+    ]
+
+
+def test_check_says_what_it_looked_at(project: TemporaryProject) -> None:
+    project.stage("a", writes=("a.txt",))
+    project.profile("test")
+    done = project.run("check")
+    assert "no mistakes in 1 stage and 1 profile" in done.text
+    assert "there is no test build to compare" in done.text
+    project.stage("b", writes=("b.txt",))
+    project.profile("all")
+    assert "no mistakes in 2 stages and 2 profiles" in project.run("check").text
+
+
+def test_check_compares_the_test_build_with_what_is_expected(project: TemporaryProject) -> None:
+    project.stage("a", writes=("a.json", "b.txt"))
+    project.profile("test")
+    project.write("outputs/test/a.json", '{"x": [1.0, 2.0]}')
+    project.write("outputs/test/b.txt", "one\n")
+    assert "nothing was checked: there is no testdata/expected/" in project.run("check").text
+    project.write("testdata/expected/a.json", '{"x": [1.0, 2.0000000001]}')
+    project.write("testdata/expected/b.txt", "one\n")
+    assert "2 files as expected in testdata/expected/" in project.run("check").text
+    project.write("testdata/expected/a.json", '{"x": [1.0, 2.1]}')
+    project.write("testdata/expected/c.txt", "")
+    done = project.run("check", code=3)
+    assert "a.json, x[1]: expected 2.1, got 2.0" in done.text
+    assert "c.txt: expected a file, got no file" in done.text
+    assert "outputs/test/ differs from testdata/expected/ in 2 places" in done.text
+    (project.root / "testdata/expected/c.txt").unlink()
+    project.write("pyproject.toml", "[tool.runner]\ntolerance = 0.2\n")
+    project.run("check")
+
+
+def test_clean_removes_all_builds_and_nothing_else(example: TemporaryProject) -> None:
+    before = files(example.root)
+    for profile in ("test", "all", "of-old"):
+        example.write(f"outputs/{profile}/runs/1/run.json", "{}")
+    kept = example.write("outputs/.gitignore", "*\n")
+    assert example.run("clean").out.splitlines() == [
+        *("removed outputs/all/", "removed outputs/of-old/", "removed outputs/test/")
+    ]
+    assert [path.name for path in kept.parent.iterdir() if path.name[0] != "."] == []
+    assert kept.read_text() == "*\n"
+    assert {name: one for name, one in files(example.root).items() if name in before} == before
+    assert example.run("clean").out == "nothing to remove\n"
+
+
+def test_clean_of_a_profile_removes_its_build_alone(example: TemporaryProject) -> None:
+    for profile in ("test", "all", "old"):
+        example.write(f"outputs/{profile}/a.txt", "")
+    assert example.run("clean-test").out == "removed outputs/test/\n"
+    assert not example.outputs("test").exists()
+    assert example.outputs("all").exists()
+    assert example.run("clean-test").out == "nothing to remove\n"
+    assert example.run("clean-all", "clean-old").out.splitlines() == [
+        *("removed outputs/all/", "removed outputs/old/")
+    ]
+
+
+def test_clean_works_in_a_project_with_mistakes(project: TemporaryProject) -> None:
+    project.write("notebooks/broken.ipynb", "")
+    project.write("outputs/test/a.txt", "")
+    project.run("list", code=2)
+    project.run("clean")
+    assert not project.outputs("test").exists()
+
+
+def test_clean_follows_no_link_out_of_the_build(project: TemporaryProject) -> None:
+    precious = project.write("precious/a.txt", "")
+    project.outputs("test").mkdir(parents=True)
+    (project.outputs("test") / "link").symlink_to(precious.parent)
+    project.run("clean-test")
+    assert precious.exists()
+    assert not project.outputs("test").exists()
+
+
+@pytest.mark.parametrize("words", [["clean"], ["clean-test"]])
+def test_a_dry_run_of_clean_removes_nothing(project: TemporaryProject, words: list[str]) -> None:
+    path = project.write("outputs/test/a.txt", "")
+    assert project.run("-n", *words).out == "would remove outputs/test/\n"
+    assert path.exists()
+
+
+@pytest.mark.parametrize("words", [["clean"], ["clean-test"], ["test"], ["test-a"]])
+def test_a_build_that_someone_holds_is_left_alone(
+    project: TemporaryProject, words: list[str]
+) -> None:
+    project.stage("a", writes=("a.txt",))
+    project.profile("test")
+    project.write("outputs/all/a.txt", "")
+    path = project.write("outputs/test/a.txt", "")
+    before = files(project.root)
+    with lock.hold(project.root / "outputs", "test", "run 7"):
+        done = project.run(*words, code=5)
+    assert done.err.startswith("run.py: another run holds outputs/test/: run 7, since ")
+    assert f"(process {os.getpid()})" in done.err
+    assert path.exists()
+    assert {name: one for name, one in files(project.root).items() if name in before} == before
+
+
+def test_another_profiles_build_may_be_held(project: TemporaryProject) -> None:
+    project.write("outputs/all/a.txt", "")
+    with lock.hold(project.root / "outputs", "test", "run 7"):
+        project.run("clean-all")
+    assert not project.outputs("all").exists()
+
+
+def test_a_lock_whose_holder_is_gone_holds_nothing(project: TemporaryProject) -> None:
+    project.write("outputs/test/a.txt", "")
+    holder = {"what": "run 7", "since": 0, "host": "nowhere", "pid": 1}
+    project.write("outputs/.locks/test.json", json.dumps(holder))
+    project.write("outputs/.locks/test.lock", "")
+    assert project.run("clean-test").out == "removed outputs/test/\n"

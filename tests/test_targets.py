@@ -1,0 +1,224 @@
+"""Words on the command line, the stages that they mean, and the order of these."""
+
+import pytest
+
+from runner.project import load
+from runner.targets import Selection, select
+from tests.project import TemporaryProject
+
+EVERYTHING = ("data", "features", "model", "report")
+
+
+def planned(project: TemporaryProject, *words: str) -> dict[str, dict[str, str]]:
+    """Ask what would run: for each profile the stages in order, each with `run` or `skip`."""
+    found: dict[str, dict[str, str]] = {}
+    for line in project.run("-n", *words).out.splitlines():
+        if line.endswith(":"):
+            found[line.removesuffix(":")] = {}
+        else:
+            stage, what, *_ = line.split()
+            found[[*found][-1]][stage] = what
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "selected"),
+    [
+        ("test", {"test": EVERYTHING}),
+        ("all", {"all": EVERYTHING}),
+        ("data", {"all": ("data",)}),
+        ("report data", {"all": ("report", "data")}),
+        ("test-data", {"test": ("data",)}),
+        ("test-data features model", {"test": ("data", "features", "model")}),
+        ("test data", {"test": EVERYTHING}),
+        ("data test-data", {"all": ("data",), "test": ("data",)}),
+        ("test-data all-data features", {"test": ("data",), "all": ("data", "features")}),
+        ("sample-data test-model data", {"sample": ("data",), "test": ("model", "data")}),
+        ("test-data test-data data", {"test": ("data",)}),
+        ("test-model data", {"test": ("model", "data")}),
+        ("test all", {"test": EVERYTHING, "all": EVERYTHING}),
+        ("all test", {"all": EVERYTHING, "test": EVERYTHING}),
+        ("test-data test", {"test": EVERYTHING}),
+    ],
+)
+def test_words_mean_stages_of_profiles(
+    example: TemporaryProject, words: str, selected: dict[str, tuple[str, ...]]
+) -> None:
+    found = select(words.split(), load(example.root))
+    assert [(one.profile, one.named) for one in found] == [*selected.items()]
+
+
+@pytest.mark.parametrize(
+    ("word", "whole", "from_scratch"),
+    [("test", True, True), ("all", True, False), ("test-data", False, False)],
+)
+def test_only_the_whole_test_profile_starts_from_scratch(
+    example: TemporaryProject, word: str, *, whole: bool, from_scratch: bool
+) -> None:
+    (found,) = select([word], load(example.root))
+    assert isinstance(found, Selection)
+    assert (found.whole, found.from_scratch) == (whole, from_scratch)
+
+
+@pytest.mark.parametrize(
+    ("words", "plan"),
+    [
+        ("test", {"test": dict.fromkeys(EVERYTHING, "run")}),
+        ("test-data", {"test": {"data": "run"}}),
+        ("test-model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
+        ("test-data features model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
+        ("model", {"all": dict.fromkeys(EVERYTHING[:3], "run")}),
+        ("sample-data test-data", {"sample": {"data": "run"}, "test": {"data": "run"}}),
+    ],
+)
+def test_a_target_brings_along_what_it_needs(
+    example: TemporaryProject, words: str, plan: dict[str, dict[str, str]]
+) -> None:
+    found = planned(example, *words.split())
+    assert [(name, [*one.items()]) for name, one in found.items()] == [
+        (name, [*one.items()]) for name, one in plan.items()
+    ]
+    assert not (example.root / "outputs").exists()
+
+
+def test_what_is_there_is_skipped_but_for_the_test_profile(example: TemporaryProject) -> None:
+    for profile in ("test", "all"):
+        example.write(f"outputs/{profile}/cars.csv", "")
+    assert planned(example, "all-features")["all"] == {"data": "skip", "features": "run"}
+    assert planned(example, "test-features")["test"] == {"data": "skip", "features": "run"}
+    assert planned(example, "test")["test"] == dict.fromkeys(EVERYTHING, "run")
+    assert planned(example, "all", "-f")["all"] == dict.fromkeys(EVERYTHING, "run")
+
+
+def test_the_reasons_are_told(example: TemporaryProject) -> None:
+    example.write("outputs/all/cars.csv", "")
+    assert example.run("-n", "all-model").out.splitlines() == [
+        "all:",
+        "  data      skip  its outputs are there",
+        "  features  run   outputs/all/features.csv is missing",
+        (
+            "  model     run   outputs/all/model.json is missing; named on the command line; "
+            "features runs before it"
+        ),
+    ]
+
+
+def test_numbers_in_front_of_names_give_the_order_and_are_dropped(
+    project: TemporaryProject,
+) -> None:
+    for name in ("10_c", "2_b", "1_a", "03-x y", "2b.d", "2"):
+        project.notebook(name, "1")
+    project.profile("test")
+    assert [*planned(project, "test")["test"]] == ["a", "2", "b", "2b.d", "x", "c"]
+
+
+def test_notebooks_that_declare_nothing_come_one_after_the_other(
+    project: TemporaryProject,
+) -> None:
+    for name in ("1_a", "2_b", "10_c"):
+        project.notebook(name, "1")
+    project.profile("test")
+    assert [*planned(project, "test-b")["test"]] == ["a", "b"]
+    assert [*planned(project, "test-c")["test"]] == ["a", "b", "c"]
+
+
+def test_what_stages_read_and_write_goes_before_numbers(project: TemporaryProject) -> None:
+    project.stage("1_last", reads=("b.txt",), writes=("c.txt",))
+    project.stage("2_middle", reads=("a.txt",), writes=("b.txt",))
+    project.stage("3_first", writes=("a.txt",))
+    project.profile("test")
+    assert [*planned(project, "test")["test"]] == ["first", "middle", "last"]
+
+
+def test_a_stage_comes_after_those_that_write_into_a_folder_that_it_reads(
+    project: TemporaryProject,
+) -> None:
+    project.notebook("a", parameters="input_all = '../outputs/test/parts/'")
+    project.notebook("b", parameters="input_one = '../outputs/test/whole/1.txt'")
+    project.notebook("c", parameters="output_one = '../outputs/test/parts/1.txt'")
+    project.notebook("d", parameters="output_two = ['../outputs/test/parts/2.txt']")
+    project.notebook("e", parameters="output_all = '../outputs/test/whole'")
+    project.profile("test")
+    assert [*planned(project, "test-a")["test"]] == ["c", "d", "a"]
+    assert [*planned(project, "test-b")["test"]] == ["e", "b"]
+
+
+def test_notebooks_dropped_in_find_their_place(example: TemporaryProject) -> None:
+    example.notebook(
+        "a_scaling",
+        parameters=(
+            'input_features = "../outputs/test/features.csv"\n'
+            'output_scaled = "../outputs/test/scaled.csv"'
+        ),
+    )
+    model = example.root / "notebooks" / "model.ipynb"
+    text = model.read_text("utf-8")
+    model.write_text(text.replace("outputs/test/features.csv", "outputs/test/scaled.csv"), "utf-8")
+    example.notebook("appendix", parameters='input_model = "../outputs/test/model.json"')
+    assert [*planned(example, "test")["test"]] == [
+        *("data", "features", "a_scaling", "model", "appendix", "report")
+    ]
+    assert [*planned(example, "all-model")["all"]] == ["data", "features", "a_scaling", "model"]
+
+
+def test_paths_of_the_test_build_are_moved_into_that_of_the_profile(
+    project: TemporaryProject,
+) -> None:
+    project.notebook(
+        "make",
+        parameters=(
+            'output_one = "../outputs/test/deep/one.txt"\n'
+            'output_many = ["../outputs/test/two.txt", "../outputs/test/three/"]\n'
+            'input_own = "make.ipynb"'
+        ),
+    )
+    project.notebook("read", parameters='input_one = "../outputs/test/deep/one.txt"')
+    for name in ("test", "all"):
+        project.profile(name)
+    for name in ("test", "all"):
+        lines = [line.split()[:2] for line in project.run("list", name).out.splitlines()]
+        assert [line for line in lines if line[:1] in (["reads"], ["writes"])] == [
+            ["reads", "notebooks/make.ipynb"],
+            ["writes", f"outputs/{name}/deep/one.txt"],
+            ["writes", f"outputs/{name}/two.txt"],
+            ["writes", f"outputs/{name}/three"],
+            ["reads", f"outputs/{name}/deep/one.txt"],
+        ]
+
+
+def test_a_path_that_a_profile_names_is_not_moved(project: TemporaryProject) -> None:
+    project.stage("make", writes=("a.txt",))
+    project.notebook("read", parameters='input_a = "../outputs/test/a.txt"')
+    project.profile("all", "read:\n  input_a: ../outputs/test/a.txt\n")
+    project.write("outputs/test/a.txt", "")
+    assert "    reads   outputs/test/a.txt\n" in project.run("list", "all").out
+
+
+def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
+    project: TemporaryProject,
+) -> None:
+    project.notebook("make", parameters="a = 1\nb = 1\nc = 1\nd = 1.5\ne = None\nf = 'x'")
+    project.profile("test", "make:\n  b: 2\n  c: 2\n  d: 3\n\n  f: yes\n")
+    done = project.run("list", "-p", "make.c=3", "-p", "make.e=[1, {a: null}]")
+    assert [line.strip() for line in done.out.splitlines() if " = " in line] == [
+        "a = 1",
+        "b = 2  (params/test.yaml:2)",
+        "c = 3  (-p make.c)",
+        "d = 3.0  (params/test.yaml:4)",
+        "e = [1, {'a': None}]  (-p make.e)",
+        "f = 'yes'  (params/test.yaml:6)",
+    ]
+
+
+def test_of_two_values_on_the_command_line_the_last_counts(project: TemporaryProject) -> None:
+    project.notebook("make", parameters="a = 1")
+    project.profile("test")
+    done = project.run("list", "-p", "make.a=2", "-p", "make.a=3")
+    assert "    a = 3  (-p make.a)\n" in done.out
+
+
+def test_an_empty_profile_changes_nothing(project: TemporaryProject) -> None:
+    project.notebook("make", parameters="a = 1")
+    for name, text in (("test", ""), ("one", "# nothing\n"), ("two", "make:\n"), ("all", "{}\n")):
+        project.profile(name, text)
+        assert "    a = 1\n" in project.run("list", name).out
