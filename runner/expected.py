@@ -107,9 +107,12 @@ def equal(wanted: object, got: object, tolerance: float) -> bool:
     if numbers and not isinstance(wanted, bool) and not isinstance(got, bool):
         assert isinstance(wanted, int | float)
         assert isinstance(got, int | float)
-        if math.isnan(wanted) or math.isnan(got):
-            return math.isnan(wanted) and math.isnan(got)
-        return math.isclose(wanted, got, rel_tol=tolerance, abs_tol=tolerance)
+        try:
+            if math.isnan(wanted) or math.isnan(got):
+                return math.isnan(wanted) and math.isnan(got)
+            return math.isclose(wanted, got, rel_tol=tolerance, abs_tol=tolerance)
+        except OverflowError:  # a whole number beyond any float
+            return wanted == got
     return type(wanted) is type(got) and wanted == got
 
 
