@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import expected, machine, scheduler
@@ -37,20 +37,22 @@ class Task:
         return self.pipeline.profile
 
 
+@dataclass
 class Build:
     """The deciding side of one run."""
 
-    def __init__(
-        self, project: Project, settings: Settings, task: Task, run_id: str, log: Log, stop: Stop
-    ) -> None:
-        """Prepare the run; nothing is written yet."""
-        self.project = project
-        self.settings = settings
-        self.task = task
-        self.folder = project.build(task.profile)
-        self.run_id = run_id
-        self.log = log
-        self.stop = stop
+    project: Project
+    settings: Settings
+    task: Task
+    run_id: str
+    log: Log
+    stop: Stop
+    record: RunRecord = field(init=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the build."""
+        return self.project.build(self.task.profile)
 
     def run(self, command: Sequence[str]) -> Exit:
         """Run what the plan says, under a record of its own; give the exit code.
@@ -102,14 +104,12 @@ class Build:
                 self.log.say("skipped: its outputs are there", planned.stage)
         todo = {planned.stage: planned for planned in self.task.planned if planned.reasons}
         with LocalExecutor(self.settings.jobs, self._event, self.stop) as executor:
+            needs = self.task.pipeline.needs
             results |= scheduler.run(
-                list(todo),
-                self.task.pipeline.needs,
+                {name: needs[name] for name in todo},
                 start=lambda name: self._start(executor, todo[name]),
                 commit=self._commit,
-                jobs=self.settings.jobs,
-                keep_going=self.settings.keep_going,
-                stop=self.stop,
+                rules=scheduler.Rules(self.settings.jobs, self.settings.keep_going, self.stop),
             )
         return results
 

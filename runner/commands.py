@@ -9,9 +9,10 @@ from pathlib import Path
 from types import FrameType
 
 from . import build, lock, options, params, pipeline, project, records, sources, targets
+from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove
-from .logs import Log, console
+from .logs import Log
 from .model import Pipeline
 from .plan import plan
 from .project import Project

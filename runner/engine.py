@@ -1,6 +1,7 @@
 """One notebook through papermill, to one true result."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -101,7 +102,8 @@ def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:
     def execute(parameterised: NotebookNode) -> None:
         found.append(_session(parameterised, job, emit, stop))
 
-    try:
+    # Raised for any error that a cell shows, an expected one too: the session knows.
+    with contextlib.suppress(PapermillExecutionError):
         # A notebook and no path: papermill would expand braces in the names of files.
         papermill.execute_notebook(
             notebook,
@@ -113,9 +115,6 @@ def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:
             progress_bar=False,
             execute=execute,
         )
-    except PapermillExecutionError:
-        # Raised for any error that a cell shows, an expected one too: the session knows.
-        pass
     return found[0]
 
 

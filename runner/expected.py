@@ -71,7 +71,7 @@ def _differences(wanted: Path, got: Path, tolerance: float) -> Iterator[_Place]:
             yield "", f"{len(one)} bytes", f"{len(other)} bytes"
         else:
             line = one.count(b"\n", 0, at)
-            yield f"line {line + 1}", *(repr(_line(data, line)) for data in (one, other))
+            yield f"line {line + 1}", repr(_line(one, line)), repr(_line(other, line))
 
 
 def _line(data: bytes, number: int) -> str:
@@ -103,10 +103,8 @@ def _values(wanted: Any, got: Any, where: str, tolerance: float) -> Iterator[_Pl
 
 def equal(wanted: object, got: object, tolerance: float) -> bool:
     """Tell whether two plain values are the same; a missing number equals another."""
-    numbers = isinstance(wanted, int | float) and isinstance(got, int | float)
-    if numbers and not isinstance(wanted, bool) and not isinstance(got, bool):
-        assert isinstance(wanted, int | float)
-        assert isinstance(got, int | float)
+    truths = isinstance(wanted, bool) or isinstance(got, bool)
+    if isinstance(wanted, int | float) and isinstance(got, int | float) and not truths:
         try:
             if math.isnan(wanted) or math.isnan(got):
                 return math.isnan(wanted) and math.isnan(got)
@@ -125,13 +123,13 @@ def _table(path: Path) -> "pd.DataFrame":
 
 
 def _tables(wanted: "pd.DataFrame", got: "pd.DataFrame", tolerance: float) -> Iterator[_Place]:
-    columns = [str(name) for name in wanted.columns], [str(name) for name in got.columns]
-    if columns[0] != columns[1]:
-        yield "columns", *(", ".join(names) for names in columns)
+    names, others = [str(name) for name in wanted.columns], [str(name) for name in got.columns]
+    if names != others:
+        yield "columns", ", ".join(names), ", ".join(others)
         return
     if len(wanted) != len(got):
         yield "rows", str(len(wanted)), str(len(got))
-    for position, name in enumerate(columns[0]):
+    for position, name in enumerate(names):
         pairs = zip(wanted.iloc[:, position].tolist(), got.iloc[:, position].tolist(), strict=False)
         for row, (one, other) in enumerate(pairs, 1):
             if not equal(one, other, tolerance):
@@ -139,9 +137,9 @@ def _tables(wanted: "pd.DataFrame", got: "pd.DataFrame", tolerance: float) -> It
 
 
 def _images(wanted: Path, got: Path) -> Iterator[_Place]:
-    sizes = _size(wanted), _size(got)
-    if None not in sizes and sizes[0] != sizes[1]:
-        yield "size", *(str(size) for size in sizes)
+    one, other = _size(wanted), _size(got)
+    if one and other and one != other:
+        yield "size", one, other
     elif got.stat().st_size == 0:
         yield "", "an image", "an empty file"
 

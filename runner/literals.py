@@ -141,11 +141,11 @@ def _subscripted(name: str, inner: ast.expr) -> Check | None:  # noqa: PLR0911
             return None
         return lambda value: any(type(value) is type(a) and value == a for a in allowed)
     if name in {"list", "List", "Sequence"}:
-        item = _check(parts[0])
-        if item is not None:
-            return lambda value: isinstance(value, list) and all(map(item, value))
+        of_list = _check(parts[0])
+        if of_list is not None:
+            return lambda value: isinstance(value, list) and all(map(of_list, value))
     if name in {"dict", "Dict", "Mapping"}:
-        item = _check(parts[-1])
-        if item is not None:
-            return lambda value: isinstance(value, dict) and all(map(item, value.values()))
+        of_dict = _check(parts[-1])
+        if of_dict is not None:
+            return lambda value: isinstance(value, dict) and all(map(of_dict, value.values()))
     return None

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -141,16 +140,3 @@ def _write(descriptor: int, text: str) -> None:
     data = text.encode("utf-8", "backslashreplace")
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-@contextlib.contextmanager
-def console() -> Iterator[Console]:
-    """Give a live display if a person watches a terminal, else plain lines."""
-    sys.stdout.flush()
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        yield PlainConsole(sys.stdout.fileno())
-        return
-    from .terminal import LiveConsole  # noqa: PLC0415 - rich is slow to import
-
-    with LiveConsole() as live:
-        yield live

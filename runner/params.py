@@ -137,8 +137,8 @@ def layered(
         stage: {name: Value(one.default, "notebook") for name, one in notebook.parameters.items()}
         for stage, notebook in stages.items()
     }
-    for notebook in stages.values():
-        problems += _own_mistakes(notebook)
+    for each in stages.values():
+        problems += _own_mistakes(each)
     for setting in settings:
         notebook = stages.get(setting.stage)
         if notebook is None and not setting.name:

@@ -83,11 +83,12 @@ class _Binder:
         items = value.value if isinstance(value.value, list) else [value.value]
         if value.value is None:
             return []
-        if not all(isinstance(item, str) and item.strip() for item in items):
+        texts = [item for item in items if isinstance(item, str) and item.strip()]
+        if len(texts) != len(items):
             what = "an input or output is a path (a text) or a list of paths"
             self.problems.append(Problem(where, what))
             return []
-        return items
+        return texts
 
     def _local(self, text: str) -> Path:
         return Path(os.path.normpath(self.project.working_directory / text))

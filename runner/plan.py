@@ -25,8 +25,10 @@ def plan(
     needed = graph.closure(selection.named, pipeline.needs)
     reasons: dict[str, tuple[Reason, ...]] = {}
     for name in pipeline.stages:
-        if name in needed:
-            found = _reasons(name, pipeline, selection, missing, from_scratch=from_scratch)
+        if name in needed and from_scratch:
+            reasons[name] = (Reason("from_scratch", "built from scratch"),)
+        elif name in needed:
+            found = _reasons(name, selection, missing)
             found += tuple(
                 Reason("upstream", f"{one} runs before it")
                 for one in sorted(pipeline.needs[name])
@@ -37,16 +39,9 @@ def plan(
 
 
 def _reasons(
-    name: str,
-    pipeline: Pipeline,
-    selection: Selection,
-    missing: Mapping[str, Collection[str]],
-    *,
-    from_scratch: bool,
+    name: str, selection: Selection, missing: Mapping[str, Collection[str]]
 ) -> tuple[Reason, ...]:
     found = tuple(Reason("missing", f"{one} is missing") for one in missing.get(name, ()))
-    if from_scratch:
-        return (Reason("from_scratch", "built from scratch"),)
     if name in selection.named:
         found = (*found, Reason("named", "named on the command line"))
     return found

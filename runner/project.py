@@ -157,7 +157,7 @@ def _clashes(project: Project) -> Iterable[Problem]:
             yield Problem(label, f"`{name}` starts with a dot; rename the file")
     pairs: dict[str, tuple[str, str]] = {}
     for profile in project.profiles:
-        for stage in labels:
+        for stage, stage_label in labels.items():
             word = f"{profile}-{stage}"
             if word in labels or word in project.profiles:
                 label = labels.get(word) or f"params/{project.profiles[word].name}"
@@ -165,7 +165,7 @@ def _clashes(project: Project) -> Iterable[Problem]:
                 yield Problem(label, what)
             elif word in pairs:
                 what = f"`{word}` also means the stage {pairs[word][1]} of {pairs[word][0]}"
-                yield Problem(labels[stage], f"{what}; rename it")
+                yield Problem(stage_label, f"{what}; rename it")
             pairs[word] = (profile, stage)
     for name, label in labels.items():
         yield from _unusable(name, label)

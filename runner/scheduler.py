@@ -3,71 +3,105 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 
 from . import graph
 from .model import Result, State
 from .stop import Stop
 
 
+@dataclass(frozen=True)
+class Rules:
+    """How stages are run.
+
+    `jobs` of them at once; with `keep_going`, a failure holds up only what needs the
+    failed stage; once `stop` is requested, nothing more is started.
+    """
+
+    jobs: int
+    keep_going: bool
+    stop: Stop
+
+
 def run(
-    names: Sequence[str],
     needs: Mapping[str, Collection[str]],
     *,
     start: Callable[[str], Future[Result]],
     commit: Callable[[Result], Result],
-    jobs: int,
-    keep_going: bool,
-    stop: Stop,
+    rules: Rules,
 ) -> dict[str, Result]:
     """Run stages, each once all that it needs has ended well.
 
     Args:
-        names: the stages to run, in order.
-        needs: what each of them needs; what is not in `names` is there already.
+        needs: the stages to run, in order, and what each needs; what is not among them
+            is there already.
         start: starts a stage.
         commit: makes a result last, and gives it back as it counts. It is called for
             every stage, here and in order of their ends.
-        jobs: how many run at once.
-        keep_going: after a failure, start what does not need the failed stage.
-        stop: once requested, nothing more is started.
+        rules: how.
     """
-    within = {name: [one for one in needs[name] if one in names] for name in names}
-    waiting = list(names)
+    within = {name: [one for one in needed if one in needs] for name, needed in needs.items()}
+    work = _Work(within, commit)
     running: dict[Future[Result], str] = {}
-    results: dict[str, Result] = {}
-
-    def end(result: Result) -> None:
-        results[result.stage] = commit(result)
-        if not results[result.stage].good:
-            for reader in graph.readers(result.stage, within):
-                if reader in waiting:
-                    waiting.remove(reader)
-                    why = f"it needs {result.stage}"
-                    results[reader] = commit(never_ran(reader, State.BLOCKED, why))
-
-    while waiting or running:
-        failed = [result.stage for result in results.values() if not result.good]
-        if stop.reason is not None or (failed and not keep_going):
-            why = stop.reason or f"{failed[0]} failed; -k goes on with what does not need it"
-            for name in waiting:
-                results[name] = commit(never_ran(name, State.CANCELLED, why))
-            waiting.clear()
-        for name in list(waiting):
-            if len(running) >= jobs:
-                break
-            if all(one in results for one in within[name]):
-                waiting.remove(name)
-                running[start(name)] = name
+    while work.waiting or running:
+        if (why := _held_up(work, rules)) is not None:
+            work.cancel(why)
+        for name in work.ready(rules.jobs - len(running)):
+            running[start(name)] = name
         if running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                end(_result(future, running.pop(future)))
-    return results
+                work.end(_result(future, running.pop(future)))
+    return work.results
 
 
-def never_ran(stage: str, state: State, why: str) -> Result:
-    """Give the result of a stage that was not started."""
-    return Result(stage, state, time.time(), 0.0, error=why)
+def _held_up(work: "_Work", rules: Rules) -> str | None:
+    """Say why nothing more is to be started, if so."""
+    if rules.stop.reason is not None or rules.keep_going:
+        return rules.stop.reason
+    failed = next((name for name, result in work.results.items() if not result.good), None)
+    return failed and f"{failed} failed; -k goes on with what does not need it"
+
+
+class _Work:
+    """What waits, and what has ended."""
+
+    def __init__(
+        self, needs: Mapping[str, Sequence[str]], commit: Callable[[Result], Result]
+    ) -> None:
+        self._needs = needs
+        self._commit = commit
+        self.waiting = list(needs)
+        self.results: dict[str, Result] = {}
+
+    def ready(self, most: int) -> list[str]:
+        """Take up to `most` stages that can start."""
+        found = [
+            name
+            for name in self.waiting
+            if all(one in self.results and self.results[one].good for one in self._needs[name])
+        ][:most]
+        self.waiting = [name for name in self.waiting if name not in found]
+        return found
+
+    def end(self, result: Result) -> None:
+        """Commit a result; after a bad one, block what needs the stage."""
+        self.results[result.stage] = self._commit(result)
+        if self.results[result.stage].good:
+            return
+        for reader in graph.readers(result.stage, self._needs):
+            if reader in self.waiting:
+                self._never(reader, State.BLOCKED, f"it needs {result.stage}")
+
+    def cancel(self, why: str) -> None:
+        """End what waits without having run."""
+        for name in list(self.waiting):
+            self._never(name, State.CANCELLED, why)
+
+    def _never(self, name: str, state: State, why: str) -> None:
+        self.waiting.remove(name)
+        result = Result(name, state, time.time(), 0.0, error=why)
+        self.results[name] = self._commit(result)
 
 
 def _result(future: Future[Result], stage: str) -> Result:

@@ -41,10 +41,10 @@ class Settings:
         _set(self, "start_timeout", start)
         _set(self, "log_level", level(self.log_level))
         for name in ("keep_going", "force"):
-            if not isinstance(getattr(self, name), bool):
+            if type(getattr(self, name)) is not bool:
                 message = "takes true or false"
                 raise SettingError(message)
-        if self.kernel is not None and not isinstance(self.kernel, str):
+        if type(self.kernel) not in {str, type(None)}:
             message = "takes the name of an installed kernel, as text"
             raise SettingError(message)
         tolerance = self.tolerance

@@ -80,8 +80,10 @@ class TemporaryProject:
         if parameters is not None:
             made.append(new_code_cell(parameters, metadata={"tags": ["parameters"]}))
         for source in cells:
-            make = new_markdown_cell if source.startswith("# ") else new_code_cell
-            made.append(make(source))
+            if source.startswith("# "):
+                made.append(new_markdown_cell(source))
+            else:
+                made.append(new_code_cell(source))
         notebook = new_notebook(
             cells=made,
             metadata={

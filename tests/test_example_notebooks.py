@@ -33,9 +33,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook as it stands, without converting it to another format."""
-    notebook: nbformat.NotebookNode = nbformat.read(  # type: ignore[no-untyped-call]
-        path, as_version=nbformat.NO_CONVERT
-    )
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     return notebook
 
 

@@ -106,7 +106,8 @@ def _watch(control: socket.socket, woken: int, kernel: int) -> int | None:
         status = _reap(kernel)
         if status is not None:
             return status
-        ready, _, _ = select.select([control, woken], [], [])
+        watched: list[socket.socket | int] = [control, woken]
+        ready, _, _ = select.select(watched, [], [])
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)

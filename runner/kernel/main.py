@@ -35,7 +35,7 @@ def _prepare(level: str, crashes: Path) -> None:
     faulthandler.register(signal.SIGUSR1, crashes.open("a", encoding="utf-8"))
     handler = _ToNotebook()
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
-    logging.lastResort = handler  # type: ignore[assignment]  # typeshed wants its own class
+    logging.lastResort = handler
     logging.getLogger().setLevel(level)
 
 

@@ -12,10 +12,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -78,9 +79,9 @@ class GuardedProvisioner(LocalProvisioner):
         """Whether a kernel was started and has not been waited for."""
         return self._control is not None
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
         """Start the guard, which starts the kernel."""
-        manager: GuardedManager = self.parent
+        manager = cast("GuardedManager", self.parent)
         ours, theirs = socket.socketpair()
         with theirs:
             command = [
@@ -126,8 +127,8 @@ class GuardedProvisioner(LocalProvisioner):
         if self._control is None:
             return None
         await self._over.wait()
-        assert self.process is not None
-        self.process.wait()
+        if self.process is not None:
+            self.process.wait()
         self._control.close()
         self._control = None
         return self.ended.code if self.ended else None
@@ -218,8 +219,7 @@ class GuardedManager(AsyncKernelManager):
     @property
     def guarded(self) -> GuardedProvisioner:
         """The provisioner, by its own type."""
-        assert isinstance(self.provisioner, GuardedProvisioner)
-        return self.provisioner
+        return cast("GuardedProvisioner", self.provisioner)
 
 
 def kernel_environment() -> dict[str, str]:

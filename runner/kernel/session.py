@@ -104,7 +104,7 @@ class Session(NotebookClient):
                 dead = manager.guarded.ended is not None
                 raw = _tail(manager.raw_output), _tail(manager.crashes)
                 with contextlib.suppress(Exception):
-                    self.kc.stop_channels()
+                    self.client.stop_channels()
                 ended = await manager.end(0.0 if dead else polite)
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
@@ -122,13 +122,13 @@ class Session(NotebookClient):
                     cwd=str(self.job.working_directory), env=kernel_environment()
                 )
                 self.km, self._manager = manager, manager
-                self.kc = manager.client()
-                self.kc.start_channels(hb=False, stdin=False)
-                self.kc.allow_stdin = False
+                self.kc = self.client = manager.client()
+                self.client.start_channels(hb=False, stdin=False)
+                self.client.allow_stdin = False
                 await self._until_ready(manager)
             except KernelStartError as error:
                 said = _tail(manager.raw_output).strip() or str(error)
-                self.kc.stop_channels()
+                self.client.stop_channels()
                 await manager.end(0.0)
                 if attempt < _ATTEMPTS:
                     self._say(logging.WARNING, f"the kernel did not start, trying again: {said}")
@@ -143,21 +143,20 @@ class Session(NotebookClient):
 
     async def _until_ready(self, manager: GuardedManager) -> None:
         """Wait for an answer on both channels: the kernel's, and the first broadcast."""
-        assert self.kc is not None
-        heard = asyncio.create_task(self.kc.iopub_channel.get_msg(timeout=None))
+        heard = asyncio.create_task(self.client.iopub_channel.get_msg(timeout=None))
         over = asyncio.create_task(manager.guarded.wait_until_over())
         stopped = asyncio.create_task(self._stopped.wait())
         deadline = time.monotonic() + self.job.limits.start
         answered = None
         try:
             while not (answered and heard.done()):
-                self.kc.kernel_info()
-                reply = asyncio.create_task(self.kc.shell_channel.get_msg(timeout=1.0))
+                self.client.kernel_info()
+                reply = asyncio.create_task(self.client.shell_channel.get_msg(timeout=1.0))
                 wanted = {over, stopped, reply} if not answered else {over, stopped, heard}
                 await asyncio.wait(wanted, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
                 if over.done():
-                    assert manager.guarded.ended is not None
-                    message = f"it ended with {manager.guarded.ended.words}"
+                    ended = manager.guarded.ended
+                    message = f"it ended with {ended.words}" if ended else "it vanished"
                     raise KernelStartError(message)
                 if stopped.done():
                     raise asyncio.CancelledError
@@ -267,7 +266,7 @@ class Session(NotebookClient):
         index = next(i for i, each in self.refs.items() if each is ref)
         with contextlib.suppress(Exception):
             while True:
-                message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=0.2))
+                message = await ensure_async(self.client.iopub_channel.get_msg(timeout=0.2))
                 self.process_message(message, cell, index)
 
     async def _async_check_alive(self) -> None:
