@@ -85,9 +85,9 @@ class _Work:
         return found
 
     def end(self, result: Result) -> None:
-        """Commit a result; after a bad one, block what needs the stage."""
+        """Commit a result; block what needs a stage that failed."""
         self.results[result.stage] = self._commit(result)
-        if self.results[result.stage].good:
+        if self.results[result.stage].good or result.state is State.CANCELLED:
             return
         for reader in graph.readers(result.stage, self._needs):
             if reader in self.waiting:

@@ -1,0 +1,120 @@
+"""What a stage reads from outside: a file, a package's file, a URL."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT, TemporaryProject
+
+CARS = (ROOT / "testdata/cars.json").read_bytes()
+SHA256 = hashlib.sha256(CARS).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves the cars on loopback and counts the requests."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{path}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CARS)))
+        self.end_headers()
+        half = self.path.startswith("/half")
+        self.wfile.write(CARS[: len(CARS) // 2] if half else CARS)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def reader(project: TemporaryProject, source: str) -> None:
+    """Write a stage that copies its source."""
+    project.profile("all", f"data:\n  input_source: {source}\n")
+    project.notebook(
+        "data",
+        "import shutil\n\nshutil.copy(input_source, output_cars)",
+        parameters='input_source = "../cars.json"\noutput_cars = "../outputs/test/cars.json"',
+    )
+    project.write("cars.json", "[]")
+
+
+def built(project: TemporaryProject) -> bytes:
+    return (project.outputs("all") / "cars.json").read_bytes()
+
+
+def test_a_local_file_is_read(project: TemporaryProject, tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_bytes(CARS)
+    reader(project, str(tmp_path / "mine.json"))
+    project.run("all")
+    assert built(project) == CARS
+    assert project.stage_record("all", "data")["inputs"][0]["hash"] == f"sha256:{SHA256}"
+
+
+def test_a_packages_file_is_read(project: TemporaryProject) -> None:
+    reader(project, "package:vega_datasets/_data/cars.json")
+    project.run("all")
+    assert b"chevrolet chevelle malibu" in built(project)
+
+
+def test_a_url_is_fetched_once_and_verified(project: TemporaryProject, server: Server) -> None:
+    reader(project, f'"{server.url("cars.json")}#sha256={SHA256}"')
+    project.run("all")
+    assert built(project) == CARS
+    one = project.stage_record("all", "data")["inputs"][0]
+    assert one["source"] == f"{server.url('cars.json')}#sha256={SHA256}"
+    assert one["hash"] == f"sha256:{SHA256}"
+    project.run("-f", "all")
+    assert server.paths == ["/cars.json"]
+
+
+def test_a_url_with_another_content_is_refused(project: TemporaryProject, server: Server) -> None:
+    reader(project, f'"{server.url("cars.json")}#sha256={"0" * 64}"')
+    done = project.run("all", code=2)
+    assert "params/all.yaml:2: " in done.err
+    assert f"its sha256 is {SHA256}; expected {'0' * 64}" in done.err
+    assert not (project.outputs("all") / "runs").exists()
+
+
+def test_a_server_that_cannot_be_reached_is_named(project: TemporaryProject) -> None:
+    with Server() as server:
+        url = server.url("cars.json")
+    reader(project, f'"{url}#sha256={SHA256}"')
+    done = project.run("all", code=2)
+    assert f"params/all.yaml:2: {url}: cannot be fetched: " in done.err
+    assert "Connection refused" in done.err
+    assert not (project.outputs("all") / "runs").exists()
+
+
+def test_a_download_that_is_cut_off_leaves_nothing(
+    project: TemporaryProject, server: Server
+) -> None:
+    reader(project, f'"{server.url("half")}#sha256={SHA256}"')
+    done = project.run("all", code=2)
+    assert f"params/all.yaml:2: {server.url('half')}: " in done.err
+    left = [path for path in (project.root / "outputs").rglob("*") if path.name.startswith("half")]
+    assert left == []
+    assert not (project.outputs("all") / "runs").exists()
