@@ -13,8 +13,8 @@ from . import expected, machine, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, digest, remove
-from .logs import Log
-from .model import CellStarted, Event, Job, Limits, Pipeline, Planned, Result, Stage, State
+from .logs import Log, seconds_in_words
+from .model import CellStarted, Event, Job, Limits, Pace, Pipeline, Planned, Result, Stage, State
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .records import RunRecord, planned_details, result_details, stage_details
 from .settings import Settings
@@ -135,6 +135,7 @@ class Build:
             stage=stage.name,
             source=stage.notebook.path,
             executed=self.record.notebooks / f"{stage.name}.ipynb",
+            printed=self.record.folder / "printed",
             working_directory=self.project.working_directory,
             parameters=stage.injected,
             outputs=tuple(one.path for one in stage.outputs),
@@ -144,6 +145,8 @@ class Build:
             limits=Limits(
                 self.settings.start_timeout, self.settings.cell_timeout, self.settings.timeout
             ),
+            pace=Pace(self.settings.heartbeat, self.settings.silence),
+            secrets=self.settings.secrets,
         )
 
     def _commit(self, result: Result) -> Result:
@@ -177,7 +180,7 @@ class Build:
         """Log how a stage ended, and for a failure what to open."""
         if result.good:
             how = "left early, with all its outputs written" if result.cell else "succeeded"
-            self.log.say(f"{how} in {_seconds(result.seconds)}", result.stage)
+            self.log.say(f"{how} in {seconds_in_words(result.seconds)}", result.stage)
             return
         state = result.state.replace("_", " ")
         if result.state in {State.BLOCKED, State.CANCELLED} and result.cell is None:
@@ -207,7 +210,7 @@ class Build:
         words = ", ".join(f"{count} {word}" for word, count in counts.items())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
-        text = f"{self.task.profile} {state} in {_seconds(seconds)}: {words}; log: {log}"
+        text = f"{self.task.profile} {state} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self.log.say(text, level=level)
         if self.log.failure:
             self.log.say(self.log.failure, level=logging.ERROR)
@@ -288,11 +291,3 @@ def _run_state(results: Sequence[Result]) -> State:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"

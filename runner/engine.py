@@ -23,9 +23,12 @@ from papermill.exceptions import PapermillExecutionError
 
 from .executed import ExecutedNotebook
 from .files import remove
+from .kernel.manager import Ended
 from .kernel.session import Outcome, Session
+from .machine import oom_kills
 from .model import Event, Job, Result, State, Usage
 from .notebooks import PYTHON
+from .secrets import Mask
 from .stop import Stop
 
 NAME = "runner"
@@ -67,7 +70,7 @@ def run(job: Job, emit: Emit, stop: Stop) -> Result:
 
     Whatever goes wrong is in the result.
     """
-    started, began = time.time(), time.monotonic()
+    started, began, before = time.time(), time.monotonic(), oom_kills()
     try:
         _clear(job.outputs)
         outcome = _execute(job, emit, stop)
@@ -84,8 +87,16 @@ def run(job: Job, emit: Emit, stop: Stop) -> Result:
         error=outcome.error,
         cell=outcome.cell,
         exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
-        usage=Usage(ended.cpu_seconds, ended.peak_memory) if ended else Usage(),
+        usage=_usage(ended, before),
     )
+
+
+def _usage(ended: Ended | None, before: int | None) -> Usage:
+    if ended is None:
+        return Usage()
+    now = oom_kills()
+    killed = None if before is None or now is None else now - before
+    return Usage(ended.cpu_seconds, ended.peak_memory, killed)
 
 
 def _clear(outputs: tuple[Path, ...]) -> None:
@@ -129,27 +140,24 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcom
         "duration": None,
         "exception": None,
     }
-    executed = ExecutedNotebook(notebook, job.executed)
+    executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
     began = time.monotonic()
     outcome = asyncio.run(Session(notebook, job, executed, emit, stop).async_run())
     about["end_time"] = _now()
     about["duration"] = round(time.monotonic() - began, 3)
-    about["exception"] = outcome.state not in {State.SUCCEEDED, State.EXITED_EARLY}
+    about["exception"] = outcome.error is not None
     executed.save(executed.content())
     return outcome
 
 
 def _with_outputs(job: Job, outcome: Outcome) -> Outcome:
     """Fail a stage that ended well without having written what it declares."""
-    if outcome.error or outcome.state not in {State.SUCCEEDED, State.EXITED_EARLY}:
+    if outcome.state is not State.SUCCEEDED:
         return outcome
     missing = [path for path in job.outputs if not path.exists()]
     if not missing:
         return outcome
     names = ", ".join(os.path.relpath(path, job.working_directory) for path in missing)
-    if outcome.state is State.EXITED_EARLY:
-        what = f"the notebook left early and did not write {names}"
-        return Outcome(State.EXITED_EARLY, what, outcome.cell, outcome.ended)
     what = f"no cell wrote {names}; write it, or take the output from the parameters"
     return Outcome(State.FAILED, what, outcome.cell, outcome.ended)
 

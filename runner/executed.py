@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.jsonutil import json_clean
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import split_lines, strip_transient
 
 from .files import write_whole
+from .secrets import Mask
 
 _SMALL = 1 << 20
 
@@ -28,10 +30,11 @@ class ExecutedNotebook:
     _COST = 50.0
     _BUDGET = 4
 
-    def __init__(self, notebook: NotebookNode, path: Path) -> None:
-        """Keep `notebook`, which others fill, at `path`."""
+    def __init__(self, notebook: NotebookNode, path: Path, mask: Mask) -> None:
+        """Keep `notebook`, which others fill, at `path`, without the secrets in it."""
         self.notebook = notebook
         self.path = path
+        self.mask = mask
         self._finished: dict[int, bytes] = {}
         self._began = self._last = time.monotonic()
         self._cost = 0.0
@@ -39,7 +42,7 @@ class ExecutedNotebook:
 
     def cell_finished(self, index: int) -> None:
         """Take a cell as it is; it must not change any more (see `cell_changed`)."""
-        self._finished[index] = _cell(self.notebook.cells[index])
+        self._finished[index] = self._cell(self.notebook.cells[index])
 
     def cell_changed(self, index: int) -> None:
         """A later cell updated a display of a finished one: look at it again."""
@@ -74,21 +77,27 @@ class ExecutedNotebook:
     def content(self) -> bytes:
         """Serialise the notebook as nbformat does, cells that are finished only once."""
         cells = [
-            self._finished.get(index) or _cell(cell)
+            self._finished.get(index) or self._cell(cell)
             for index, cell in enumerate(self.notebook.cells)
         ]
         rest = {key: value for key, value in self.notebook.items() if key != "cells"}
-        tail = _dumps(rest).removeprefix(b"{")
+        tail = _dumps(self.mask.deep(rest)).removeprefix(b"{")
         listed = b",\n  ".join(cells)
         return b'{\n "cells": [\n  ' + listed + b"\n ]," + tail + b"\n"
 
-
-def _cell(cell: NotebookNode) -> bytes:
-    holder = strip_transient(split_lines(NotebookNode(cells=[copy.deepcopy(cell)], metadata={})))
-    return _dumps(holder.cells[0]).replace(b"\n", b"\n  ")
+    def _cell(self, cell: NotebookNode) -> bytes:
+        shown = self.mask.deep(copy.deepcopy(cell))
+        holder = strip_transient(split_lines(NotebookNode(cells=[shown], metadata={})))
+        return _dumps(holder.cells[0]).replace(b"\n", b"\n  ")
 
 
 def _dumps(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
-    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        # A kernel of another language may send NaN, which is no JSON; it becomes a text.
+        text = json.dumps(
+            json_clean(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
+        )
     # A lone surrogate becomes its JSON escape, so that the file is UTF-8 and nothing is lost.
     return text.encode("utf-8", "backslashreplace")

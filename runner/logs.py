@@ -136,6 +136,15 @@ def formatted(line: Line) -> str:
     return "".join(f"{head}{each}\n" for each in line.text.split("\n"))
 
 
+def seconds_in_words(seconds: float) -> str:
+    """Write a duration for a person."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
+
+
 def _write(descriptor: int, text: str) -> None:
     data = text.encode("utf-8", "backslashreplace")
     while data:

@@ -49,6 +49,26 @@ def memory_limit() -> int | None:
     return None
 
 
+def oom_kills() -> int | None:
+    """Count the processes of our cgroup that were killed for want of memory so far."""
+    for folder, name in _memory_files():
+        control = "memory.events" if name == "memory.max" else "memory.oom_control"
+        for line in _lines(f"{folder}/{control}"):
+            word, _, count = line.partition(" ")
+            if word == "oom_kill" and count.isdecimal():
+                return int(count)
+    return None
+
+
+def size_in_words(size: float) -> str:
+    """Write a number of bytes for a person, in powers of 1,024."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:  # noqa: PLR2004 - the next unit's size
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
 def _memory_files() -> list[tuple[str, str]]:
     """List where this process's own group, then the root as a container sees it, says it."""
     files = []

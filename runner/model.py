@@ -148,12 +148,28 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How often a busy cell is heard of, in seconds; None is never.
+
+    After `heartbeat` a line says that it is alive; after `silence` one shows where it is.
+    """
+
+    heartbeat: float | None = 60.0
+    silence: float | None = 600.0
+
+
+@dataclass(frozen=True)
 class Job:
-    """Everything that is needed to run one stage, for an executor that may be elsewhere."""
+    """Everything that is needed to run one stage, for an executor that may be elsewhere.
+
+    `printed` is the folder for what is too long for the notebook; `secrets` are patterns
+    of further environment variables that hold some.
+    """
 
     stage: str
     source: Path
     executed: Path
+    printed: Path
     working_directory: Path
     parameters: Mapping[str, object]
     outputs: tuple[Path, ...]
@@ -161,6 +177,8 @@ class Job:
     kernel: str | None
     log_level: str
     limits: Limits = field(default_factory=Limits)
+    pace: Pace = field(default_factory=Pace)
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,10 +197,15 @@ class CellRef:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a stage's processes used: CPU seconds and peak memory in bytes."""
+    """What a stage's processes used: CPU seconds and peak memory in bytes.
+
+    `oom_kills` counts what the system killed in our cgroup meanwhile, for want of memory,
+    where there is such a count.
+    """
 
     cpu_seconds: float | None = None
     peak_memory: int | None = None
+    oom_kills: int | None = None
 
 
 @dataclass(frozen=True)

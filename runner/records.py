@@ -126,6 +126,7 @@ def result_details(result: Result) -> Event:
         "seconds": round(result.seconds, 3),
         "cpu_seconds": result.usage.cpu_seconds,
         "peak_memory": result.usage.peak_memory,
+        "oom_kills": result.usage.oom_kills,
         "error": result.error,
         "cell": asdict(result.cell) if result.cell else None,
         "exit_status": result.exit_status,

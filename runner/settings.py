@@ -28,11 +28,14 @@ class Settings:
     log_level: str = "INFO"
     kernel: str | None = None
     tolerance: float = 1e-9
+    heartbeat: float | None = 60.0
+    silence: float | None = 600.0
+    secrets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
         _set(self, "jobs", whole_number(self.jobs))
-        for name in ("timeout", "cell_timeout"):
+        for name in ("timeout", "cell_timeout", "heartbeat", "silence"):
             _set(self, name, duration(getattr(self, name)))
         start = duration(self.start_timeout)
         if start is None:
@@ -47,6 +50,7 @@ class Settings:
         if type(self.kernel) not in {str, type(None)}:
             message = "takes the name of an installed kernel, as text"
             raise SettingError(message)
+        _set(self, "secrets", names(self.secrets))
         tolerance = self.tolerance
         if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
             message = "takes a number from 0 up"
@@ -55,6 +59,14 @@ class Settings:
 
 def _set(settings: Settings, name: str, value: object) -> None:
     object.__setattr__(settings, name, value)
+
+
+def names(value: object) -> tuple[str, ...]:
+    """Read a list of names, or patterns of names."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        message = 'takes a list of names in quotes, such as ["MY_PIN", "!MAX_TOKENS"]'
+        raise SettingError(message)
+    return tuple(value)
 
 
 def whole_number(value: object) -> int:

@@ -297,7 +297,7 @@ def test_level_and_logger_are_read_off_a_line(
 )
 def test_a_stream_is_cut_into_lines(pieces: list[str], lines: list[str]) -> None:
     shown: list[str] = []
-    cut = streams.Lines(shown.append)
+    cut = streams.Lines(shown.append, lambda: None)
     for piece in pieces:
         cut.feed(piece)
     cut.finish()

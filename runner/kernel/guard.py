@@ -5,9 +5,10 @@ Run as a script, with the standard library alone, so that it starts at once:
     python -I -S guard.py CONTROL OUTPUT FOLDER PROGRAM ARGUMENT…
 
 CONTROL is the descriptor of a socket to the runner; OUTPUT is a file that takes what the
-kernel writes outside of Jupyter; FOLDER is the kernel's private one, emptied at the end.
-The runner writes lines: a signal's number for the kernel's process group, or `kill` for
-everything. The guard writes two lines of JSON: `{"pid": …}` and, when all is over,
+kernel writes outside of Jupyter; FOLDER is the kernel's private one, removed at the end,
+when the runner has closed the socket. The runner writes lines: a signal's number for the
+kernel's process group, `dump` for a stack dump of the kernel alone (SIGUSR1), or `kill`
+for everything. The guard writes two lines of JSON: `{"pid": …}` and, when all is over,
 `{"status": …, "cpu_seconds": …, "peak_memory": …}`, the status as `os.wait` gives it.
 When the runner vanishes, however it does, the socket closes, and everything is killed.
 On Linux the guard is a child subreaper: what leaves the kernel's process group or loses
@@ -53,7 +54,6 @@ def main(argv: list[str]) -> None:
     _tell(control, {"pid": kernel})
     status = _watch(control, woken, kernel)
     status = _kill_all(kernel, status)
-    _empty(folder)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     unit = 1024 if _ON_LINUX else 1
     _tell(
@@ -64,6 +64,11 @@ def main(argv: list[str]) -> None:
             "peak_memory": used.ru_maxrss * unit,
         },
     )
+    # The runner may want to read files in the folder first.
+    with contextlib.suppress(OSError):
+        while control.recv(4096):
+            pass
+    _remove(folder)
 
 
 def _start(command: list[str], output: str) -> int:
@@ -123,7 +128,10 @@ def _watch(control: socket.socket, woken: int, kernel: int) -> int | None:
                 if line == b"kill":
                     return None
                 with contextlib.suppress(OSError):
-                    os.killpg(kernel, int(line))
+                    if line == b"dump":
+                        os.kill(kernel, signal.SIGUSR1)
+                    else:
+                        os.killpg(kernel, int(line))
 
 
 def _reap(kernel: int) -> int | None:
@@ -181,12 +189,16 @@ def _descendants() -> list[int]:
     return found
 
 
-def _empty(folder: str) -> None:
-    """Remove the kernel's private folder: a flat one of files and sockets."""
-    with contextlib.suppress(OSError):
-        for entry in list(os.scandir(folder)):
+def _remove(folder: str) -> None:
+    """Remove the kernel's private folder; `shutil` would cost every kernel's start."""
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in files:
             with contextlib.suppress(OSError):
-                os.unlink(entry.path)
+                os.unlink(os.path.join(parent, name))
+        for name in folders:
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(parent, name))
+    with contextlib.suppress(OSError):
         os.rmdir(folder)
 
 

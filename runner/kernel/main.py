@@ -7,13 +7,35 @@ file CRASHES.
 """
 
 import faulthandler
+import json
 import logging
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+# The kernel sees a path to import from, as Jupyter makes it.
+del sys.path[0]
+
+import zmq
+from ipykernel.iostream import OutStream
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.utils.process import system  # type: ignore[attr-defined]  # made by platform
+from jupyter_client.jsonutil import json_clean, json_default
+from traitlets import Type
+from traitlets.config import Config
+
+# ipykernel puts the notebook in the place of `__main__`.
+_NAME = "_runner_kernel"
+_PIECE = 1 << 17
+# IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
+_CLOSED = "exec </dev/null\n"
 
 
-class _ToNotebook(logging.Handler):
+class ToNotebook(logging.Handler):
     """What `logging` falls back to where a notebook has not configured it.
 
     Only the handler of last resort is replaced, so `logging.basicConfig` and handlers of
@@ -30,10 +52,78 @@ class _ToNotebook(logging.Handler):
             self.handleError(record)
 
 
-def _prepare(level: str, crashes: Path) -> None:
-    faulthandler.enable(crashes.open("w", encoding="utf-8"))
-    faulthandler.register(signal.SIGUSR1, crashes.open("a", encoding="utf-8"))
-    handler = _ToNotebook()
+class PacedStream(OutStream):
+    """A stdout or stderr that waits for whoever reads it.
+
+    A long text goes out in pieces, and past one piece the writer waits until it is sent,
+    so that a cell which prints gigabytes holds few of them in memory, here and there.
+    """
+
+    _waiting = 0
+
+    def write(self, string: str) -> int | None:  # type: ignore[override]  # as OutStream has it
+        """Take in a text; see `OutStream.write`."""
+        if len(string) + self._waiting < _PIECE:
+            self._waiting += len(string)
+            return super().write(string)
+        for start in range(0, len(string), _PIECE):
+            super().write(string[start : start + _PIECE])
+            self.flush()
+        self._waiting = 0
+        return len(string)
+
+
+class HeadlessShell(ZMQInteractiveShell):
+    """A shell without a person: a program started by `!` has nothing to read."""
+
+    def system_piped(self, cmd: str) -> None:
+        """Run a command of the system; its exit code is in `_exit_code`, as in Jupyter."""
+        if cmd.rstrip().endswith("&"):
+            message = "a command in the background would not be waited for; leave the & out"
+            raise OSError(message)
+        code = system(_CLOSED + self.var_expand(cmd, depth=1))
+        self.user_ns["_exit_code"] = code
+        if code and getattr(self, "system_raise_on_error", False):
+            raise subprocess.CalledProcessError(code, cmd)
+
+    system = system_piped
+
+
+class HeadlessKernel(IPythonKernel):
+    """A kernel with such a shell."""
+
+    shell_class = Type(HeadlessShell)
+
+
+class HeadlessApp(IPKernelApp):
+    """Puts the parts together."""
+
+    def init_iopub(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        """Have messages wait, not vanish, where more are under way than ZeroMQ queues."""
+        # An option of every socket that is made from now on.
+        context.setsockopt(zmq.XPUB_NODROP, 1)
+        super().init_iopub(context)
+
+    def log_connection_info(self) -> None:
+        """Say nothing: nobody connects by hand."""
+
+
+def pack(message: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
+    """Write a message as JSON; what is not Unicode text is escaped, and so not lost.
+
+    jupyter_client's own packer drops the message.
+    """
+    try:
+        text = json.dumps(message, default=json_default, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        cleaned = json_clean(message)
+        text = json.dumps(cleaned, default=json_default, ensure_ascii=False, allow_nan=False)
+    # Escaped by a backslash, a lone surrogate is what JSON has for it, too.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _log_to_notebook(level: str) -> None:
+    handler = ToNotebook()
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     logging.lastResort = handler
     logging.getLogger().setLevel(level)
@@ -42,12 +132,22 @@ def _prepare(level: str, crashes: Path) -> None:
 def main() -> None:
     """Prepare the process, then be an ordinary kernel."""
     level, crashes = sys.argv[1:3]
-    _prepare(level, Path(crashes))
-    # The kernel sees the command line, and a path to import from, as Jupyter makes them.
-    del sys.argv[1:3], sys.path[0]
-    from ipykernel import kernelapp  # noqa: PLC0415 - only now is the path right
-
-    kernelapp.launch_new_instance()
+    # The notebook sees the command line as Jupyter makes it.
+    del sys.argv[1:3]
+    sys.modules[_NAME] = sys.modules[__name__]
+    _log_to_notebook(level)
+    # Appending, for a fatal error may follow a dump.
+    file = Path(crashes).open("a", encoding="utf-8")  # noqa: SIM115 - open to the end
+    faulthandler.enable(file, all_threads=False)
+    faulthandler.register(signal.SIGUSR1, file)
+    config = Config()
+    config.HistoryManager.enabled = False
+    app = HeadlessApp.instance(
+        config=config, kernel_class=HeadlessKernel, outstream_class=f"{_NAME}.PacedStream"
+    )
+    app.session.pack = pack
+    app.initialize()
+    app.start()
 
 
 if __name__ == "__main__":

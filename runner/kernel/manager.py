@@ -103,12 +103,12 @@ class GuardedProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def _watch(self, control: socket.socket) -> None:
-        """Read what the guard says; its silence for good is an end, too."""
+        """Read what the guard says, to the kernel's end; its own end is that, too."""
         loop = asyncio.get_running_loop()
         pending = b""
         ended = Ended(None)
         with contextlib.suppress(OSError):
-            while received := await loop.sock_recv(control, 4096):
+            while ended.status is None and (received := await loop.sock_recv(control, 4096)):
                 *lines, pending = (pending + received).split(b"\n")
                 for line in lines:
                     message = json.loads(line)
@@ -127,10 +127,10 @@ class GuardedProvisioner(LocalProvisioner):
         if self._control is None:
             return None
         await self._over.wait()
-        if self.process is not None:
-            self.process.wait()
         self._control.close()
         self._control = None
+        if self.process is not None:
+            await asyncio.to_thread(self.process.wait)
         return self.ended.code if self.ended else None
 
     async def wait_until_over(self) -> None:
@@ -140,6 +140,10 @@ class GuardedProvisioner(LocalProvisioner):
     async def send_signal(self, signum: int) -> None:
         """Signal the kernel's process group."""
         self._command(str(int(signum)))
+
+    def dump(self) -> None:
+        """Have the kernel, not its children, write its stack to the file of crashes."""
+        self._command("dump")
 
     async def kill(self, restart: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         """Kill the kernel and everything below it."""
@@ -156,13 +160,25 @@ class GuardedProvisioner(LocalProvisioner):
 
 
 class Client(AsyncKernelClient):
-    """A client that takes in every message, however late we are to read it."""
+    """A client that takes in every message, however late we are to read it.
+
+    A kernel of ours waits while many messages are unread. Others drop them, past 1,000,
+    unless the client's sockets have no high-water mark.
+    """
+
+    unread_messages = 0
 
     def _context_default(self) -> zmq.asyncio.Context:
-        """Make sockets without a high-water mark: past 1,000 unread ZeroMQ drops messages."""
+        """Make sockets with the high-water mark."""
         context = super()._context_default()
-        context.rcvhwm = 0
+        context.rcvhwm = self.unread_messages
         return context
+
+
+class PacedClient(Client):
+    """A client of a kernel that waits for it: what is unread stays small."""
+
+    unread_messages = 200
 
 
 class GuardedManager(AsyncKernelManager):
@@ -177,12 +193,13 @@ class GuardedManager(AsyncKernelManager):
             kernel: the name of an installed kernel, or None.
             log_level: from which on `logging` in the notebook is shown.
         """
-        super().__init__(transport="ipc", client_factory=Client)
+        ours = language == "python" and kernel is None
+        super().__init__(transport="ipc", client_factory=PacedClient if ours else Client)
         self.folder = private_folder()
         self.raw_output = self.folder / "output.txt"
         self.crashes = self.folder / "crashes.txt"
         self.connection_file = str(self.folder / "kernel.json")
-        if language == "python" and kernel is None:
+        if ours:
             command = [sys.executable, str(_HERE / "main.py"), log_level, str(self.crashes)]
             self._kernel_spec = KernelSpec(
                 argv=[*command, "-f", "{connection_file}"],
@@ -216,17 +233,18 @@ class GuardedManager(AsyncKernelManager):
         shutil.rmtree(self.folder, ignore_errors=True)
         return guarded.ended
 
+    def environment(self) -> dict[str, str]:
+        """Give the kernel's environment: nothing waits for a person or writes to the home."""
+        return {
+            **os.environ,
+            "GIT_TERMINAL_PROMPT": "0",
+            "PIP_NO_INPUT": "1",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "IPYTHONDIR": str(self.folder / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(self.folder / "runtime"),
+        }
+
     @property
     def guarded(self) -> GuardedProvisioner:
         """The provisioner, by its own type."""
         return cast("GuardedProvisioner", self.provisioner)
-
-
-def kernel_environment() -> dict[str, str]:
-    """Give the environment of a kernel: nothing in it may wait for a person."""
-    return {
-        **os.environ,
-        "GIT_TERMINAL_PROMPT": "0",
-        "PIP_NO_INPUT": "1",
-        "DEBIAN_FRONTEND": "noninteractive",
-    }

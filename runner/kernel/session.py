@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +15,22 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from ..errors import Exit
 from ..executed import ExecutedNotebook
 from ..model import CellRef, CellStarted, Event, Job, Line, State
 from ..stop import Stop
-from ..streams import Lines, overwritten, plain, record
-from .manager import Ended, GuardedManager, kernel_environment
+from ..streams import plain
+from .manager import Ended, GuardedManager
+from .outputs import Printed, relative
+from .pulse import Pulse
+from .stacks import readable
 
 _quiet = logging.getLogger("runner.nbclient")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 _TICK = 0.5
-_AFTER_INTERRUPT = 5.0
+_AFTER_INTERRUPT = 4.0
 _ATTEMPTS = 3
 
 
@@ -69,11 +74,10 @@ class Session(NotebookClient):
         self.stop = stop
         self.refs = _references(notebook)
         self.now: CellRef | None = None
-        self.streams = {
-            name: Lines(lambda text, name=name: self._line(text, name))  # type: ignore[misc]
-            for name in ("stdout", "stderr")
-        }
-        self.left_on_purpose = False
+        self.mask = executed.mask
+        label = relative(job.working_directory)
+        self.printed = Printed(job.printed, label, self.mask, self._say)
+        self._asked_to_leave = False
 
     async def async_run(self) -> Outcome:
         """Start the kernel, run the cells, end the kernel."""
@@ -93,16 +97,18 @@ class Session(NotebookClient):
             except KernelStartError as error:
                 return Outcome(State.KERNEL_DIED, str(error))
             except asyncio.CancelledError:
-                return Outcome(State.CANCELLED, self._why_stopped())
+                return self._stopped_in(None)
+            manager = self._manager
+            self._pulse = Pulse(manager.guarded, manager.crashes, self.job.pace, self._say)
             ticker = asyncio.create_task(self._tick())
             try:
                 outcome = await self._cells()
             finally:
                 ticker.cancel()
                 polite = 5.0 if self.stop.reason is None else 1.0
-                manager = self._manager
                 dead = manager.guarded.ended is not None
-                raw = _tail(manager.raw_output), _tail(manager.crashes)
+                crash = readable(_tail(manager.crashes), self._cell_in_words())
+                raw = _tail(manager.raw_output), crash
                 with contextlib.suppress(Exception):
                     self.client.stop_channels()
                 ended = await manager.end(0.0 if dead else polite)
@@ -119,7 +125,7 @@ class Session(NotebookClient):
             manager = GuardedManager(self.job.language, self.job.kernel, self.job.log_level)
             try:
                 await manager.start_kernel(
-                    cwd=str(self.job.working_directory), env=kernel_environment()
+                    cwd=str(self.job.working_directory), env=manager.environment()
                 )
                 self.km, self._manager = manager, manager
                 self.kc = self.client = manager.client()
@@ -182,12 +188,13 @@ class Session(NotebookClient):
                 self.executed.cell_finished(index)
                 continue
             if self._stopped.is_set():
-                return Outcome(State.CANCELLED, self._why_stopped(), ref)
+                return self._stopped_in(ref)
             self.now = ref
+            self.printed.begin(f"{self.job.stage}-{ref.number}", cell)
+            self._pulse.begin(self._cell_in_words())
             self.emit(CellStarted(self.job.stage, ref))
             outcome = await self._one(index, cell, ref)
-            for stream in self.streams.values():
-                stream.finish()
+            self.printed.finish()
             done = outcome is None or (
                 outcome.state is State.EXITED_EARLY and outcome.error is None
             )
@@ -209,7 +216,7 @@ class Session(NotebookClient):
         interrupted: Outcome | None = None
         if not running.done():
             if stopped.done():
-                interrupted = Outcome(State.CANCELLED, self._why_stopped(), ref)
+                interrupted = self._stopped_in(ref)
             else:
                 interrupted = Outcome(State.TIMED_OUT, f"{whose} ended it after {limit:g} s", ref)
             await self._interrupt(running)
@@ -243,8 +250,7 @@ class Session(NotebookClient):
             await running
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in {"", "0", "None"}:
-                self.left_on_purpose = True
-                return Outcome(State.EXITED_EARLY, None, ref)
+                return self._left(ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
             first = plain(error.evalue).strip().splitlines()
             return Outcome(
@@ -255,11 +261,26 @@ class Session(NotebookClient):
             ended = self._manager.guarded.ended
             words = ended.words if ended else "no answer"
             if ended and ended.status == 0:
-                return Outcome(State.EXITED_EARLY, None, ref)
+                return self._left(ref)
             return Outcome(State.KERNEL_DIED, f"the kernel died: {words}", ref)
-        if self.left_on_purpose:
+        return self._left(ref) if self._asked_to_leave else None
+
+    def _left(self, ref: CellRef) -> Outcome:
+        """Judge a notebook that left before its last cell: it may, with its outputs written."""
+        missing = [path for path in self.job.outputs if not path.exists()]
+        if not missing:
             return Outcome(State.EXITED_EARLY, None, ref)
-        return None
+        names = ", ".join(os.path.relpath(path, self.job.working_directory) for path in missing)
+        what = f"the notebook left early and did not write {names}"
+        return Outcome(State.EXITED_EARLY, what, ref)
+
+    async def _check_raise_for_error(
+        self, cell: NotebookNode, cell_index: int, exec_reply: dict[str, Any] | None
+    ) -> None:
+        """Notice `quit()` and `exit()`, after which the kernel ends, too."""
+        payload = exec_reply["content"].get("payload") if exec_reply else None
+        self._asked_to_leave = any(one.get("source") == "ask_exit" for one in payload or ())
+        await super()._check_raise_for_error(cell, cell_index, exec_reply)
 
     async def _last_words(self, cell: NotebookNode, ref: CellRef) -> None:
         """Take in what a dead kernel had sent before it died."""
@@ -286,9 +307,9 @@ class Session(NotebookClient):
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
-        """Log what the kernel prints as it comes; notice a notebook that leaves."""
-        if msg["msg_type"] == "stream":
-            self.streams[msg["content"]["name"]].feed(msg["content"]["text"])
+        """Keep secrets out of what the kernel shows; what it prints is looked at by itself."""
+        if self.mask and msg["msg_type"] != "stream":
+            msg = {**msg, "content": self.mask.deep(msg["content"])}
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -298,19 +319,16 @@ class Session(NotebookClient):
         display_id: str | None,
         cell_index: int,
     ) -> NotebookNode | None:
-        """Add to the last stream instead of beginning another."""
-        content = msg["content"]
-        if (
-            msg["msg_type"] == "stream"
-            and outs
-            and outs[-1].output_type == "stream"
-            and outs[-1].name == content["name"]
-            and not self.clear_before_next_output
-            and not self.output_hook_stack[msg["parent_header"].get("msg_id")]
-        ):
-            outs[-1].text = overwritten(outs[-1].text + content["text"])
-            return outs[-1]
-        return super().output(outs, msg, display_id, cell_index)
+        """Add an output; what is printed goes to where its size does no harm."""
+        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if msg["msg_type"] != "stream" or hooked:
+            return super().output(outs, msg, display_id, cell_index)
+        if self.clear_before_next_output:
+            self.clear_before_next_output = False
+            outs.clear()
+            self.clear_display_id_mapping(cell_index)
+        self.printed.feed(msg["content"]["name"], msg["content"]["text"])
+        return outs[-1] if outs else None
 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
         super()._update_display_id(display_id, msg)
@@ -321,8 +339,9 @@ class Session(NotebookClient):
         """Look from time to time after what no message brings about."""
         while True:
             await asyncio.sleep(_TICK)
-            for stream in self.streams.values():
-                stream.tick()
+            self.printed.tick()
+            self._pulse.tick(self.printed.last)
+            self.printed.settle()
             data = self.executed.due()
             if data is not None:
                 try:
@@ -330,17 +349,17 @@ class Session(NotebookClient):
                 except OSError as error:
                     self._say(logging.WARNING, f"the notebook could not be saved: {error}")
 
-    def _why_stopped(self) -> str:
-        return self.stop.reason or "stopped"
+    def _stopped_in(self, ref: CellRef | None) -> Outcome:
+        late = self.stop.exit_code is Exit.OUT_OF_TIME
+        state = State.TIMED_OUT if late else State.CANCELLED
+        return Outcome(state, self.stop.reason or "stopped", ref)
 
-    def _line(self, text: str, stream: str) -> None:
-        level, logger, message = record(plain(text), stream)
-        if message.strip():
-            self.emit(Line(time.time(), level, self._where(), message, logger))
-
-    def _say(self, level: int, text: str) -> None:
+    def _say(self, level: int, text: str, logger: str | None = None) -> None:
         if text.strip():
-            self.emit(Line(time.time(), level, self._where(), text))
+            self.emit(Line(time.time(), level, self._where(), text, logger))
+
+    def _cell_in_words(self) -> str:
+        return f"cell {self.now.number}" if self.now else "no cell"
 
     def _where(self) -> str:
         if self.now is None:

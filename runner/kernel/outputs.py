@@ -1,0 +1,173 @@
+"""What one cell prints: bounded in the notebook, in lines in the log, and whole in a file."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from ..secrets import Mask, MaskedStream
+from ..streams import Lines, Text, plain, record
+
+STREAMS = ("stdout", "stderr")
+# What a cell may print into the notebook: so many characters of its beginning and its end.
+HEAD = TAIL = 250_000
+# A stream's change costs an output of its own, which takes room, too.
+_OUTPUT = 100
+_ESCAPE = "backslashreplace"
+
+Say = Callable[[int, str, str | None], None]
+
+
+class Printed:
+    """Takes in the streams of one cell after the other; `last` is when it last did.
+
+    Secrets are hidden first, so none of the three places has them.
+    """
+
+    def __init__(self, folder: Path, label: Callable[[Path], str], mask: Mask, say: Say) -> None:
+        """Keep whole texts below `folder`, and log by `say(level, text, logger)`."""
+        self._folder = folder
+        self._label = label
+        self._say = say
+        self._masked = {name: MaskedStream(mask) for name in STREAMS}
+        self._lines = {name: self._lines_of(name) for name in STREAMS}
+        self._path: Path | None = None
+        self.begin("", NotebookNode(outputs=[]))
+
+    def _lines_of(self, stream: str) -> Lines:
+        def line(text: str) -> None:
+            level, logger, message = record(plain(text), stream)
+            if message.strip():
+                self._say(level, message, logger)
+
+        def overflow() -> None:
+            what = f"{self._note()}; the log shows a line now and then"
+            self._say(logging.WARNING, f"this cell prints very much: {what}", None)
+
+        return Lines(line, overflow)
+
+    def begin(self, name: str, cell: NotebookNode) -> None:
+        """Turn to another cell; `name` is that of the file for its whole text."""
+        self._name = name
+        self._cell = cell
+        self.last = time.monotonic()
+        self._room = HEAD
+        self._texts: list[tuple[NotebookNode, Text]] = []
+        self._tails: dict[str, tuple[NotebookNode, Text]] = {}
+        self._whole: IO[str] | None = None
+        self._failed: str | None = None
+        self._warned = False
+
+    def feed(self, stream: str, text: str) -> None:
+        """Take in what the cell printed."""
+        self.last = time.monotonic()
+        self._warn_of_surrogates(text)
+        shown = self._masked[stream].feed(text)
+        if shown:
+            self._take(stream, shown)
+
+    def _warn_of_surrogates(self, text: str) -> None:
+        """Say once in a cell that a text is not quite what the notebook printed."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            if not self._warned:
+                self._warned = True
+                what = f"no Unicode character, such as {text[error.start]!r}; it is escaped so"
+                self._say(logging.WARNING, f"this cell printed {what}", None)
+
+    def _take(self, stream: str, text: str) -> None:
+        if not self._cell.outputs:
+            # The cell cleared its output.
+            self._room, self._texts, self._tails = HEAD, [], {}
+        if self._whole is None and len(text) > self._room and self._failed is None:
+            self._open()
+        if self._whole is not None:
+            self._write(text)
+        self._node(stream, text).feed(text)
+        self._lines[stream].feed(text)
+
+    def _node(self, stream: str, text: str) -> Text:
+        """Give the output that the text goes to: the last one, a new one, or the tail."""
+        if stream in self._tails:
+            return self._tails[stream][1]
+        last = self._texts[-1] if self._texts else None
+        if last is None or last[0] is not self._cell.outputs[-1] or last[0].name != stream:
+            last = self._add(stream, self._room)
+            self._texts.append(last)
+            self._room -= _OUTPUT
+        if len(text) > self._room:
+            self._tails[stream] = last
+        self._room = max(0, self._room - len(text))
+        return last[1]
+
+    def _add(self, stream: str, head: int) -> tuple[NotebookNode, Text]:
+        node = new_output("stream", name=stream, text="")
+        self._cell.outputs.append(node)
+        return node, Text(max(0, head), TAIL)
+
+    def _open(self) -> None:
+        """Begin the file of the whole text with what was printed so far."""
+        self._path = self._folder / f"{self._name}.txt"
+        try:
+            self._folder.mkdir(exist_ok=True)
+            self._whole = self._path.open("w", encoding="utf-8", errors=_ESCAPE, newline="")
+        except OSError as error:
+            self._failed = error.strerror or str(error)
+            return
+        for _, text in self._texts:
+            self._write(text.value(""))
+
+    def _write(self, text: str) -> None:
+        try:
+            if self._whole is not None:
+                self._whole.write(text)
+        except OSError as error:
+            self._close()
+            self._failed = error.strerror or str(error)
+
+    def _close(self) -> None:
+        whole, self._whole = self._whole, None
+        try:
+            if whole is not None:
+                whole.close()
+        except OSError as error:
+            self._failed = error.strerror or str(error)
+
+    def _note(self) -> str:
+        if self._path is None:
+            return "the whole text is nowhere"
+        name = self._label(self._path)
+        if self._failed:
+            return f"and {name} could not take the whole text: {self._failed}"
+        return f"whole text in {name}"
+
+    def tick(self) -> None:
+        """Show what has stood unfinished for a while."""
+        for lines in self._lines.values():
+            lines.tick()
+
+    def settle(self) -> None:
+        """Bring the outputs of the notebook up to date with what was printed."""
+        for node, text in (*self._texts, *self._tails.values()):
+            node.text = text.value(self._note())
+
+    def finish(self) -> None:
+        """End the cell."""
+        for stream in STREAMS:
+            held = self._masked[stream].finish()
+            if held:
+                self._take(stream, held)
+            self._lines[stream].finish()
+        self._close()
+        self.settle()
+
+
+def relative(folder: Path) -> Callable[[Path], str]:
+    """Name paths as a notebook that runs in `folder` sees them."""
+    return lambda path: os.path.relpath(path, folder)
