@@ -1,5 +1,6 @@
 """One profile from its plan to its verdict: run, record, publish, check."""
 
+import contextlib
 import logging
 import os
 import threading
@@ -12,11 +13,12 @@ from pathlib import Path
 from . import expected, machine, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
-from .files import copy_whole, digest, remove
+from .files import copy_whole, digest, remove, why
 from .logs import Log, seconds_in_words
 from .model import CellStarted, Event, Job, Limits, Pace, Pipeline, Planned, Result, Stage, State
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .records import RunRecord, planned_details, result_details, stage_details
+from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
 
@@ -47,6 +49,7 @@ class Build:
     run_id: str
     log: Log
     stop: Stop
+    mask: Mask
     record: RunRecord = field(init=False)
 
     @property
@@ -61,7 +64,7 @@ class Build:
         """
         if self.task.fresh:
             clear(self.folder)
-        self.record = RunRecord(self.folder, self.run_id)
+        self.record = RunRecord(self.folder, self.run_id, self.mask)
         began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
         with self.log.to_files(*files):
@@ -92,7 +95,11 @@ class Build:
         self.log.say(f"{self.run_id} builds {self.project.label(self.folder)}/: {words}")
 
     def _facts(self) -> None:
-        self.record.append("facts", **machine.facts(self.project.root))
+        facts = machine.facts(self.project.root)
+        try:
+            self.record.append("facts", **facts)
+        except OSError as error:
+            self.log.say(f"the record is not complete: {why(error)}", level=logging.WARNING)
 
     def _stages(self) -> dict[str, Result]:
         results = {}
@@ -116,10 +123,23 @@ class Build:
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
             cell = {"id": event.cell.id, "number": event.cell.number, "line": event.cell.line}
-            self.record.append("cell_started", stage=event.stage, cell=cell)
+            try:
+                self.record.append("cell_started", stage=event.stage, cell=cell)
+            except OSError:
+                # The stage's end will fail to be recorded, too, if this goes on.
+                self.record.remember("cell_started", stage=event.stage, cell=cell)
         self.log.emit(event)
 
     def _start(self, executor: Executor, planned: Planned) -> Future[Result]:
+        try:
+            return self._submit(executor, planned)
+        except OSError as error:
+            failed: Future[Result] = Future()
+            result = Result(planned.stage, State.FAILED, time.time(), 0.0, error=why(error))
+            failed.set_result(result)
+            return failed
+
+    def _submit(self, executor: Executor, planned: Planned) -> Future[Result]:
         stage = self.task.pipeline.stages[planned.stage]
         label = {one.path: self.project.label(one.path) for one in stage.inputs}
         hashes = {path: digest(path) for path in (stage.notebook.path, *label)}
@@ -167,14 +187,22 @@ class Build:
                 published = self.folder / "notebooks" / name
                 published.parent.mkdir(exist_ok=True)
                 copy_whole(self.record.notebooks / name, published)
+            self._record_end(result, outputs)
         except OSError as error:
-            what = f"its results cannot be kept: {error.strerror} ({error.filename})"
-            result = replace(result, state=State.FAILED, error=what)
-        self.record.append("stage_ended", **result_details(result), outputs=outputs)
-        self.record.publish(now=not result.good)
+            what = f"its results cannot be kept: {why(error)}"
+            if result.good:
+                result = replace(result, state=State.FAILED, error=what)
+            self.record.remember("stage_ended", **result_details(result), outputs=outputs)
+            self.log.say(what, result.stage, logging.ERROR)
         self.log.ended(result)
         self._tell(result)
         return result
+
+    def _record_end(self, result: Result, outputs: list[dict[str, object]]) -> None:
+        """Make a stage's end last; that `run.json` cannot be written now is no failure of it."""
+        self.record.append("stage_ended", sync=True, **result_details(result), outputs=outputs)
+        with contextlib.suppress(OSError):
+            self.record.publish(now=not result.good)
 
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
@@ -198,11 +226,11 @@ class Build:
         state = _run_state(list(results.values()))
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
         if self.stop.reason is not None:
-            state, code = State.CANCELLED, self.stop.exit_code
+            code = self.stop.exit_code
+            state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log)
-        self.record.append("run_ended", state=state, seconds=round(seconds, 3), exit_code=code)
-        self.record.publish()
+        code = self._record_verdict(state, code, seconds)
         counts: dict[str, int] = {}
         for result in results.values():
             word = result.state.replace("_", " ")
@@ -214,6 +242,22 @@ class Build:
         self.log.say(text, level=level)
         if self.log.failure:
             self.log.say(self.log.failure, level=logging.ERROR)
+        return code
+
+    def _record_verdict(self, state: State, code: Exit, seconds: float) -> Exit:
+        """Write how the run ended; give the exit code, which is bad if that failed."""
+        details = {"state": state, "seconds": round(seconds, 3), "exit_code": code}
+        try:
+            self.record.append("run_ended", sync=True, **details)
+        except OSError as error:
+            self.log.say(f"the verdict is not in the journal: {why(error)}", level=logging.ERROR)
+            code = code or Exit.FAILED
+            self.record.remember("run_ended", **details | {"exit_code": code})
+        try:
+            self.record.publish()
+        except OSError as error:
+            self.log.say(f"the record is not complete: {why(error)}", level=logging.ERROR)
+            code = code or Exit.FAILED
         return code
 
     def _warn_of_strays(self) -> None:

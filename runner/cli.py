@@ -32,3 +32,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return 1
+    except OSError as error:
+        from .files import why  # noqa: PLC0415 - as above
+
+        print(f"run.py: {why(error)}", file=sys.stderr)
+        return 1

@@ -8,14 +8,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import build, lock, options, params, pipeline, project, records, sources, targets
+from . import (
+    build,
+    kernelspecs,
+    lock,
+    options,
+    params,
+    pipeline,
+    project,
+    records,
+    sources,
+    targets,
+)
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove
-from .logs import Log
+from .logs import Log, seconds_in_words
 from .model import Pipeline
 from .plan import plan
 from .project import Project
+from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
 
@@ -54,6 +66,7 @@ def _pipelines(
     problems: list[Problem] = []
     settings = [params.read_override(text, loaded.notebooks) for text in overrides]
     found = {name: pipeline.resolve(loaded, name, settings, problems) for name in profiles}
+    problems += kernelspecs.missing(loaded)
     if problems:
         raise ProjectError(problems)
     return {name: one for name, one in found.items() if one is not None}
@@ -88,18 +101,18 @@ def _build(
     loaded: Project, settings: Settings, tasks: Sequence[build.Task], command: Sequence[str]
 ) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
-    stop = Stop()
-    with contextlib.ExitStack() as held, _signals(stop):
+    stop, mask = Stop(), Mask.of(os.environ, settings.secrets)
+    with contextlib.ExitStack() as held, _signals(stop), _deadline(settings, stop):
         ids = {}
         for task in tasks:
             ids[task.profile] = records.new_run_id()
             held.enter_context(lock.hold(loaded.outputs, task.profile, f"run {ids[task.profile]}"))
         _fetch(tasks)
         shown = held.enter_context(console())
-        log = Log(shown, settings.log_level)
+        log = Log(shown, settings.log_level, mask)
         worst = Exit.OK
         for task in tasks:
-            one = build.Build(loaded, settings, task, ids[task.profile], log, stop)
+            one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask)
             code = one.run(command)
             worst = worst or code
             if code and (stop.reason is not None or not settings.keep_going):
@@ -130,10 +143,27 @@ def _fetch(tasks: Sequence[build.Task]) -> None:
 
 
 @contextlib.contextmanager
+def _deadline(settings: Settings, stop: Stop) -> Iterator[None]:
+    """Ask everything to end when the run's time is over."""
+    if settings.deadline is None:
+        yield
+        return
+    words = f"out of time ({seconds_in_words(settings.deadline)} for the run)"
+    timer = threading.Timer(settings.deadline, stop.request, (words, Exit.OUT_OF_TIME))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
     """End in good order on SIGINT and SIGTERM; a second one ends at once.
 
-    The guards kill the kernels when this process vanishes.
+    The guards kill the kernels when this process vanishes. A terminal that closes does
+    not end a run, which may be in the background.
     """
     codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
@@ -147,6 +177,7 @@ def _signals(stop: Stop) -> Iterator[None]:
         threading.Thread(target=stop.request, args=(reason, code)).start()
 
     before = {number: signal.signal(number, handle) for number in codes}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:
@@ -187,8 +218,9 @@ def _check(loaded: Project, settings: Settings, words: Sequence[str]) -> int:
         raise UsageError(message)
     _pipelines(loaded, list(loaded.profiles))
     count = len(loaded.profiles)
+    mask = Mask.of(os.environ, settings.secrets)
     with console() as shown:
-        log = Log(shown, settings.log_level)
+        log = Log(shown, settings.log_level, mask)
         stages = f"{len(loaded.notebooks)} stages" if len(loaded.notebooks) > 1 else "1 stage"
         profiles = f"{count} profiles" if count > 1 else "1 profile"
         log.say(f"no mistakes in {stages} and {profiles}", "check")

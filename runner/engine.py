@@ -22,16 +22,18 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from .executed import ExecutedNotebook
-from .files import remove
+from .files import in_reserve, remove, reserve, why
 from .kernel.manager import Ended
 from .kernel.session import Outcome, Session
 from .machine import oom_kills
-from .model import Event, Job, Result, State, Usage
+from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
 from .secrets import Mask
 from .stop import Stop
 
 NAME = "runner"
+# Room for the executed notebook, in bytes, should the disk fill up meanwhile.
+_RESERVED = 1 << 20
 
 # papermill and nbclient tell what they do; the run's own log says it once, and in order.
 for _name in ("papermill", "traitlets"):
@@ -76,8 +78,7 @@ def run(job: Job, emit: Emit, stop: Stop) -> Result:
         outcome = _execute(job, emit, stop)
         outcome = _with_outputs(job, outcome)
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        outcome = Outcome(State.FAILED, f"{error.strerror or error}{where}")
+        outcome = Outcome(State.FAILED, why(error))
     ended = outcome.ended
     return Result(
         stage=job.stage,
@@ -140,13 +141,24 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcom
         "duration": None,
         "exception": None,
     }
+    aside = job.executed.with_name(f".{job.stage}.reserve")
+    reserve(aside, _RESERVED)
     executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
     began = time.monotonic()
     outcome = asyncio.run(Session(notebook, job, executed, emit, stop).async_run())
     about["end_time"] = _now()
     about["duration"] = round(time.monotonic() - began, 3)
     about["exception"] = outcome.error is not None
-    executed.save(executed.content())
+    try:
+        in_reserve(lambda: executed.save(executed.content()), aside)
+    except OSError as error:
+        emit(
+            Line(time.time(), logging.ERROR, job.stage, f"its notebook is not saved: {why(error)}")
+        )
+        if outcome.error is None:
+            outcome = Outcome(State.FAILED, why(error), outcome.cell, outcome.ended)
+    finally:
+        aside.unlink(missing_ok=True)
     return outcome
 
 

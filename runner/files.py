@@ -1,12 +1,13 @@
 """Whole files: at every moment a complete old or new version."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,9 +32,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
     sync_folder(path.parent)
 
@@ -61,6 +64,52 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether an error says that there is no room: on the disk, or in a quota."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def why(error: OSError) -> str:
+    """Say in a line what is the matter with a file, and for a full disk what to do."""
+    place = f" ({error.filename})" if error.filename else ""
+    if is_full(error):
+        return f"the disk is full{place}; free some space and give the same command again"
+    return f"{error.strerror or error}{place}"
+
+
+def reserve(path: Path, size: int) -> None:
+    """Set disk space aside, for what must be written even when the disk is full.
+
+    Raises:
+        OSError: there is none; nothing is left at `path`.
+    """
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.write(bytes(size))
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
+
+
+def in_reserve(action: Callable[[], None], path: Path) -> None:
+    """Do what needs disk space; if there is none, again with what was set aside at `path`.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    try:
+        action()
+    except OSError as error:
+        if not is_full(error) or not path.exists():
+            raise
+        path.unlink()
+        action()
 
 
 def to_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes

@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from .files import is_full
 from .model import CellStarted, Event, Line, Result
+from .secrets import Mask
 
 
 class Console(Protocol):
@@ -45,8 +47,10 @@ class PlainConsole:
             return
         try:
             _write(self._descriptor, text)
-        except OSError:
-            self._descriptor = None
+        except OSError as error:
+            # Room on a disk may come back, a reader does not.
+            if not is_full(error):
+                self._descriptor = None
 
     def cell(self, event: CellStarted) -> None:
         """Show nothing."""
@@ -65,12 +69,14 @@ class Log:
     notebook prints.
     """
 
-    def __init__(self, console: Console, level: str) -> None:
-        """Log to `console` alone until `to_files` adds files."""
+    def __init__(self, console: Console, level: str, mask: Mask) -> None:
+        """Log to `console` alone until `to_files` adds files, without what `mask` hides."""
         self.console = console
+        self._mask = mask
         self._level = logging.getLevelNamesMapping()[level]
         self._lock = threading.Lock()
         self._files: dict[int, Path] = {}
+        self._torn: set[int] = set()
         self.failure: str | None = None
 
     @contextlib.contextmanager
@@ -90,28 +96,44 @@ class Log:
             with self._lock:
                 for descriptor in opened:
                     self._files.pop(descriptor, None)
+                    self._torn.discard(descriptor)
                     os.close(descriptor)
 
     def emit(self, event: Event) -> None:
-        """Take in what happens in a stage."""
+        """Take in what happens in a stage.
+
+        Once a file could not take a line, what notebooks print is not written to files any
+        more: what room there is on the disk is for the verdict.
+        """
         if isinstance(event, CellStarted):
             with self._lock:
                 self.console.cell(event)
-            return
-        if event.level < self._level:
-            return
-        with self._lock:
-            text = formatted(event)
-            for descriptor, path in self._files.items():
-                try:
-                    _write(descriptor, text)
-                except OSError as error:
-                    self.failure = f"{path}: {error.strerror}; lines are missing there"
-            self.console.line(event, text)
+        else:
+            self._line(event, to_files=self.failure is None)
 
     def say(self, text: str, where: str = "run", level: int = logging.INFO) -> None:
         """Log a line of the runner's own."""
-        self.emit(Line(datetime.now().timestamp(), level, where, text))  # noqa: DTZ005
+        at = datetime.now().timestamp()  # noqa: DTZ005
+        self._line(Line(at, level, where, text), to_files=True)
+
+    def _line(self, line: Line, *, to_files: bool) -> None:
+        if line.level < self._level:
+            return
+        with self._lock:
+            text = self._mask(formatted(line))
+            for descriptor in self._files if to_files else ():
+                self._append(descriptor, text)
+            self.console.line(line, text)
+
+    def _append(self, descriptor: int, text: str) -> None:
+        """Write lines to a file; what a full disk cut off stays a line of its own."""
+        try:
+            _write(descriptor, f"\n{text}" if descriptor in self._torn else text)
+            self._torn.discard(descriptor)
+        except OSError as error:
+            self._torn.add(descriptor)
+            path = self._files[descriptor]
+            self.failure = f"{path}: {error.strerror}; lines are missing there"
 
     def started(self, stage: str) -> None:
         """Show on the console that a stage is running."""

@@ -1,6 +1,7 @@
 """The record of a run: its folder, its journal, and `run.json` made from the journal."""
 
 import json
+import os
 import re
 import secrets
 import threading
@@ -11,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .files import to_json, write_whole
+from .files import in_reserve, reserve, sync_folder, to_json, write_whole
 from .model import Planned, Result, Stage, State
+from .secrets import Mask
 
 VERSION = 1
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -36,12 +38,14 @@ class RunRecord:
     """The folder of one run; every change is appended to its journal first.
 
     The journal is JSON lines. `run.json` is what `summary` makes of it, written whole.
+    Some disk space is set aside, so that the verdict finds room on a full disk.
     """
 
     _PACE = 1.0  # seconds between two writings of run.json while stages end
+    _RESERVED = 1 << 19
 
-    def __init__(self, build: Path, run_id: str) -> None:
-        """Make the folder.
+    def __init__(self, build: Path, run_id: str, mask: Mask) -> None:
+        """Make the folder; what `mask` hides never reaches the record.
 
         Raises:
             OSError: it cannot be written.
@@ -51,30 +55,65 @@ class RunRecord:
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir(parents=True)
         self._events: list[Event] = []
-        self._journal = (self.folder / "journal.jsonl").open("ab")
+        self._mask = mask
+        self._reserve = self.folder / ".reserve"
+        reserve(self._reserve, self._RESERVED)
+        self._path = self.folder / "journal.jsonl"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._journal = os.open(self._path, flags, 0o644)
+        sync_folder(self.folder)
+        self._length = 0
         self._written = 0.0
         self._lock = threading.Lock()
 
-    def append(self, event: str, **details: object) -> None:
-        """Add a line to the journal; from any thread."""
-        line = {"v": VERSION, "at": time.time(), "event": event, **details}
-        text = json.dumps(line, ensure_ascii=True, allow_nan=False)
+    def append(self, event: str, *, sync: bool = False, **details: object) -> None:
+        """Add a line to the journal, from any thread; with `sync` it outlasts a power loss.
+
+        Raises:
+            OSError: it cannot be written, and is not part of the record then.
+        """
+        line = self._mask.deep({"v": VERSION, "at": time.time(), "event": event, **details})
+        data = json.dumps(line, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+        with self._lock:
+            in_reserve(lambda: self._write(data, sync=sync), self._reserve)
+            self._events.append(line)
+
+    def _write(self, data: bytes, *, sync: bool) -> None:
+        """Write a line whole, or leave the journal as it was."""
+        try:
+            rest = data
+            while rest:
+                rest = rest[os.write(self._journal, rest) :]
+            if sync:
+                os.fsync(self._journal)
+        except OSError as error:
+            os.ftruncate(self._journal, self._length)
+            error.filename = str(self._path)
+            raise
+        self._length += len(data)
+
+    def remember(self, event: str, **details: object) -> None:
+        """Add to `run.json` what the journal could not take."""
+        line = self._mask.deep({"v": VERSION, "at": time.time(), "event": event, **details})
         with self._lock:
             self._events.append(line)
-            self._journal.write(text.encode("ascii") + b"\n")
-            self._journal.flush()
 
     def publish(self, *, now: bool = True) -> None:
-        """Write `run.json`; without `now` only when it was not written for a while."""
+        """Write `run.json`; without `now` only when it was not written for a while.
+
+        Raises:
+            OSError: it cannot be written; the last good version stands.
+        """
         if now or time.monotonic() - self._written >= self._PACE:
             with self._lock:
-                events = list(self._events)
-            write_whole(self.folder / "run.json", to_json(summary(events)))
+                data = to_json(summary(self._events))
+            in_reserve(lambda: write_whole(self.folder / "run.json", data), self._reserve)
             self._written = time.monotonic()
 
     def close(self) -> None:
         """End the journal."""
-        self._journal.close()
+        os.close(self._journal)
+        self._reserve.unlink(missing_ok=True)
 
 
 def planned_details(planned: Planned) -> Event:

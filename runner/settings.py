@@ -24,6 +24,7 @@ class Settings:
     force: bool = False
     timeout: float | None = None
     cell_timeout: float | None = None
+    deadline: float | None = None
     start_timeout: float = 60.0
     log_level: str = "INFO"
     kernel: str | None = None
@@ -35,7 +36,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
         _set(self, "jobs", whole_number(self.jobs))
-        for name in ("timeout", "cell_timeout", "heartbeat", "silence"):
+        for name in ("timeout", "cell_timeout", "deadline", "heartbeat", "silence"):
             _set(self, name, duration(getattr(self, name)))
         start = duration(self.start_timeout)
         if start is None:

@@ -1,8 +1,10 @@
 """The display on a terminal: what is running, below the lines of the log."""
 
 import logging
+import os
+import sys
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -19,12 +21,40 @@ _STYLES = {
 }
 
 
+class _Lasting:
+    """A standard output that outlives its terminal: once that is gone, all goes nowhere."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError:
+            self._forget()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError:
+            self._forget()
+
+    def _forget(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._file.fileno())
+        os.close(nowhere)
+
+
 class LiveConsole:
     """The log's lines scroll by; a bar for each running stage stays below them."""
 
     def __init__(self) -> None:
         """Prepare the display."""
-        self._console = Console(highlight=False)
+        self._console = Console(file=cast("IO[str]", _Lasting(sys.stdout)), highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", style="bold", markup=False),

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from ..errors import Exit
 from ..executed import ExecutedNotebook
+from ..files import why
 from ..model import CellRef, CellStarted, Event, Job, Line, State
 from ..stop import Stop
 from ..streams import plain
@@ -347,7 +348,7 @@ class Session(NotebookClient):
                 try:
                     await asyncio.to_thread(self.executed.save, data)
                 except OSError as error:
-                    self._say(logging.WARNING, f"the notebook could not be saved: {error}")
+                    self._say(logging.WARNING, f"the notebook could not be saved: {why(error)}")
 
     def _stopped_in(self, ref: CellRef | None) -> Outcome:
         late = self.stop.exit_code is Exit.OUT_OF_TIME
