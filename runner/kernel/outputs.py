@@ -23,6 +23,36 @@ _ESCAPE = "backslashreplace"
 Say = Callable[[int, str, str | None], None]
 
 
+class _Whole:
+    """The file of all that a stream printed in one cell, and why it may not have it all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.failure: str | None = None
+        self._file: IO[str] | None = None
+        try:
+            path.parent.mkdir(exist_ok=True)
+            self._file = path.open("w", encoding="utf-8", errors=_ESCAPE, newline="")
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+
+    def write(self, text: str) -> None:
+        try:
+            if self._file is not None:
+                self._file.write(text)
+        except OSError as error:
+            self.close()
+            self.failure = error.strerror or str(error)
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+
+
 class Printed:
     """Takes in the streams of one cell after the other; `last` is when it last did.
 
@@ -36,7 +66,6 @@ class Printed:
         self._say = say
         self._masked = {name: MaskedStream(mask) for name in STREAMS}
         self._lines = {name: self._lines_of(name) for name in STREAMS}
-        self._path: Path | None = None
         self.begin("", NotebookNode(outputs=[]))
 
     def _lines_of(self, stream: str) -> Lines:
@@ -46,7 +75,7 @@ class Printed:
                 self._say(level, message, logger)
 
         def overflow() -> None:
-            what = f"{self._note()}; the log shows a line now and then"
+            what = f"{self._note(stream)}; the log shows a line now and then"
             self._say(logging.WARNING, f"this cell prints very much: {what}", None)
 
         return Lines(line, overflow)
@@ -59,8 +88,7 @@ class Printed:
         self._room = HEAD
         self._texts: list[tuple[NotebookNode, Text]] = []
         self._tails: dict[str, tuple[NotebookNode, Text]] = {}
-        self._whole: IO[str] | None = None
-        self._failed: str | None = None
+        self._whole: dict[str, _Whole] = {}
         self._warned = False
 
     def feed(self, stream: str, text: str) -> None:
@@ -85,10 +113,10 @@ class Printed:
         if not self._cell.outputs:
             # The cell cleared its output.
             self._room, self._texts, self._tails = HEAD, [], {}
-        if self._whole is None and len(text) > self._room and self._failed is None:
-            self._open()
-        if self._whole is not None:
-            self._write(text)
+        if stream not in self._whole and len(text) > self._room:
+            self._whole[stream] = self._open(stream)
+        if stream in self._whole:
+            self._whole[stream].write(text)
         self._node(stream, text).feed(text)
         self._lines[stream].feed(text)
 
@@ -111,40 +139,22 @@ class Printed:
         self._cell.outputs.append(node)
         return node, Text(max(0, head), TAIL)
 
-    def _open(self) -> None:
-        """Begin the file of the whole text with what was printed so far."""
-        self._path = self._folder / f"{self._name}.txt"
-        try:
-            self._folder.mkdir(exist_ok=True)
-            self._whole = self._path.open("w", encoding="utf-8", errors=_ESCAPE, newline="")
-        except OSError as error:
-            self._failed = error.strerror or str(error)
-            return
-        for _, text in self._texts:
-            self._write(text.value(""))
+    def _open(self, stream: str) -> "_Whole":
+        """Begin the file of a stream's whole text with what was printed so far."""
+        whole = _Whole(self._folder / f"{self._name}-{stream}.txt")
+        for node, text in self._texts:
+            if node.name == stream:
+                whole.write(text.value(""))
+        return whole
 
-    def _write(self, text: str) -> None:
-        try:
-            if self._whole is not None:
-                self._whole.write(text)
-        except OSError as error:
-            self._close()
-            self._failed = error.strerror or str(error)
-
-    def _close(self) -> None:
-        whole, self._whole = self._whole, None
-        try:
-            if whole is not None:
-                whole.close()
-        except OSError as error:
-            self._failed = error.strerror or str(error)
-
-    def _note(self) -> str:
-        if self._path is None:
-            return "the whole text is nowhere"
-        name = self._label(self._path)
-        if self._failed:
-            return f"and {name} could not take the whole text: {self._failed}"
+    def _note(self, stream: str) -> str:
+        """Say where a stream's whole text is."""
+        whole = self._whole.get(stream)
+        if whole is None:
+            return "whole text nowhere"
+        name = self._label(whole.path)
+        if whole.failure:
+            return f"and {name} could not take the whole text: {whole.failure}"
         return f"whole text in {name}"
 
     def tick(self) -> None:
@@ -155,7 +165,7 @@ class Printed:
     def settle(self) -> None:
         """Bring the outputs of the notebook up to date with what was printed."""
         for node, text in (*self._texts, *self._tails.values()):
-            node.text = text.value(self._note())
+            node.text = text.value(self._note(node.name))
 
     def finish(self) -> None:
         """End the cell."""
@@ -164,7 +174,8 @@ class Printed:
             if held:
                 self._take(stream, held)
             self._lines[stream].finish()
-        self._close()
+        for whole in self._whole.values():
+            whole.close()
         self.settle()
 
 

@@ -1,0 +1,170 @@
+"""What notebooks print: nothing is lost, nothing grows without bound, logs read well."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.project import TemporaryProject, environment
+
+GIGABYTE = 10**9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", [100, 10**8], ids=["short lines", "long lines"])
+def test_a_cell_may_print_a_gigabyte(project: TemporaryProject, piece: int) -> None:
+    project.profile("all")
+    line = f'"0123456789" * {piece // 10 - 1} + "012345678\\n"'
+    source = f"line = {line}\nfor n in range({GIGABYTE // piece}):\n    print(line, end='')"
+    project.notebook("a", f"{source}\nprint('the end')")
+    most = peak_memory(project)
+    assert most < 300 * 2**20, f"the runner took {most:,} bytes"
+    (text,) = (output.text for output in project.executed("all", "a").cells[0].outputs)
+    assert len(text) < 2**20
+    assert text.startswith("0123456789")
+    assert text.endswith("8\nthe end\n")
+    found = re.search(r"\[([\d,]+) bytes left out, whole text in (\S+)\]", text)
+    assert found is not None
+    left_out, name = found.groups()
+    whole = (project.root / "notebooks" / name).resolve()
+    kept = len(text) - len(found[0]) - 2
+    assert int(left_out.replace(",", "")) + kept == whole.stat().st_size == GIGABYTE + 8
+    assert (project.outputs("all") / "log.txt").stat().st_size < 40 * 2**20
+    assert "this cell prints very much" in project.log("all")
+
+
+def peak_memory(project: TemporaryProject) -> int:
+    """Run `all` under a Python of its own, and give the runner's peak memory in bytes."""
+    code = (
+        "import os, subprocess, sys\n"
+        "process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
+        "_, status, used = os.wait4(process.pid, 0)\n"
+        "assert status == 0, status\n"
+        "print(used.ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *project.command("all")],
+        cwd=project.root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout) * 1024
+
+
+def test_streams_of_one_cell_stay_apart_and_in_order(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "import sys, time\n"
+        "for n in range(3):\n"
+        "    print('out', n, flush=True)\n"
+        "    print('err', n, file=sys.stderr, flush=True)\n"
+        "display('shown')\n"
+        "print('after')"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    outputs = project.executed("all", "a").cells[0].outputs
+    names = [output.get("name", output.output_type) for output in outputs]
+    assert names == ["stdout", "stderr"] * 3 + ["display_data", "stdout"]
+    assert outputs[-1].text == "after\n"
+
+
+def test_too_much_on_both_streams_leaves_both_ends(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "import sys\n"
+        "for n in range(20_000):\n"
+        "    print('out', n, 'x' * 30)\n"
+        "    print('err', n, 'x' * 30, file=sys.stderr)\n"
+        "    if n % 1000 == 0:\n"
+        "        sys.stdout.flush(); sys.stderr.flush()"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    outputs = project.executed("all", "a").cells[0].outputs
+    size = sum(len(output.text) for output in outputs)
+    assert size < 1_100_000
+    for name, word in (("stdout", "out"), ("stderr", "err")):
+        last = [output.text for output in outputs if output.name == name][-1]
+        assert f"{word} 19999 " in last[-60:]
+    for word in ("out", "err"):
+        path = project.runs("all")[-1] / f"printed/a-1-std{word}.txt"
+        found = re.findall(rf"^{word} (\d+) ", path.read_text("utf-8"), re.MULTILINE)
+        assert found == [str(n) for n in range(20_000)]
+
+
+def test_cleared_output_is_gone_and_the_next_is_kept(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "from IPython.display import clear_output\n"
+        "for n in range(3):\n"
+        "    clear_output(wait=True)\n"
+        "    print('step', n, flush=True)"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    (output,) = project.executed("all", "a").cells[0].outputs
+    assert output.text == "step 2\n"
+    assert [line for line in project.log("all").splitlines() if "]: step" in line][2:]
+
+
+def test_a_progress_bar_is_a_line_now_and_then_without_colours(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "import time\n"
+        "for n in range(5001):\n"
+        "    print(f'\\r\\x1b[32m{n:5}/5000\\x1b[0m', end='', flush=n % 50 == 0)\n"
+        "    time.sleep(0.0005)\n"
+        "print()"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    log = project.log("all")
+    shown = [line for line in log.splitlines() if "/5000" in line]
+    assert 1 <= len(shown) <= 3
+    assert shown[-1].endswith("]:  5000/5000")
+    assert "\x1b" not in log
+    assert "\r" not in log
+    (output,) = project.executed("all", "a").cells[0].outputs
+    assert output.text == "\x1b[32m 5000/5000\x1b[0m\n"
+
+
+def test_text_that_is_no_unicode_is_kept_and_said_to_be_so(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "print('before')\nprint('half \\ud800 a pair')\nprint('after')")
+    done = project.run("all")
+    (output,) = project.executed("all", "a").cells[0].outputs
+    assert output.text == "before\nhalf \ud800 a pair\nafter\n"
+    assert r"a[1/1]: half \ud800 a pair" in done.out
+    assert "this cell printed no Unicode character, such as '\\ud800'" in done.out
+    raw = (project.outputs("all") / "notebooks/a.ipynb").read_bytes()
+    assert raw.decode("utf-8")
+
+
+def test_not_a_number_in_a_display_leaves_valid_json(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "display({'application/json': {'x': float('nan')}}, raw=True)")
+    project.run("all")
+    text = (project.outputs("all") / "notebooks/a.ipynb").read_text("utf-8")
+    assert "NaN" not in text
+    (output,) = project.executed("all", "a").cells[0].outputs
+    assert output.data["application/json"] == {"x": "nan"}
+
+
+def test_a_busy_cell_is_heard_of_and_a_silent_one_shows_where_it_is(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.write("pyproject.toml", '[tool.runner]\nheartbeat = "1s"\nsilence = "2s"\n')
+    project.write("notebooks/helper.py", "import time\n\n\ndef stuck():\n    time.sleep(6)\n")
+    project.notebook("a", "x = 1", "import helper\n\nhelper.stuck()")
+    log = project.run("all").out
+    beats = re.findall(r"a\[2/2\]: busy for [\d.]+ s, CPU [\d.]+ s, memory \d+ MiB", log)
+    assert len(beats) >= 3
+    assert log.count("it is here:") == 1
+    assert 'helper.py", line 5 in stuck' in log
+    assert "cell 2, line 3 in <module>" in log
+    assert "interactiveshell" not in log
