@@ -17,7 +17,7 @@ from .files import copy_whole, digest, remove, why
 from .logs import Log, seconds_in_words
 from .model import CellStarted, Event, Job, Limits, Pace, Pipeline, Planned, Result, Stage, State
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
-from .records import RunRecord, planned_details, result_details, stage_details
+from .records import RunRecord, planned_details, result_details, settle_lost, stage_details
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
@@ -64,12 +64,15 @@ class Build:
         """
         if self.task.fresh:
             clear(self.folder)
+        lost = settle_lost(self.folder)
         self.record = RunRecord(self.folder, self.run_id, self.mask)
         began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
         with self.log.to_files(*files):
             try:
                 self._begin(command)
+                for words in lost:
+                    self.log.say(words, level=logging.WARNING)
                 facts = threading.Thread(target=self._facts)
                 facts.start()
                 results = self._stages()

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from .executed import ExecutedNotebook
 from .files import in_reserve, remove, reserve, why
 from .kernel.manager import Ended
 from .kernel.session import Outcome, Session
-from .machine import oom_kills
+from .machine import memory_limit, oom_kills, size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
 from .secrets import Mask
@@ -79,6 +80,9 @@ def run(job: Job, emit: Emit, stop: Stop) -> Result:
         outcome = _with_outputs(job, outcome)
     except OSError as error:
         outcome = Outcome(State.FAILED, why(error))
+    usage = _usage(outcome.ended, before)
+    if usage.oom_kills and outcome.state is State.KERNEL_DIED:
+        outcome = _out_of_memory(outcome, usage)
     ended = outcome.ended
     return Result(
         stage=job.stage,
@@ -88,7 +92,7 @@ def run(job: Job, emit: Emit, stop: Stop) -> Result:
         error=outcome.error,
         cell=outcome.cell,
         exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
-        usage=_usage(ended, before),
+        usage=usage,
     )
 
 
@@ -98,6 +102,14 @@ def _usage(ended: Ended | None, before: int | None) -> Usage:
     now = oom_kills()
     killed = None if before is None or now is None else now - before
     return Usage(ended.cpu_seconds, ended.peak_memory, killed)
+
+
+def _out_of_memory(outcome: Outcome, usage: Usage) -> Outcome:
+    """Say that it was memory, and how much there was."""
+    limit = memory_limit()
+    words = f", the limit is {size_in_words(limit)}" if limit else ""
+    peak = size_in_words(usage.peak_memory or 0)
+    return replace(outcome, error=f"{outcome.error}, out of memory: it had {peak}{words}")
 
 
 def _clear(outputs: tuple[Path, ...]) -> None:

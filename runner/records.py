@@ -174,8 +174,18 @@ def result_details(result: Result) -> Event:
 
 def read_journal(path: Path) -> list[Event]:
     """Read a journal; a line cut off by a crash, and what follows it, is left out."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[Event], int]:
+    """Give a journal's events, and the length in bytes of the part that they stand in."""
     events: list[Event] = []
-    for line in path.read_bytes().split(b"\n")[:-1]:
+    length = 0
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return [], 0
+    for line in data.split(b"\n")[:-1]:
         try:
             event = json.loads(line)
         except ValueError:
@@ -183,7 +193,61 @@ def read_journal(path: Path) -> list[Event]:
         if not isinstance(event, dict) or event.get("v") != VERSION:
             break
         events.append(event)
-    return events
+        length += len(line) + 1
+    return events, length
+
+
+def settle_lost(build: Path) -> list[str]:
+    """Find runs whose runner vanished, and end their records as lost.
+
+    The caller holds the build's lock, so no run is under way.
+
+    Returns:
+        For each, what to tell: which run, and where it was.
+
+    Raises:
+        OSError: a record cannot be written.
+    """
+    told: list[str] = []
+    runs = build / "runs"
+    # Each run looks after those before it, so only the newest can have no end.
+    for folder in sorted(runs.iterdir() if runs.is_dir() else (), reverse=True):
+        if not RUN_ID.fullmatch(folder.name):
+            continue
+        journal = folder / "journal.jsonl"
+        events, length = _read(journal)
+        if any(event["event"] in {"run_ended", "run_lost"} for event in events):
+            break
+        for left in (*folder.glob(".*"), *folder.glob("notebooks/.*")):
+            left.unlink()
+        event = {"v": VERSION, "at": time.time(), "event": "run_lost"}
+        with journal.open("ab") as file:
+            file.truncate(length)
+            file.write(json.dumps(event).encode("ascii") + b"\n")
+        record = summary([*events, event])
+        record["id"] = folder.name
+        write_whole(folder / "run.json", to_json(record))
+        told.append(f"run {folder.name} was lost{_place(record)}: its runner vanished")
+    return told
+
+
+def _place(record: Mapping[str, Any]) -> str:
+    """Say in which stages and cells a lost run was."""
+    places = []
+    for stage in record["stages"]:
+        if stage["state"] == State.LOST:
+            cell = stage.get("cell")
+            where = f", cell {cell['number']} ({cell['line']})" if cell else ""
+            places.append(f"{stage['name']}{where}")
+    return f" in {' and in '.join(places)}" if places else ""
+
+
+def _lost(stage: dict[str, Any]) -> dict[str, Any]:
+    """End a stage whose runner vanished, if it had not ended."""
+    ends = {State.RUNNING: State.LOST, None: State.CANCELLED}
+    if stage["state"] not in ends:
+        return stage
+    return stage | {"state": ends[stage["state"]], "error": "the runner vanished"}
 
 
 def summary(events: Iterable[Event]) -> dict[str, Any]:
@@ -199,6 +263,9 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
                 record |= details
             case "run_ended":
                 record |= details | {"ended": moment(event["at"])}
+            case "run_lost":
+                record |= {"state": State.LOST, "ended": moment(event["at"])}
+                stages = {name: _lost(stage) for name, stage in stages.items()}
             case "stage_planned":
                 stages[event["stage"]] = {"name": event["stage"], "state": None} | details
             case "stage_started":

@@ -1,6 +1,12 @@
 """However a cell ends, the stage gets one true state and the notebook shows where."""
 
+import json
+import os
+import re
+import shlex
 import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +14,7 @@ import psutil
 import pytest
 
 from tests.project import TemporaryProject
+from tests.test_builds import WAIT, wait_for
 
 
 class End(NamedTuple):
@@ -75,6 +82,146 @@ def test_the_culprit_is_failed_and_later_cells_pending(
         culprit,
         *["pending"] * (CELLS - position - 1),
     ]
+
+
+class Signal(NamedTuple):
+    """A signal to the runner, and how it ends."""
+
+    number: int
+    code: int
+    state: str
+
+
+SIGNALS = {
+    "SIGTERM": Signal(signal.SIGTERM, 143, "cancelled"),
+    "SIGINT": Signal(signal.SIGINT, 130, "cancelled"),
+    "SIGKILL": Signal(signal.SIGKILL, -9, "lost"),
+}
+
+
+@pytest.mark.parametrize("position", range(CELLS))
+@pytest.mark.parametrize("sent", SIGNALS.values(), ids=SIGNALS)
+def test_a_signal_to_the_runner(
+    project: TemporaryProject, tmp_path: Path, sent: Signal, position: int
+) -> None:
+    project.profile("all")
+    cells = [f"x = {number}" for number in range(CELLS)]
+    cells[position] = f'import time\n\nopen("{tmp_path}/here", "w").close()\ntime.sleep(600)'
+    project.notebook("a", *cells, parameters='output_a = "../outputs/test/a.txt"')
+    project.stage("b", reads=("a.txt",), writes=("b.txt",))
+    with project.running("all") as process:
+        wait_for(tmp_path / "here")
+        below = psutil.Process(process.pid).children(recursive=True)
+        began = time.monotonic()
+        process.send_signal(sent.number)
+        assert process.wait(20) == sent.code
+        assert time.monotonic() - began < 10  # what is promised, not what it takes
+        _, alive = psutil.wait_procs(below, timeout=2)
+        assert alive == []
+    folder = project.runs("all")[-1]
+    statuses = [
+        cell.metadata.papermill.status for cell in project.executed("all", "a").cells[-CELLS:]
+    ]
+    assert "completed" not in statuses[position:]
+    if sent.code > 0:
+        rest = CELLS - position - 1
+        assert statuses == ["completed"] * position + ["failed"] + ["pending"] * rest
+    else:
+        project.stage("a", writes=("a.txt",))
+        done = project.run("b")
+        lost = f"run {folder.name} was lost in a, cell {position + 2} (import time)"
+        assert f"{lost}: its runner vanished" in done.out
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    assert record["state"] == sent.state
+    a, b = record["stages"]
+    assert (a["state"], b["state"]) == (sent.state, "cancelled")
+    assert a["cell"]["number"] == position + 2
+
+
+def test_a_second_interrupt_ends_at_once(project: TemporaryProject, tmp_path: Path) -> None:
+    project.profile("all")
+    stubborn = (
+        "import signal, time\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        f'open("{tmp_path}/here", "w").close()\ntime.sleep(600)'
+    )
+    project.notebook("a", stubborn)
+    with project.running("all") as process:
+        wait_for(tmp_path / "here")
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(2) == 130
+        _, alive = psutil.wait_procs(below, timeout=2)
+        assert alive == []
+
+
+def test_a_hangup_does_not_stop_a_run(project: TemporaryProject, tmp_path: Path) -> None:
+    project.profile("all")
+    project.notebook(
+        "a", f'open("{tmp_path}/here", "w").close()', WAIT.format(marker=tmp_path / "go")
+    )
+    with project.running("all") as process:
+        wait_for(tmp_path / "here")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert process.poll() is None
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
+
+
+def test_the_deadline_of_the_run_ends_it_in_good_order(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.stage("b", "import os, time\n\ntime.sleep(float(os.environ['NAP']))", reads=("a.txt",))
+    done = project.run("all", "--deadline", "4s", code=4, env={"NAP": "600"})
+    assert "b: timed out in cell 2 of 3" in done.out
+    assert "out of time (4.0 s for the run)" in done.out
+    assert project.record("all")["state"] == "timed_out"
+    assert project.states("all") == {"a": "succeeded", "b": "timed_out"}
+    project.run("b", env={"NAP": "0"})
+    assert project.states("all") == {"a": "skipped", "b": "succeeded"}
+
+
+@pytest.mark.parametrize("source", ["quit()", "exit()", "import sys\n\nsys.exit()"])
+def test_leaving_early_is_noticed_in_the_cell_that_leaves(
+    project: TemporaryProject, source: str
+) -> None:
+    project.profile("all")
+    project.notebook("a", source, "never = 1 / 0", parameters='output_a = "../outputs/test/a.txt"')
+    done = project.run("all", code=1)
+    assert "a: exited early in cell 2 of 3" in done.out
+    statuses = [cell.metadata.papermill.status for cell in project.executed("all", "a").cells]
+    assert statuses[-2:] == ["failed", "pending"]
+
+
+@pytest.mark.skipif(
+    not Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists(),
+    reason="no memory limit can be set here (cgroup v1, as root)",
+)
+def test_a_kernel_out_of_memory_is_said_to_be(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "x = 1", "hog = bytearray(600 << 20)", "y = 1")
+    group = Path(f"/sys/fs/cgroup/memory/runner-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(400 << 20))
+    except OSError as error:
+        pytest.skip(f"no memory limit can be set here: {error}")
+    try:
+        command = shlex.join(project.command("all"))
+        shell = f"echo $$ > {group}/cgroup.procs && exec {command}"
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    finally:
+        group.rmdir()
+    assert done.returncode == 1, done.stdout
+    record = project.stage_record("all", "a")
+    assert (record["state"], record["exit_status"]) == ("kernel_died", "SIGKILL")
+    assert record["cell"]["number"] == 2
+    assert record["oom_kills"] == 1
+    assert record["peak_memory"] > 100 << 20
+    assert project.record("all")["limits"]["memory"] == 400 << 20
+    assert re.search(r"SIGKILL, out of memory: it had \d+ MiB, the limit is 400 MiB", done.stdout)
 
 
 def test_a_dying_kernel_leaves_the_users_line_in_the_log(project: TemporaryProject) -> None:
