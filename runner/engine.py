@@ -120,7 +120,9 @@ def _clear(outputs: tuple[Path, ...]) -> None:
 
 
 def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:
-    notebook = nbformat.reads(job.source.read_text(encoding="utf-8"), as_version=4)
+    read = nbformat.reads(job.source.read_text(encoding="utf-8"), as_version=4)
+    # An upgraded notebook is still of the older format's type, which papermill does not know.
+    notebook = nbformat.from_dict(read)
     found: list[Outcome] = []
 
     def execute(parameterised: NotebookNode) -> None:
