@@ -14,10 +14,11 @@ from . import expected, machine, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, digest, remove, why
+from .journal import RunRecord, settle_lost
 from .logs import Log, seconds_in_words
 from .model import CellStarted, Event, Job, Limits, Pace, Pipeline, Planned, Result, Stage, State
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
-from .records import RunRecord, planned_details, result_details, settle_lost, stage_details
+from .records import planned_details, result_details, stage_details
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop

@@ -10,13 +10,13 @@ from types import FrameType
 
 from . import (
     build,
+    journal,
     kernelspecs,
     lock,
     options,
     params,
     pipeline,
     project,
-    records,
     sources,
     targets,
 )
@@ -105,7 +105,7 @@ def _build(
     with contextlib.ExitStack() as held, _signals(stop), _deadline(settings, stop):
         ids = {}
         for task in tasks:
-            ids[task.profile] = records.new_run_id()
+            ids[task.profile] = journal.new_run_id(loaded.build(task.profile))
             held.enter_context(lock.hold(loaded.outputs, task.profile, f"run {ids[task.profile]}"))
         _fetch(tasks)
         shown = held.enter_context(console())

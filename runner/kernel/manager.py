@@ -25,6 +25,7 @@ from jupyter_core.utils import ensure_async
 _HERE = Path(__file__).parent
 # A Unix socket's path has at most 107 bytes (unix(7)); ours add some 30 to the folder's.
 _LONGEST_FOLDER = 60
+_AFTER_KILL = 5.0
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,9 @@ class GuardedManager(AsyncKernelManager):
                 await asyncio.wait_for(guarded.wait(), limit)
             except TimeoutError:
                 await guarded.kill()
-                await guarded.wait()
+                # A process that waits for a lost disk cannot be killed; we do not wait for it.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(guarded.wait(), _AFTER_KILL)
         await ensure_async(self.cleanup_resources())
         shutil.rmtree(self.folder, ignore_errors=True)
         return guarded.ended

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Empty
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -21,10 +20,11 @@ from ..files import why
 from ..model import CellRef, CellStarted, Event, Job, Line, State
 from ..stop import Stop
 from ..streams import plain
-from .manager import Ended, GuardedManager
+from .manager import Ended
 from .outputs import Printed, relative
 from .pulse import Pulse
 from .stacks import readable
+from .starting import KernelStartError, start, tail
 
 _quiet = logging.getLogger("runner.nbclient")
 _quiet.addHandler(logging.NullHandler())
@@ -32,7 +32,6 @@ _quiet.propagate = False
 
 _TICK = 0.5
 _AFTER_INTERRUPT = 4.0
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,6 @@ class Outcome:
     error: str | None = None
     cell: CellRef | None = None
     ended: Ended | None = None
-
-
-class KernelStartError(Exception):
-    """No kernel came up; the text is what it said, or for how long we waited."""
 
 
 class Session(NotebookClient):
@@ -94,12 +89,15 @@ class Session(NotebookClient):
             limit = self.job.limits.stage
             self._deadline = None if limit is None else time.monotonic() + limit
             try:
-                await self._start()
+                started = await start(self.job, self._stopped, self._say)
             except KernelStartError as error:
                 return Outcome(State.KERNEL_DIED, str(error))
             except asyncio.CancelledError:
                 return self._stopped_in(None)
-            manager = self._manager
+            self.km = self._manager = manager = started.manager
+            self.kc = self.client = started.client
+            if "language_info" in started.info:
+                self.nb.metadata["language_info"] = started.info["language_info"]
             self._pulse = Pulse(manager.guarded, manager.crashes, self.job.pace, self._say)
             ticker = asyncio.create_task(self._tick())
             try:
@@ -108,8 +106,8 @@ class Session(NotebookClient):
                 ticker.cancel()
                 polite = 5.0 if self.stop.reason is None else 1.0
                 dead = manager.guarded.ended is not None
-                crash = readable(_tail(manager.crashes), self._cell_in_words())
-                raw = _tail(manager.raw_output), crash
+                crash = readable(tail(manager.crashes), self._cell_in_words())
+                raw = tail(manager.raw_output), crash
                 with contextlib.suppress(Exception):
                     self.client.stop_channels()
                 ended = await manager.end(0.0 if dead else polite)
@@ -118,67 +116,6 @@ class Session(NotebookClient):
                     self._say(logging.ERROR, text)
             self.set_widgets_metadata()
             return Outcome(outcome.state, outcome.error, outcome.cell, ended)
-
-    async def _start(self) -> None:
-        """Start a kernel and wait until it answers; try again while nothing has run."""
-        said = ""
-        for attempt in range(1, _ATTEMPTS + 1):
-            manager = GuardedManager(self.job.language, self.job.kernel, self.job.log_level)
-            try:
-                await manager.start_kernel(
-                    cwd=str(self.job.working_directory), env=manager.environment()
-                )
-                self.km, self._manager = manager, manager
-                self.kc = self.client = manager.client()
-                self.client.start_channels(hb=False, stdin=False)
-                self.client.allow_stdin = False
-                await self._until_ready(manager)
-            except KernelStartError as error:
-                said = _tail(manager.raw_output).strip() or str(error)
-                self.client.stop_channels()
-                await manager.end(0.0)
-                if attempt < _ATTEMPTS:
-                    self._say(logging.WARNING, f"the kernel did not start, trying again: {said}")
-                continue
-            except BaseException:
-                await manager.end(0.0)
-                raise
-            return
-        last = said.splitlines()[-1]
-        message = f"the kernel did not start in {_ATTEMPTS} attempts: {last}"
-        raise KernelStartError(message)
-
-    async def _until_ready(self, manager: GuardedManager) -> None:
-        """Wait for an answer on both channels: the kernel's, and the first broadcast."""
-        heard = asyncio.create_task(self.client.iopub_channel.get_msg(timeout=None))
-        over = asyncio.create_task(manager.guarded.wait_until_over())
-        stopped = asyncio.create_task(self._stopped.wait())
-        deadline = time.monotonic() + self.job.limits.start
-        answered = None
-        try:
-            while not (answered and heard.done()):
-                self.client.kernel_info()
-                reply = asyncio.create_task(self.client.shell_channel.get_msg(timeout=1.0))
-                wanted = {over, stopped, reply} if not answered else {over, stopped, heard}
-                await asyncio.wait(wanted, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
-                if over.done():
-                    ended = manager.guarded.ended
-                    message = f"it ended with {ended.words}" if ended else "it vanished"
-                    raise KernelStartError(message)
-                if stopped.done():
-                    raise asyncio.CancelledError
-                with contextlib.suppress(Empty):
-                    message_read = await reply
-                    if message_read["msg_type"] == "kernel_info_reply":
-                        answered = message_read["content"]
-                if time.monotonic() > deadline:
-                    message = f"no answer in {self.job.limits.start:g} seconds"
-                    raise KernelStartError(message)
-        finally:
-            for task in (heard, over, stopped):
-                task.cancel()
-        if "language_info" in answered:
-            self.nb.metadata["language_info"] = answered["language_info"]
 
     async def _cells(self) -> Outcome:
         for index, cell in enumerate(self.nb.cells):
@@ -394,14 +331,6 @@ def first_line(source: str) -> str:
 def _traceback(cell: NotebookNode) -> list[str]:
     errors = [output for output in cell.outputs if output.output_type == "error"]
     return [plain(line) for line in errors[-1].traceback] if errors else []
-
-
-def _tail(path: Any, most: int = 16_000) -> str:  # noqa: ANN401
-    try:
-        data = path.read_bytes()[-most:]
-    except OSError:
-        return ""
-    return plain(data.decode("utf-8", "replace"))
 
 
 def _now() -> str:

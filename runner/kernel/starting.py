@@ -1,0 +1,114 @@
+"""Bring a kernel up: started again, a few times, while nothing has run in it."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+
+from ..model import Job
+from ..streams import plain
+from .manager import GuardedManager
+
+_ATTEMPTS = 3
+
+Say = Callable[[int, str], None]
+
+
+class KernelStartError(Exception):
+    """No kernel came up; the text is what it said, or for how long we waited."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A kernel that answers, the client that it answers to, and what it says of itself."""
+
+    manager: GuardedManager
+    client: AsyncKernelClient
+    info: dict[str, Any]
+
+
+async def start(job: Job, stopped: asyncio.Event, say: Say) -> Started:
+    """Start a kernel and wait until it answers.
+
+    Raises:
+        KernelStartError: none came up, however often it was tried.
+        asyncio.CancelledError: `stopped` was set meanwhile.
+    """
+    said = ""
+    for attempt in range(1, _ATTEMPTS + 1):
+        manager = GuardedManager(job.language, job.kernel, job.log_level)
+        try:
+            return await _attempt(manager, job, stopped)
+        except KernelStartError as error:
+            said = tail(manager.raw_output).strip() or str(error)
+            await manager.end(0.0)
+            if attempt < _ATTEMPTS:
+                say(logging.WARNING, f"the kernel did not start, trying again: {said}")
+        except BaseException:
+            await manager.end(0.0)
+            raise
+    message = f"the kernel did not start in {_ATTEMPTS} attempts: {said.splitlines()[-1]}"
+    raise KernelStartError(message)
+
+
+async def _attempt(manager: GuardedManager, job: Job, stopped: asyncio.Event) -> Started:
+    await manager.start_kernel(cwd=str(job.working_directory), env=manager.environment())
+    client = manager.client()
+    client.start_channels(hb=False, stdin=False)
+    client.allow_stdin = False
+    try:
+        info = await _until_ready(manager, client, job.limits.start, stopped)
+    except BaseException:
+        client.stop_channels()
+        raise
+    return Started(manager, client, info)
+
+
+async def _until_ready(
+    manager: GuardedManager, client: AsyncKernelClient, limit: float, stopped: asyncio.Event
+) -> dict[str, Any]:
+    """Wait for an answer on both channels: the kernel's, and the first broadcast."""
+    heard = asyncio.create_task(client.iopub_channel.get_msg(timeout=None))
+    over = asyncio.create_task(manager.guarded.wait_until_over())
+    stop = asyncio.create_task(stopped.wait())
+    deadline = time.monotonic() + limit
+    answered: dict[str, Any] | None = None
+    try:
+        while answered is None or not heard.done():
+            client.kernel_info()
+            reply = asyncio.create_task(client.shell_channel.get_msg(timeout=1.0))
+            wanted = {over, stop, reply} if answered is None else {over, stop, heard}
+            await asyncio.wait(wanted, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            if over.done():
+                ended = manager.guarded.ended
+                message = f"it ended with {ended.words}" if ended else "it vanished"
+                raise KernelStartError(message)
+            if stop.done():
+                raise asyncio.CancelledError
+            with contextlib.suppress(Empty):
+                message_read = await reply
+                if message_read["msg_type"] == "kernel_info_reply":
+                    answered = message_read["content"]
+            if time.monotonic() > deadline:
+                message = f"no answer in {limit:g} seconds"
+                raise KernelStartError(message)
+    finally:
+        for task in (heard, over, stop):
+            task.cancel()
+    return answered
+
+
+def tail(path: Path, most: int = 16_000) -> str:
+    """Read the end of a file of the kernel's, without control characters."""
+    try:
+        data = path.read_bytes()[-most:]
+    except OSError:
+        return ""
+    return plain(data.decode("utf-8", "replace"))
