@@ -1,11 +1,13 @@
 """The visible sequence: load, select, check, plan, run, record, exit."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import RunnerError
+from .secrets import Mask
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -16,7 +18,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
 
         return commands.run(arguments, root)
     except RunnerError as error:
-        print(f"run.py: {error}", file=sys.stderr)
+        print(Mask.of(os.environ)(f"run.py: {error}"), file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("runner"):

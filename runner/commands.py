@@ -193,6 +193,7 @@ def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> in
         message = f"list takes names of profiles; there is no profile `{unknown[0]}`{hint}"
         raise UsageError(message)
     default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
+    mask = Mask.of(os.environ, loaded.settings.secrets)
     names = words or [default or next(iter(loaded.profiles))]
     for name, found in _pipelines(loaded, names, overrides).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
@@ -205,7 +206,7 @@ def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> in
             for parameter, value in stage.values.items():
                 if not parameter.startswith(("input_", "output_")):
                     origin = "" if value.origin == "notebook" else f"  ({value.origin})"
-                    print(f"    {parameter} = {value.value!r}{origin}")
+                    print(mask(f"    {parameter} = {value.value!r}{origin}"))
         print()
     print(f"profiles: {', '.join(loaded.profiles)}")
     return Exit.OK

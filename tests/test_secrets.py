@@ -39,6 +39,18 @@ def test_a_secret_is_hidden_wherever_we_write(project: TemporaryProject) -> None
     assert "ValueError: ***" in project.stage_record("all", "a")["error"]
 
 
+def test_a_secret_is_hidden_in_what_commands_answer(project: TemporaryProject) -> None:
+    project.profile("all", "a:\n  x: hunter22\n")
+    project.notebook("a", "x", parameters="x: str = 'a'")
+    environment = {"A_TOKEN": "hunter22"}
+    done = project.run("list", "all", env=environment)
+    assert "x = '***'" in done.out
+    project.profile("all", "a:\n  y: hunter22\n  x: [hunter22]\n")
+    done = project.run("all", code=2, env=environment)
+    assert "***" in done.err
+    assert "hunter22" not in done.text
+
+
 @pytest.mark.parametrize(
     ("name", "value", "patterns", "hidden"),
     [
