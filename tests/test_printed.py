@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.benchmarks.saving import measure
 from tests.project import TemporaryProject, environment
 
 GIGABYTE = 10**9
@@ -52,6 +53,14 @@ def peak_memory(project: TemporaryProject) -> int:
         check=True,
     )
     return int(done.stdout) * 1024
+
+
+def test_saving_writes_few_bytes_for_each_byte_of_the_notebook(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", *[f"print('{n:04}' * 5000)" for n in range(200)])
+    command = [*project.command("all"), "--log-level", "WARNING"]
+    notebook = project.outputs("all") / "notebooks/a.ipynb"
+    assert measure(command, notebook).written < 5
 
 
 def test_streams_of_one_cell_stay_apart_and_in_order(project: TemporaryProject) -> None:

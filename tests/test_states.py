@@ -156,6 +156,14 @@ def test_a_second_interrupt_ends_at_once(project: TemporaryProject, tmp_path: Pa
         assert alive == []
 
 
+def test_a_kernel_that_does_not_end_by_itself_is_ended(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "import atexit, time\n\natexit.register(time.sleep, 600)")
+    project.run("all")
+    assert project.states("all") == {"a": "succeeded"}
+    assert project.stage_record("all", "a")["seconds"] < 60
+
+
 def test_a_hangup_does_not_stop_a_run(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
     project.notebook(
