@@ -112,10 +112,8 @@ def test_a_signal_to_the_runner(
     with project.running("all") as process:
         wait_for(tmp_path / "here")
         below = psutil.Process(process.pid).children(recursive=True)
-        began = time.monotonic()
         process.send_signal(sent.number)
-        assert process.wait(20) == sent.code
-        assert time.monotonic() - began < 10  # what is promised, not what it takes
+        assert process.wait(10) == sent.code
         _, alive = psutil.wait_procs(below, timeout=2)
         assert alive == []
     folder = project.runs("all")[-1]
@@ -161,7 +159,6 @@ def test_a_kernel_that_does_not_end_by_itself_is_ended(project: TemporaryProject
     project.notebook("a", "import atexit, time\n\natexit.register(time.sleep, 600)")
     project.run("all")
     assert project.states("all") == {"a": "succeeded"}
-    assert project.stage_record("all", "a")["seconds"] < 60
 
 
 def test_a_hangup_does_not_stop_a_run(project: TemporaryProject, tmp_path: Path) -> None:
