@@ -7,18 +7,31 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from . import expected, machine, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
-from .files import copy_whole, digest, remove, why
+from .files import copy_whole, remove, why
+from .freshness import Freshness
 from .journal import RunRecord, settle_lost
 from .logs import Log, seconds_in_words
-from .model import CellStarted, Event, Job, Limits, Pace, Pipeline, Planned, Result, Stage, State
+from .model import (
+    CellStarted,
+    Event,
+    Job,
+    Limits,
+    Pace,
+    Pipeline,
+    Planned,
+    Reason,
+    Result,
+    Stage,
+    State,
+)
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
-from .records import planned_details, result_details, stage_details
+from .records import planned_details, reason_details, result_details, stage_details
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
@@ -29,6 +42,7 @@ class Task:
     """What is to be done for one profile; `fresh` removes the old build first."""
 
     pipeline: Pipeline
+    freshness: Freshness
     planned: tuple[Planned, ...]
     targets: tuple[str, ...]
     whole: bool
@@ -52,6 +66,7 @@ class Build:
     stop: Stop
     mask: Mask
     record: RunRecord = field(init=False)
+    _ran: set[str] = field(default_factory=set)
 
     @property
     def folder(self) -> Path:
@@ -81,6 +96,7 @@ class Build:
                 return self._end(results, time.monotonic() - began)
             finally:
                 self.record.close()
+                self.task.freshness.hashes.save()
 
     def _begin(self, command: Sequence[str]) -> None:
         task = self.task
@@ -90,11 +106,12 @@ class Build:
             profile=task.profile,
             command=list(command),
             targets=list(task.targets),
+            environment=asdict(task.freshness.environment),
         )
         for planned in task.planned:
             self.record.append("stage_planned", **planned_details(planned))
         self.record.publish()
-        todo = [planned.stage for planned in task.planned if planned.reasons]
+        todo = [planned.stage for planned in task.planned if planned.may_run]
         words = ", ".join(todo) if todo else "nothing to do"
         self.log.say(f"{self.run_id} builds {self.project.label(self.folder)}/: {words}")
 
@@ -108,12 +125,9 @@ class Build:
     def _stages(self) -> dict[str, Result]:
         results = {}
         for planned in self.task.planned:
-            if not planned.reasons:
-                skipped = Result(planned.stage, State.SKIPPED, time.time(), 0.0)
-                results[planned.stage] = skipped
-                self.record.append("stage_ended", **result_details(skipped))
-                self.log.say("skipped: its outputs are there", planned.stage)
-        todo = {planned.stage: planned for planned in self.task.planned if planned.reasons}
+            if not planned.may_run:
+                results[planned.stage] = self._commit(_skipped(planned.stage))
+        todo = {planned.stage: planned for planned in self.task.planned if planned.may_run}
         with LocalExecutor(self.settings.jobs, self._event, self.stop) as executor:
             needs = self.task.pipeline.needs
             results |= scheduler.run(
@@ -138,21 +152,31 @@ class Build:
         try:
             return self._submit(executor, planned)
         except OSError as error:
-            failed: Future[Result] = Future()
-            result = Result(planned.stage, State.FAILED, time.time(), 0.0, error=why(error))
-            failed.set_result(result)
-            return failed
+            return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=why(error)))
 
     def _submit(self, executor: Executor, planned: Planned) -> Future[Result]:
-        stage = self.task.pipeline.stages[planned.stage]
-        label = {one.path: self.project.label(one.path) for one in stage.inputs}
-        hashes = {path: digest(path) for path in (stage.notebook.path, *label)}
-        details = stage_details(stage, label, hashes)
-        self.record.append("stage_started", stage=stage.name, **details)
+        stage, freshness = self.task.pipeline.stages[planned.stage], self.task.freshness
+        reasons = planned.reasons or self._reasons_now(planned)
+        if not reasons:
+            return _done(_skipped(stage.name))
+        own = freshness.hashes.of(stage.notebook.path) or ""
+        details = stage_details(stage, self.project.label, freshness.of_stage(stage), own)
+        told = reason_details(reasons)
+        self.record.append("stage_started", stage=stage.name, reasons=told, **details)
         self.log.started(stage.name)
-        why = "; ".join(reason.text for reason in planned.reasons)
-        self.log.say(f"started ({why})", stage.name)
+        words = "; ".join(reason.text for reason in reasons)
+        self.log.say(f"started ({words})", stage.name)
+        self._ran.add(stage.name)
         return executor.submit(self._job(stage))
+
+    def _reasons_now(self, planned: Planned) -> tuple[Reason, ...]:
+        """Look again at a stage, now that those before it have run or were skipped."""
+        reasons = self.task.freshness.reasons(planned.stage)
+        ran = [one for one in planned.before if one in self._ran]
+        if reasons or self.task.pipeline.declares(planned.stage):
+            return reasons
+        # It says nothing of what it reads, which may be anything that ran before it.
+        return tuple(Reason("upstream", f"{one} ran before it") for one in ran)
 
     def _job(self, stage: Stage) -> Job:
         return Job(
@@ -177,13 +201,13 @@ class Build:
         """Hash and publish what a good stage left, and write its end into the record."""
         outputs: list[dict[str, object]] = []
         try:
-            if result.good:
+            if result.good and result.state is not State.SKIPPED:
                 stage = self.task.pipeline.stages[result.stage]
                 outputs = [
                     {
                         "parameter": one.parameter,
                         "path": self.project.label(one.path),
-                        "hash": digest(one.path),
+                        "hash": self.task.freshness.hashes.of(one.path),
                     }
                     for one in stage.outputs
                 ]
@@ -204,12 +228,22 @@ class Build:
 
     def _record_end(self, result: Result, outputs: list[dict[str, object]]) -> None:
         """Make a stage's end last; that `run.json` cannot be written now is no failure of it."""
-        self.record.append("stage_ended", sync=True, **result_details(result), outputs=outputs)
+        details: dict[str, object] = result_details(result) | {"outputs": outputs}
+        if result.state is State.SKIPPED:
+            details = result_details(result) | {
+                "made_by": self.task.freshness.made[result.stage].run
+            }
+        elif result.good:
+            details["made"] = True
+        self.record.append("stage_ended", sync=result.state is not State.SKIPPED, **details)
         with contextlib.suppress(OSError):
             self.record.publish(now=not result.good)
 
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
+        if result.state is State.SKIPPED:
+            self.log.say("skipped, it is up to date", result.stage)
+            return
         if result.good:
             how = "left early, with all its outputs written" if result.cell else "succeeded"
             self.log.say(f"{how} in {seconds_in_words(result.seconds)}", result.stage)
@@ -300,19 +334,6 @@ def clear(build: Path) -> None:
                 remove(path)
 
 
-def missing_outputs(project: Project, pipeline: Pipeline) -> dict[str, list[str]]:
-    """Say for each stage which of its outputs, or its executed notebook, is not there.
-
-    A notebook that declares no outputs is known to have run by its executed notebook.
-    """
-    build = project.build(pipeline.profile)
-    found = {}
-    for name, stage in pipeline.stages.items():
-        paths = [one.path for one in stage.outputs] or [build / "notebooks" / f"{name}.ipynb"]
-        found[name] = [project.label(path) for path in paths if not path.exists()]
-    return found
-
-
 def _strays(build: Path, declared: Sequence[Path]) -> list[Path]:
     known = set(declared)
     around = {parent for path in declared for parent in path.parents}
@@ -335,6 +356,16 @@ def _run_state(results: Sequence[Result]) -> State:
     bad = [result.state for result in results if not result.good]
     own = [state for state in bad if state is not State.BLOCKED]
     return (own or bad or [State.SUCCEEDED])[0]
+
+
+def _skipped(stage: str) -> Result:
+    return Result(stage, State.SKIPPED, time.time(), 0.0)
+
+
+def _done(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
 
 
 def _count(number: int, word: str) -> str:

@@ -29,6 +29,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
         # Nobody reads any more, as with `run.py list | head -1`.
         with contextlib.suppress(OSError):

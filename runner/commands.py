@@ -8,28 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import (
-    build,
-    journal,
-    kernelspecs,
-    lock,
-    options,
-    params,
-    pipeline,
-    project,
-    sources,
-    targets,
-)
+from . import build, journal, lock, options, project, sources, tasks
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove
 from .logs import Log, seconds_in_words
-from .model import Pipeline
-from .plan import plan
+from .model import Planned
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
+from .tasks import Request
 
 
 def run(arguments: Sequence[str], root: Path) -> int:
@@ -48,70 +37,44 @@ def run(arguments: Sequence[str], root: Path) -> int:
         return _list(loaded, rest, chosen.parameters)
     if first == "check":
         return _check(loaded, settings, rest)
-    tasks = _tasks(loaded, settings, chosen)
+    request = tasks.read(loaded, settings, chosen)
     if chosen.dry_run:
-        return _show(tasks)
-    return _build(loaded, settings, tasks, ["run.py", *arguments])
+        return _show(request)
+    return _build(request, ["run.py", *arguments])
 
 
-def _pipelines(
-    loaded: Project, profiles: Sequence[str], overrides: Sequence[str] = ()
-) -> dict[str, Pipeline]:
-    """Bind the parameters of profiles to the stages, all mistakes at once.
-
-    Raises:
-        ProjectError: there are some.
-        UsageError: an override cannot be read.
-    """
-    problems: list[Problem] = []
-    settings = [params.read_override(text, loaded.notebooks) for text in overrides]
-    found = {name: pipeline.resolve(loaded, name, settings, problems) for name in profiles}
-    problems += kernelspecs.missing(loaded)
-    if problems:
-        raise ProjectError(problems)
-    return {name: one for name, one in found.items() if one is not None}
-
-
-def _tasks(loaded: Project, settings: Settings, chosen: options.Options) -> tuple[build.Task, ...]:
-    """Turn the words into what is to be done for each profile, and why."""
-    selections = targets.select(chosen.words, loaded)
-    pipelines = _pipelines(loaded, [one.profile for one in selections], chosen.parameters)
-    tasks = []
-    for selection in selections:
-        found = pipelines[selection.profile]
-        fresh = selection.from_scratch or (settings.force and selection.whole)
-        missing = build.missing_outputs(loaded, found)
-        planned = plan(found, selection, missing, from_scratch=fresh)
-        tasks.append(build.Task(found, planned, chosen.words, selection.whole, fresh))
-    return tuple(tasks)
-
-
-def _show(tasks: Sequence[build.Task]) -> int:
-    for task in tasks:
+def _show(request: Request) -> int:
+    for task in request.tasks():
         print(f"{task.profile}:")
         width = max(len(planned.stage) for planned in task.planned)
         for planned in task.planned:
-            why = "; ".join(reason.text for reason in planned.reasons)
-            words = f"run   {why}" if planned.reasons else "skip  its outputs are there"
-            print(f"  {planned.stage:<{width}}  {words}")
+            print(f"  {planned.stage:<{width}}  {_fate(planned)}")
     return Exit.OK
 
 
-def _build(
-    loaded: Project, settings: Settings, tasks: Sequence[build.Task], command: Sequence[str]
-) -> int:
+def _fate(planned: Planned) -> str:
+    if planned.reasons:
+        return f"run    {'; '.join(reason.text for reason in planned.reasons)}"
+    if planned.before:
+        return f"maybe  if {' or '.join(planned.before)} writes something else"
+    return "skip   up to date"
+
+
+def _build(request: Request, command: Sequence[str]) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
+    loaded, settings = request.project, request.settings
     stop, mask = Stop(), Mask.of(os.environ, settings.secrets)
     with contextlib.ExitStack() as held, _signals(stop), _deadline(settings, stop):
         ids = {}
-        for task in tasks:
-            ids[task.profile] = journal.new_run_id(loaded.build(task.profile))
-            held.enter_context(lock.hold(loaded.outputs, task.profile, f"run {ids[task.profile]}"))
-        _fetch(tasks)
+        for name in request.profiles:
+            ids[name] = journal.new_run_id(loaded.build(name))
+            held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}"))
+        todo = request.tasks()
+        _fetch(todo)
         shown = held.enter_context(console())
         log = Log(shown, settings.log_level, mask)
         worst = Exit.OK
-        for task in tasks:
+        for task in todo:
             one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask)
             code = one.run(command)
             worst = worst or code
@@ -120,17 +83,17 @@ def _build(
         return worst
 
 
-def _fetch(tasks: Sequence[build.Task]) -> None:
+def _fetch(todo: Sequence[build.Task]) -> None:
     """Bring what stages that run read from a URL; all that cannot be had at once.
 
     Raises:
         ProjectError: some of it cannot be had.
     """
     problems = []
-    for task in tasks:
+    for task in todo:
         for planned in task.planned:
             stage = task.pipeline.stages[planned.stage]
-            for one in stage.inputs if planned.reasons else ():
+            for one in stage.inputs if planned.may_run else ():
                 if one.source is not None and not one.source.startswith("package:"):
                     try:
                         sources.fetch(one.source, one.path)
@@ -195,7 +158,7 @@ def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> in
     default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
     mask = Mask.of(os.environ, loaded.settings.secrets)
     names = words or [default or next(iter(loaded.profiles))]
-    for name, found in _pipelines(loaded, names, overrides).items():
+    for name, found in tasks.bind(loaded, names, overrides).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
         for stage in found.stages.values():
             print(f"\n  {stage.name}  ({stage.notebook.label})")
@@ -217,7 +180,7 @@ def _check(loaded: Project, settings: Settings, words: Sequence[str]) -> int:
     if words:
         message = f"check takes no further words, not `{words[0]}`"
         raise UsageError(message)
-    _pipelines(loaded, list(loaded.profiles))
+    tasks.bind(loaded, list(loaded.profiles))
     count = len(loaded.profiles)
     mask = Mask.of(os.environ, settings.secrets)
     with console() as shown:

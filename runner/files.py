@@ -118,18 +118,21 @@ def to_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
     return text.encode("utf-8", "backslashreplace")
 
 
-def digest(path: Path) -> str | None:
-    """Give `sha256:…` of a file, or of a folder's names and contents; None if missing."""
-    if path.is_dir():
-        total = hashlib.sha256()
-        for inner in sorted(path.rglob("*")):
-            if inner.is_file():
-                name = str(inner.relative_to(path)).encode("utf-8", "surrogateescape")
-                total.update(name + b"\0" + _file_digest(inner).encode() + b"\n")
-        return f"sha256:{total.hexdigest()}"
-    return f"sha256:{_file_digest(path)}" if path.exists() else None
+def digest(path: Path) -> str:
+    """Give `sha256:…` of a file.
 
-
-def _file_digest(path: Path) -> str:
+    Raises:
+        OSError: it cannot be read.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def folder_digest(path: Path, of_file: Callable[[Path], str]) -> str:
+    """Give `sha256:…` of a folder's names and contents, the latter as `of_file` gives them."""
+    total = hashlib.sha256()
+    for inner in sorted(path.rglob("*")):
+        if inner.is_file():
+            name = str(inner.relative_to(path)).encode("utf-8", "surrogateescape")
+            total.update(name + b"\0" + of_file(inner).encode() + b"\n")
+    return f"sha256:{total.hexdigest()}"

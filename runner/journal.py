@@ -25,7 +25,7 @@ def new_run_id(build: Path) -> str:
 
     It comes after those of the build's earlier runs, even within a second.
     """
-    newest = max((folder.name for folder in _runs(build)), default="")
+    newest = max((folder.name for folder in run_folders(build)), default="")
     while True:
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         name = f"{now}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
@@ -34,7 +34,7 @@ def new_run_id(build: Path) -> str:
         time.sleep(0.01)
 
 
-def _runs(build: Path) -> list[Path]:
+def run_folders(build: Path) -> list[Path]:
     """Give the folders of a build's runs, oldest first."""
     runs = build / "runs"
     found = runs.iterdir() if runs.is_dir() else ()
@@ -161,7 +161,7 @@ def settle_lost(build: Path) -> list[str]:
     """
     told: list[str] = []
     # Each run looks after those before it, so only the newest can have no end.
-    for folder in reversed(_runs(build)):
+    for folder in reversed(run_folders(build)):
         journal = folder / "journal.jsonl"
         events, length = _read(journal)
         if any(event["event"] in {"run_ended", "run_lost"} for event in events):

@@ -30,12 +30,15 @@ class State(StrEnum):
 class Cell:
     """A code cell of a source notebook that has something to run.
 
-    `number` counts such cells from 1.
+    `number` counts such cells from 1. `parameters` marks the cell that was understood as
+    assignments, so that their values say all that it does.
     """
 
     id: str | None
     number: int
     source: str
+    tags: tuple[str, ...] = ()
+    parameters: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,10 @@ class Pipeline:
     stages: Mapping[str, Stage]
     needs: Mapping[str, frozenset[str]]
 
+    def declares(self, name: str) -> bool:
+        """Tell whether a stage says what it reads or writes."""
+        return bool(self.stages[name].inputs or self.stages[name].outputs)
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -132,10 +139,20 @@ class Reason:
 
 @dataclass(frozen=True)
 class Planned:
-    """What is to become of a stage; without reasons it is skipped."""
+    """What is to become of a stage.
+
+    Without reasons it is skipped, unless one of the stages `before` it, which may run,
+    writes something else than it did.
+    """
 
     stage: str
     reasons: tuple[Reason, ...]
+    before: tuple[str, ...] = ()
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it runs, as far as is known."""
+        return bool(self.reasons or self.before)
 
 
 @dataclass(frozen=True)

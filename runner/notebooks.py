@@ -73,7 +73,16 @@ def read(path: Path, label: str) -> SourceNotebook:
         kernel=_mapping(metadata.get("kernelspec")).get("name"),
         parameters=parameters,
         has_parameters_cell=bool(tagged),
-        cells=tuple(Cell(cell.get("id"), n, _source(cell)) for n, cell in enumerate(code, 1)),
+        cells=tuple(
+            Cell(
+                id=cell.get("id"),
+                number=n,
+                source=_source(cell),
+                tags=tuple(map(str, _tags(cell))),
+                parameters=language == PYTHON and "parameters" in _tags(cell),
+            )
+            for n, cell in enumerate(code, 1)
+        ),
     )
 
 

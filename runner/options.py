@@ -31,6 +31,7 @@ class Options:
     words: tuple[str, ...]
     dry_run: bool
     parameters: tuple[str, ...]
+    forced: tuple[str, ...]
     changes: dict[str, object]
 
     def settings(self, base: Settings) -> Settings:
@@ -66,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("words", nargs="*", metavar="TARGET", help=argparse.SUPPRESS)
     add("-n", "--dry-run", action="store_true", help="say what would run, and why")
-    add("-f", "--force", action="store_true", default=None, help="run all that is named")
+    add(
+        "-f",
+        "--force",
+        action="store_true",
+        default=None,
+        help="run all that is named; --force=STAGE: that one",
+    )
     add("-k", "--keep-going", action="store_true", default=None, help="go on after a failure")
     add("-j", "--jobs", metavar="N", help="independent stages at once (1)")
     add(
@@ -91,7 +98,10 @@ def parse(arguments: Sequence[str]) -> Options:
         SystemExit: `--help` was asked for, and printed.
     """
     parser = _parser()
-    found = vars(parser.parse_intermixed_args(arguments))
+    # `--force STAGE` could not be told from `--force TARGET`, so it is `--force=STAGE`.
+    forced = [word.partition("=")[2] for word in arguments if word.startswith("--force=")]
+    rest = [word for word in arguments if not word.startswith("--force=")]
+    found = vars(parser.parse_intermixed_args(rest))
     words = tuple(found.pop("words"))
     if not words:
         parser.print_help()
@@ -99,4 +109,4 @@ def parse(arguments: Sequence[str]) -> Options:
         raise UsageError(message)
     dry_run, parameters = found.pop("dry_run"), tuple(found.pop("parameter"))
     changes = {name: value for name, value in found.items() if value is not None}
-    return Options(words, dry_run, parameters, changes)
+    return Options(words, dry_run, parameters, tuple(forced), changes)

@@ -1,47 +1,128 @@
 """Which stages must run, and why. Pure: it looks at nothing but its arguments."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from . import graph
+from .basis import Basis, Environment
+from .history import Made
 from .model import Pipeline, Planned, Reason
-from .targets import Selection
+
+_SHORT = 60
+
+
+@dataclass(frozen=True)
+class Now:
+    """A stage as it stands: what it would be made from, and the outputs that are there.
+
+    `executed` is the name of the executed notebook if that is missing.
+    """
+
+    basis: Basis
+    environment: Environment
+    outputs: Mapping[str, str | None]
+    executed: str | None
 
 
 def plan(
     pipeline: Pipeline,
-    selection: Selection,
-    missing: Mapping[str, Collection[str]],
-    *,
-    from_scratch: bool,
+    named: Collection[str],
+    look: Callable[[str, frozenset[str]], tuple[Reason, ...]],
 ) -> tuple[Planned, ...]:
     """Say for the named stages and all that they need why each runs, in running order.
 
     Args:
         pipeline: the stages of the profile.
-        selection: what was asked.
-        missing: for each stage, what of its outputs does not exist.
-        from_scratch: everything that is needed runs.
+        named: the stages asked for.
+        look: gives the reasons of a stage as things stand, leaving out what it reads from
+            certain others: those that may run yet.
     """
-    needed = graph.closure(selection.named, pipeline.needs)
-    reasons: dict[str, tuple[Reason, ...]] = {}
+    needed = graph.closure(named, pipeline.needs)
+    planned: dict[str, Planned] = {}
     for name in pipeline.stages:
-        if name in needed and from_scratch:
-            reasons[name] = (Reason("from_scratch", "built from scratch"),)
-        elif name in needed:
-            found = _reasons(name, selection, missing)
-            found += tuple(
-                Reason("upstream", f"{one} runs before it")
-                for one in sorted(pipeline.needs[name])
-                if reasons[one]
-            )
-            reasons[name] = found
-    return tuple(Planned(name, why) for name, why in reasons.items())
+        if name in needed:
+            before = [one for one in sorted(pipeline.needs[name]) if planned[one].may_run]
+            planned[name] = Planned(name, look(name, frozenset(before)), tuple(before))
+    return tuple(planned.values())
 
 
-def _reasons(
-    name: str, selection: Selection, missing: Mapping[str, Collection[str]]
-) -> tuple[Reason, ...]:
-    found = tuple(Reason("missing", f"{one} is missing") for one in missing.get(name, ()))
-    if name in selection.named:
-        found = (*found, Reason("named", "named on the command line"))
-    return found
+def reasons(now: Now, made: Made | None) -> tuple[Reason, ...]:
+    """Say why a stage must run, most telling first; nothing means that it is up to date."""
+    return tuple(_reasons(now, made))
+
+
+def _reasons(now: Now, made: Made | None) -> Iterator[Reason]:
+    if made is None:
+        yield Reason("new", "it was not built before")
+        return
+    yield from _outputs(now, made)
+    yield from _code(now.basis, made.basis)
+    yield from _parameters(now.basis.parameters, made.basis.parameters)
+    yield from _files("input", now.basis.inputs, made.basis.inputs)
+    yield from _files("module", now.basis.modules, made.basis.modules)
+    if now.basis.kernel != made.basis.kernel:
+        yield Reason("kernel", f"kernel: {made.basis.kernel} → {now.basis.kernel}")
+    yield from _environment(now.environment, made.environment)
+
+
+def _outputs(now: Now, made: Made) -> Iterator[Reason]:
+    for name, value in now.outputs.items():
+        if value is None:
+            yield Reason("missing", f"output {name} is missing")
+        elif name not in made.outputs:
+            yield Reason("output", f"output {name} is new")
+        elif value != made.outputs[name]:
+            yield Reason("edited", f"output {name} was edited by hand")
+    if now.executed is not None:
+        yield Reason("missing", f"{now.executed} is missing")
+
+
+def _code(now: Basis, before: Basis) -> Iterator[Reason]:
+    one, other = list(now.code.values()), list(before.code.values())
+    if len(one) != len(other):
+        yield Reason("code", f"code changed ({len(other)} → {len(one)} code cells)")
+    elif one != other:
+        changed = [
+            number for number, old in zip(now.code, other, strict=True) if now.code[number] != old
+        ]
+        word = "cell" if len(changed) == 1 else "cells"
+        yield Reason("code", f"code changed ({word} {', '.join(changed)})")
+
+
+def _parameters(now: Mapping[str, object], before: Mapping[str, object]) -> Iterator[Reason]:
+    for name in dict.fromkeys([*now, *before]):
+        if name not in before:
+            yield Reason("parameter", f"parameter {name} is new")
+        elif name not in now:
+            yield Reason("parameter", f"parameter {name} is gone")
+        elif type(now[name]) is not type(before[name]) or now[name] != before[name]:
+            change = f"{_short(before[name])} → {_short(now[name])}"
+            yield Reason("parameter", f"parameter {name}: {change}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _files(
+    word: str, now: Mapping[str, str | None], before: Mapping[str, str | None]
+) -> Iterator[Reason]:
+    for name in dict.fromkeys([*now, *before]):
+        if name not in before:
+            yield Reason(word, f"{word} {name} is new")
+        elif name not in now:
+            yield Reason(word, f"{word} {name} is gone")
+        elif now[name] is None:
+            yield Reason(word, f"{word} {name} is missing")
+        elif now[name] != before[name]:
+            yield Reason(word, f"{word} {name} changed")
+
+
+def _environment(now: Environment, before: Environment) -> Iterator[Reason]:
+    if now.python != before.python:
+        yield Reason("python", f"Python {before.python} → {now.python}")
+    for name in dict.fromkeys([*now.packages, *before.packages]):
+        one, other = before.packages.get(name, "none"), now.packages.get(name, "none")
+        if one != other:
+            yield Reason("package", f"package {name} {one} → {other}")

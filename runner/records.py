@@ -1,13 +1,13 @@
 """What the record of a run says: the events of its journal, and `run.json` made from them."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .model import Planned, Result, Stage, State
+from .basis import Basis, storable
+from .model import Planned, Reason, Result, Stage, State
 
 VERSION = 1
 
@@ -21,42 +21,41 @@ def moment(seconds: float) -> str:
 
 def planned_details(planned: Planned) -> Event:
     """Say of a stage in the plan why it runs; one without reasons is up to date."""
-    return {"stage": planned.stage, "reasons": [asdict(reason) for reason in planned.reasons]}
+    return {"stage": planned.stage, "reasons": reason_details(planned.reasons)}
 
 
-def stage_details(stage: Stage, label: Mapping[Path, str], hashes: Mapping[Path, Any]) -> Event:
+def reason_details(reasons: Iterable[Reason]) -> list[Event]:
+    """Write reasons for the record."""
+    return [asdict(reason) for reason in reasons]
+
+
+def stage_details(stage: Stage, label: Callable[[Path], str], basis: Basis, own: str) -> Event:
     """Say what a stage was made from.
 
     Args:
         stage: the stage.
-        label: names of paths for the record, relative to the project where possible.
-        hashes: of the notebook and the inputs.
+        label: names a path for the record, relative to the project where possible.
+        basis: what it is made from.
+        own: the hash of the source notebook.
     """
     return {
-        "notebook": {"path": stage.notebook.label, "hash": hashes.get(stage.notebook.path)},
+        "notebook": {"path": stage.notebook.label, "hash": own},
         "parameters": {
-            name: {"value": _storable(value.value), "from": value.origin}
+            name: {"value": storable(value.value), "from": value.origin}
             for name, value in stage.values.items()
         },
         "inputs": [
             {
                 "parameter": one.parameter,
-                "path": label[one.path],
+                "path": label(one.path),
                 **({"source": one.source} if one.source else {}),
-                "hash": hashes.get(one.path),
+                "hash": basis.inputs[one.source or label(one.path)],
             }
             for one in stage.inputs
         ],
+        "modules": basis.modules,
+        "basis": asdict(basis),
     }
-
-
-def _storable(value: object) -> object:
-    """Give a default that JSON does not know (a tuple, a set) as Python writes it."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return repr(value)
-    return value
 
 
 def result_details(result: Result) -> Event:
@@ -91,6 +90,7 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
         details = {k: v for k, v in event.items() if k not in {"v", "at", "event", "stage"}}
         match event["event"]:
             case "run_started":
+                details.pop("environment", None)
                 record |= details | {"started": moment(event["at"])}
             case "facts":
                 record |= details
@@ -102,6 +102,8 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
             case "stage_planned":
                 stages[event["stage"]] = {"name": event["stage"], "state": None} | details
             case "stage_started":
+                # For programs that compare; people find the same in the other entries.
+                details.pop("basis", None)
                 stages[event["stage"]] |= {"state": State.RUNNING} | details
             case "cell_started":
                 stages[event["stage"]]["cell"] = details["cell"]

@@ -90,21 +90,6 @@ def test_two_jobs_run_at_once(project: TemporaryProject, tmp_path: Path) -> None
     assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
 
 
-def test_only_what_is_missing_or_named_runs_again(project: TemporaryProject) -> None:
-    project.profile("all")
-    project.stage("a", writes=("a.txt",))
-    project.stage("b", reads=("a.txt",), writes=("b.txt",))
-    project.run("b")
-    assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
-    project.run("b")
-    assert project.states("all") == {"a": "skipped", "b": "succeeded"}
-    (project.outputs("all") / "a.txt").unlink()
-    project.run("b")
-    assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
-    assert (project.outputs("all") / "b.txt").read_text("utf-8") == "b\na\n"
-    assert len(project.runs("all")) == 3
-
-
 def test_an_output_that_was_not_written_fails_the_stage(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook("a", "x = 1", parameters='output_a = "../outputs/test/a.txt"')

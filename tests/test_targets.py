@@ -81,26 +81,9 @@ def test_a_target_brings_along_what_it_needs(
     assert not (example.root / "outputs").exists()
 
 
-def test_what_is_there_is_skipped_but_for_the_test_profile(example: TemporaryProject) -> None:
-    for profile in ("test", "all"):
-        example.write(f"outputs/{profile}/cars.csv", "")
-    assert planned(example, "all-features")["all"] == {"data": "skip", "features": "run"}
-    assert planned(example, "test-features")["test"] == {"data": "skip", "features": "run"}
-    assert planned(example, "test")["test"] == dict.fromkeys(EVERYTHING, "run")
-    assert planned(example, "all", "-f")["all"] == dict.fromkeys(EVERYTHING, "run")
-
-
-def test_the_reasons_are_told(example: TemporaryProject) -> None:
+def test_what_no_run_has_made_is_not_taken_for_made(example: TemporaryProject) -> None:
     example.write("outputs/all/cars.csv", "")
-    assert example.run("-n", "all-model").out.splitlines() == [
-        "all:",
-        "  data      skip  its outputs are there",
-        "  features  run   outputs/all/features.csv is missing",
-        (
-            "  model     run   outputs/all/model.json is missing; named on the command line; "
-            "features runs before it"
-        ),
-    ]
+    assert planned(example, "all-features")["all"] == {"data": "run", "features": "run"}
 
 
 def test_numbers_in_front_of_names_give_the_order_and_are_dropped(

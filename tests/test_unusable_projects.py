@@ -206,7 +206,7 @@ def test_hidden_files_and_checkpoints_are_no_stages(project: TemporaryProject) -
     project.profile("test")
     assert project.run("-n", "test").out.splitlines() == [
         "test:",
-        "  make  run   built from scratch",
+        "  make  run    built from scratch",
     ]
 
 

@@ -1,0 +1,136 @@
+"""What a stage is made from: all that, changed, makes it run again."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from re import findall, sub
+from typing import Any
+
+from .hashes import Hashes
+from .imports import modules
+from .model import Input, Stage
+from .notebooks import PYTHON
+from .project import Project
+
+# Tags that change how a cell runs; other metadata do not count.
+_TAGS = ("raises-exception", "skip-execution")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Plain values, as they stand in the journal.
+
+    `code` has a hash for each code cell but the parameters', by its number; `inputs` and
+    `modules` have one for each file, None where it is missing.
+    """
+
+    code: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str | None]
+    modules: Mapping[str, str | None]
+    kernel: str | None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The interpreter and the packages of the lock, for all stages of a run."""
+
+    python: str
+    packages: Mapping[str, str]
+
+
+def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Basis:
+    """Look at what a stage is made from now.
+
+    Raises:
+        OSError: some of it cannot be read.
+    """
+    notebook = stage.notebook
+    folders = (project.working_directory, project.root)
+    sources = [cell.source for cell in notebook.cells]
+    own = modules(sources, folders) if notebook.language == PYTHON else frozenset()
+    runner = project.root / "runner"
+    return Basis(
+        code={
+            str(cell.number): _code(cell.source, cell.tags)
+            for cell in notebook.cells
+            if not cell.parameters
+        },
+        parameters={
+            name: storable(value.value)
+            for name, value in stage.values.items()
+            if not name.startswith(("input_", "output_"))
+        },
+        inputs={one.source or project.label(one.path): _hash(one, hashes) for one in stage.inputs},
+        modules={
+            project.label(path): hashes.of(path)
+            for path in sorted(own)
+            if not path.is_relative_to(runner)
+        },
+        kernel=project.settings.kernel or notebook.kernel_to_use,
+    )
+
+
+def of_outputs(project: Project, stage: Stage, hashes: Hashes) -> dict[str, str | None]:
+    """Give the hashes of a stage's outputs by name, None where one is missing."""
+    return {project.label(one.path): hashes.of(one.path) for one in stage.outputs}
+
+
+def _hash(one: Input, hashes: Hashes) -> str | None:
+    """Give an input's hash; that of a URL stands in it, and is verified when it is fetched."""
+    if one.source is not None and "#sha256=" in one.source:
+        return f"sha256:{one.source.partition('#sha256=')[2].lower()}"
+    return hashes.of(one.path)
+
+
+def _code(source: str, tags: tuple[str, ...]) -> str:
+    lines = "\n".join(line.rstrip() for line in source.strip().splitlines())
+    marked = [tag for tag in _TAGS if tag in tags]
+    return hashlib.sha256(json.dumps([lines, marked]).encode()).hexdigest()[:32]
+
+
+def storable(value: object) -> object:
+    """Give a default that JSON does not know (a tuple, a set) as Python writes it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
+
+
+def environment(root: Path) -> Environment:
+    """Look at the interpreter and at the packages that `requirements.txt` names."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    try:
+        text = (root / "requirements.txt").read_text("utf-8")
+    except OSError:
+        return Environment(python, {})
+    wanted = {_canonical(name) for name in findall(r"(?m)^([A-Za-z0-9][\w.-]*)", text)}
+    found = {name: version for name, version in _installed().items() if name in wanted}
+    return Environment(python, found)
+
+
+@cache
+def _installed() -> Mapping[str, str]:
+    """Give the installed packages' versions, from the names of their folders: it is quick."""
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        try:
+            names = [entry.name for entry in os.scandir(folder or ".")]
+        except OSError:
+            continue
+        for entry in names:
+            name, _, version = entry.removesuffix(".dist-info").rpartition("-")
+            if entry.endswith(".dist-info") and name:
+                found.setdefault(_canonical(name), version)
+    return found
+
+
+def _canonical(name: str) -> str:
+    """Write a package's name as PEP 503 has it."""
+    return sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,91 @@
+"""The project's own modules that code imports, directly or not, found from the source."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+# What IPython understands and Python does not.
+_MAGIC = re.compile(r"^\s*[%!?].*$|^.*\?\s*$", re.MULTILINE)
+_ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$", re.MULTILINE)
+_RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*([^\s;]+\.py)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)", re.MULTILINE)
+
+
+def modules(cells: Iterable[str], folders: tuple[Path, ...]) -> frozenset[Path]:
+    """Find the files of modules that the cells import, and that these import.
+
+    Args:
+        cells: the sources of a notebook's code cells.
+        folders: where modules of the project are looked for, in this order.
+    """
+    found: set[Path] = set()
+    todo = [path for cell in cells for path in _of_cell(cell, folders)]
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += _of_file(path, folders)
+    return frozenset(found)
+
+
+def _of_cell(source: str, folders: tuple[Path, ...]) -> Iterator[Path]:
+    for name in _RUN.findall(source):
+        yield from (path for path in [folders[0] / name] if path.is_file())
+    if "import" in source:
+        for name in _names(source, ()):
+            yield from _files(name, folders)
+
+
+@cache
+def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    try:
+        source = path.read_text("utf-8", "replace")
+    except OSError:
+        return ()
+    package = next(
+        (path.parent.relative_to(one).parts for one in folders if path.is_relative_to(one)), ()
+    )
+    return tuple(each for name in _names(source, package) for each in _files(name, folders))
+
+
+def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
+    """Give the dotted names that a source imports; `package` is what it lies in."""
+    plain = _MAGIC.sub("pass", _ASSIGNED_MAGIC.sub(r"\1None", source))
+    try:
+        tree = ast.parse(plain)
+    except (SyntaxError, ValueError):
+        yield from _IMPORT.findall(source)
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (each.name for each in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                above = package[: len(package) - level + 1] if level else ()
+                base = ".".join((*above, *([module] if module else ())))
+                yield base
+                yield from (f"{base}.{each.name}" if base else each.name for each in names)
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__")
+                | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name
+
+
+def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
+    """Give the files that importing a dotted name runs: packages on the way, and the module."""
+    parts = [part for part in name.split(".") if part]
+    for folder in folders:
+        first = folder / parts[0] if parts else folder
+        if not parts or not (first.is_dir() or first.with_suffix(".py").is_file()):
+            continue
+        place = folder
+        for part in parts:
+            place = place / part
+            for path in (place / "__init__.py", place.with_name(f"{part}.py")):
+                if path.is_file():
+                    yield path
+        return

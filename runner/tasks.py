@@ -1,0 +1,95 @@
+"""From the words of a command line to what is to be done for each profile, and why."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from . import kernelspecs, params, pipeline, targets
+from .build import Task
+from .errors import Problem, ProjectError, UsageError
+from .freshness import Freshness
+from .model import Pipeline, Reason
+from .options import Options
+from .plan import plan
+from .project import Project, did_you_mean
+from .settings import Settings
+from .targets import Selection
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, free of mistakes; nothing of the builds has been looked at."""
+
+    project: Project
+    settings: Settings
+    options: Options
+    selections: tuple[Selection, ...]
+    pipelines: dict[str, Pipeline]
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles to build, in this order."""
+        return tuple(selection.profile for selection in self.selections)
+
+    def tasks(self) -> tuple[Task, ...]:
+        """Look at the builds as they stand, and plan.
+
+        To run the tasks, hold the builds' locks first.
+        """
+        return tuple(map(self._task, self.selections))
+
+    def _task(self, selection: Selection) -> Task:
+        found = self.pipelines[selection.profile]
+        freshness = Freshness(self.project, found)
+        fresh = selection.from_scratch or (self.settings.force and selection.whole)
+        forced = {*self.options.forced, *(selection.named if self.settings.force else ())}
+        look = _look(freshness, forced, fresh=fresh)
+        planned = plan(found, selection.named, look)
+        return Task(found, freshness, planned, self.options.words, selection.whole, fresh)
+
+
+def read(project: Project, settings: Settings, options: Options) -> Request:
+    """Read the words and the parameters.
+
+    Raises:
+        UsageError: a word or an option says nothing possible.
+        ProjectError: the project has mistakes.
+    """
+    selections = targets.select(options.words, project)
+    pipelines = bind(project, [one.profile for one in selections], options.parameters)
+    for name in options.forced:
+        if name not in project.notebooks:
+            hint = did_you_mean(name, project.notebooks)
+            message = f"--force={name}: there is no stage `{name}`{hint}"
+            raise UsageError(message)
+    return Request(project, settings, options, selections, pipelines)
+
+
+def bind(
+    project: Project, profiles: Sequence[str], overrides: Sequence[str] = ()
+) -> dict[str, Pipeline]:
+    """Bind the parameters of profiles to the stages, all mistakes at once.
+
+    Raises:
+        ProjectError: there are some.
+        UsageError: an override cannot be read.
+    """
+    problems: list[Problem] = []
+    settings = [params.read_override(text, project.notebooks) for text in overrides]
+    found = {name: pipeline.resolve(project, name, settings, problems) for name in profiles}
+    problems += kernelspecs.missing(project)
+    if problems:
+        raise ProjectError(problems)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _look(
+    freshness: Freshness, forced: set[str], *, fresh: bool
+) -> Callable[[str, frozenset[str]], tuple[Reason, ...]]:
+    def look(name: str, unsettled: frozenset[str]) -> tuple[Reason, ...]:
+        if fresh:
+            return (Reason("from_scratch", "built from scratch"),)
+        if name in forced:
+            return (Reason("forced", "forced on the command line"),)
+        return freshness.reasons(name, unsettled)
+
+    return look

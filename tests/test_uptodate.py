@@ -1,0 +1,294 @@
+"""Only what must run runs; and one can always ask why."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.project import TemporaryProject
+
+STAGES = ("a", "b", "c", "d", "e")
+
+
+def diamond(project: TemporaryProject) -> None:
+    """Write a diamond with a tail: a; b and c read it; d reads both; e reads d.
+
+    `a` reads a file of the project; `b` has the parameter `n`; `c` imports a helper, which
+    imports another.
+    """
+    project.write("data.txt", "data\n")
+    project.write("notebooks/helper.py", "from tools import deeper\n\nx = deeper.x\n")
+    project.write("notebooks/tools/__init__.py", "")
+    project.write("notebooks/tools/deeper.py", "x = 1\n")
+    project.write("requirements.txt", "pytest==0\nnumpy==1\n")
+    source = "from pathlib import Path\n\ntext = Path(input_data).read_text()"
+    project.notebook(
+        "a",
+        "# # Reads the data",
+        source,
+        "Path(output_a).write_text(text.split('#')[0])",
+        parameters='input_data = "../data.txt"\noutput_a = "../outputs/test/a.txt"',
+    )
+    show = "Path(output_b).write_text(Path(input_a).read_text() + str(n))"
+    paths = 'input_a = "../outputs/test/a.txt"\noutput_b = "../outputs/test/b.txt"'
+    project.notebook("b", "from pathlib import Path", show, parameters=f"{paths}\nn = 1")
+    project.stage("c", "import helper", reads=("a.txt",), writes=("c.txt",))
+    project.stage("d", reads=("b.txt", "c.txt"), writes=("d.txt",))
+    project.stage("e", reads=("d.txt",), writes=("e.txt",))
+    project.profile("all", "b:\n  n: 2\n")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> TemporaryProject:
+    """Give the diamond, built once."""
+    project = TemporaryProject(tmp_path_factory.mktemp("built") / "project")
+    diamond(project)
+    project.run("all")
+    assert set(project.states("all").values()) == {"succeeded"}
+    return project
+
+
+def copied(built: TemporaryProject, folder: Path) -> TemporaryProject:
+    """Give a copy of a built project; it lies elsewhere, and is as up to date."""
+    shutil.copytree(built.root, folder, ignore=shutil.ignore_patterns("runner"))
+    return TemporaryProject(folder)
+
+
+def edit(name: str, old: str, new: str) -> Callable[[TemporaryProject], None]:
+    """Replace a text in a file of the project."""
+
+    def change(project: TemporaryProject) -> None:
+        path = project.root / name
+        text = path.read_text("utf-8")
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new), "utf-8")
+
+    return change
+
+
+def output_in_source(project: TemporaryProject) -> None:
+    """Leave an output, and metadata, in a source notebook, as Jupyter does."""
+    path = project.root / "notebooks/a.ipynb"
+    notebook = json.loads(path.read_text("utf-8"))
+    cell = notebook["cells"][-1]
+    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "old"}]
+    cell["execution_count"] = 7
+    cell["metadata"]["collapsed"] = True
+    notebook["metadata"]["kernelspec"]["display_name"] = "Another name"
+    path.write_text(json.dumps(notebook), "utf-8")
+
+
+def move_markdown(project: TemporaryProject) -> None:
+    """Move the Markdown cell of `a` to the end."""
+    path = project.root / "notebooks/a.ipynb"
+    notebook = json.loads(path.read_text("utf-8"))
+    notebook["cells"].append(notebook["cells"].pop(1))
+    path.write_text(json.dumps(notebook), "utf-8")
+
+
+def touch(project: TemporaryProject) -> None:
+    """Change an input's time only."""
+    os.utime(project.root / "data.txt", (1, 1))
+
+
+def add_cell(project: TemporaryProject) -> None:
+    """Add a code cell to `d`."""
+    path = project.root / "notebooks/d.ipynb"
+    notebook = json.loads(path.read_text("utf-8"))
+    extra = {**notebook["cells"][-1], "id": "extra", "source": "y = 1"}
+    notebook["cells"].append(extra)
+    path.write_text(json.dumps(notebook), "utf-8")
+
+
+def delete(name: str) -> Callable[[TemporaryProject], None]:
+    """Delete a file of the build."""
+    return lambda project: (project.outputs("all") / name).unlink()
+
+
+CHANGES: dict[str, tuple[Callable[[TemporaryProject], None], str, str]] = {
+    "nothing": (lambda _: None, "", ""),
+    "a code cell": (
+        edit("notebooks/a.ipynb", "text.split('#')[0]", "text.split('#')[0] + '!'"),
+        "abcde",
+        "code changed (cell 3)",
+    ),
+    "a code cell, same result": (
+        edit("notebooks/a.ipynb", "text.split('#')[0]", "(text.split('#')[0])"),
+        "a",
+        "code changed (cell 3)",
+    ),
+    "a new code cell": (add_cell, "d", "code changed (1 → 2 code cells)"),
+    "a Markdown cell": (edit("notebooks/a.ipynb", "Reads the data", "Takes the data"), "", ""),
+    "the place of a Markdown cell": (move_markdown, "", ""),
+    "an output of the source": (output_in_source, "", ""),
+    "a parameter": (edit("params/all.yaml", "n: 2", "n: 3"), "bde", "parameter n: 2 → 3"),
+    "a default that the profile overrides": (
+        edit("notebooks/b.ipynb", "n = 1", "n = 5"),
+        "",
+        "",
+    ),
+    "an input": (edit("data.txt", "data", "other"), "abcde", "input data.txt changed"),
+    "an input, without consequence": (
+        edit("data.txt", "data\n", "data\n# comment"),
+        "a",
+        "input data.txt changed",
+    ),
+    "an input's time only": (touch, "", ""),
+    "a helper": (
+        edit("notebooks/helper.py", "x = deeper.x", "x = 2"),
+        "c",
+        "module notebooks/helper.py changed",
+    ),
+    "a helper's helper": (
+        edit("notebooks/tools/deeper.py", "x = 1", "x = 2"),
+        "c",
+        "module notebooks/tools/deeper.py changed",
+    ),
+    "an output, edited": (
+        edit("outputs/all/b.txt", "data", "edited"),
+        "b",
+        "output outputs/all/b.txt was edited by hand",
+    ),
+    "an output, deleted": (delete("c.txt"), "c", "output outputs/all/c.txt is missing"),
+    "an executed notebook, deleted": (
+        delete("notebooks/c.ipynb"),
+        "c",
+        "outputs/all/notebooks/c.ipynb is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "ran", "reason"), CHANGES.values(), ids=CHANGES)
+def test_what_a_change_makes_run(
+    built: TemporaryProject,
+    tmp_path: Path,
+    change: Callable[[TemporaryProject], None],
+    ran: str,
+    reason: str,
+) -> None:
+    project = copied(built, tmp_path / "project")
+    change(project)
+    plan = project.run("-n", "all").out
+    assert project.runs("all") == [project.outputs("all") / "runs" / built.runs("all")[0].name]
+    assert f"run    {reason}" in plan if ran else "run " not in plan
+    done = project.run("all")
+    states = project.states("all")
+    assert "".join(name for name in STAGES if states[name] == "succeeded") == ran
+    assert "".join(name for name in STAGES if states[name] == "skipped") == "".join(
+        name for name in STAGES if name not in ran
+    )
+    if ran:
+        assert f"{ran[0]}: started ({reason})" in done.out
+    for stage in project.record("all")["stages"]:
+        if stage["state"] == "skipped":
+            assert stage["made_by"] == built.runs("all")[0].name
+    project.run("all")
+    assert set(project.states("all").values()) == {"skipped"}
+
+
+def test_a_package_of_the_lock_counts(built: TemporaryProject, tmp_path: Path) -> None:
+    project = copied(built, tmp_path / "project")
+    site = tmp_path / "site"
+    (site / "numpy-999.0.dist-info").mkdir(parents=True)
+    environment = {"PYTHONPATH": str(site)}
+    plan = project.run("-n", "all", env=environment).out
+    assert plan.count("run    package numpy ") == 5
+    assert "→ 999.0" in plan
+    (site / "numpy-999.0.dist-info").rename(site / "unrelated-1.0.dist-info")
+    assert "run " not in project.run("-n", "all", env=environment).out
+
+
+def test_force(built: TemporaryProject, tmp_path: Path) -> None:
+    project = copied(built, tmp_path / "project")
+    project.run("all", "--force=c")
+    assert [n for n, state in project.states("all").items() if state == "succeeded"] == ["c"]
+    project.run("-f", "b")
+    assert project.states("all") == {"a": "skipped", "b": "succeeded"}
+    project.run("all", "-f")
+    assert set(project.states("all").values()) == {"succeeded"}
+    assert len(project.runs("all")) == 4
+    done = project.run("all", "--force=x", code=2)
+    assert done.err.startswith("run.py: --force=x: there is no stage `x`")
+
+
+def test_a_failed_stage_runs_again_and_what_was_finished_does_not(
+    project: TemporaryProject,
+) -> None:
+    diamond(project)
+    project.stage("d", "1 / 0", reads=("b.txt", "c.txt"), writes=("d.txt",))
+    project.run("all", code=1)
+    assert project.states("all")["d"] == "failed"
+    project.stage("d", reads=("b.txt", "c.txt"), writes=("d.txt",))
+    project.run("all")
+    assert project.states("all") == {
+        "a": "skipped",
+        "b": "skipped",
+        "c": "skipped",
+        "d": "succeeded",
+        "e": "succeeded",
+    }
+
+
+def test_a_stage_target_is_skipped_when_it_is_up_to_date(
+    built: TemporaryProject, tmp_path: Path
+) -> None:
+    project = copied(built, tmp_path / "project")
+    done = project.run("e")
+    assert set(project.states("all").values()) == {"skipped"}
+    assert "e: skipped, it is up to date" in done.out
+
+
+def test_notebooks_that_declare_nothing_run_again_after_one_that_ran(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    for name in ("1_a", "2_b", "3_c"):
+        project.notebook(name, f"x = '{name}'")
+    project.run("all")
+    project.run("all")
+    assert set(project.states("all").values()) == {"skipped"}
+    project.notebook("2_b", "x = 'changed'")
+    done = project.run("all")
+    assert project.states("all") == {"a": "skipped", "b": "succeeded", "c": "succeeded"}
+    assert "c: started (b ran before it)" in done.out
+
+
+def test_a_journal_cut_anywhere_gives_no_false_success(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.stage("b", reads=("a.txt",), writes=("b.txt",))
+    project.run("all")
+    from runner.history import last_made  # noqa: PLC0415 - beside what it is compared with
+
+    journal = project.runs("all")[0] / "journal.jsonl"
+    data = journal.read_bytes()
+    ends = [
+        sum(len(line) + 1 for line in data.split(b"\n")[: number + 1])
+        for number, line in enumerate(data.split(b"\n"))
+        if b'"made": true' in line
+    ]
+    assert len(ends) == 2
+    for length in range(len(data) + 1):
+        journal.write_bytes(data[:length])
+        made = last_made(project.outputs("all"), ["a", "b"])
+        assert len(made) == sum(length >= end for end in ends)
+    for length in (0, 1, ends[0] - 1, ends[0], ends[1] - 1):
+        journal.write_bytes(data[:length])
+        project.run("all")
+        assert set(project.states("all").values()) <= {"succeeded", "skipped"}
+        shutil.rmtree(project.runs("all")[-1])
+
+
+@pytest.mark.slow
+def test_a_thousand_stages_are_planned(project: TemporaryProject) -> None:
+    project.profile("all")
+    for number in range(1000):
+        reads = (f"s{number - 1}.txt",) if number % 10 else ()
+        project.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
+    plan = project.run("-n", "all").out
+    assert plan.count("it was not built before") == 1000
