@@ -1,4 +1,7 @@
-"""Kernels come up and are by themselves, wherever and however many they are."""
+"""Kernels come up and are by themselves, wherever and however many they are.
+
+The environment variable ROUNDS makes the longest of these tests longer.
+"""
 
 import json
 import os
@@ -11,7 +14,7 @@ from tests.mistakes import told_once
 from tests.project import TemporaryProject, environment
 
 STAGES = 20
-ROUNDS = 20
+ROUNDS = int(os.environ.get("ROUNDS", "4"))
 
 
 @pytest.mark.slow

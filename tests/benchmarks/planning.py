@@ -1,0 +1,92 @@
+"""What it takes to find that there is nothing to do, as projects grow.
+
+    python -m tests.benchmarks.planning [--stages 100 1000]
+
+The stages are trivial, in chains of ten. They are not executed: the build is written as a
+run would have left it, by the runner's own means. Then `run.py -n all` and `run.py all` are
+measured, as whole commands.
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from runner import basis, journal, options, project, records, tasks
+from runner.secrets import Mask
+from tests.project import TemporaryProject
+
+
+class Cost(NamedTuple):
+    """Of one command: seconds, and peak memory in MiB."""
+
+    seconds: float
+    memory: float
+
+
+def measure(command: list[str]) -> Cost:
+    """Run a command to its end."""
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        message = f"{command} ended with {process.returncode}"
+        raise RuntimeError(message)
+    return Cost(time.monotonic() - began, used.ru_maxrss / 1024)
+
+
+def built(root: Path, stages: int) -> TemporaryProject:
+    """Make a project of so many stages, and its build."""
+    made = TemporaryProject(root)
+    made.profile("all")
+    for number in range(stages):
+        reads = (f"s{number - 1}.txt",) if number % 10 else ()
+        made.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
+    loaded = project.load(root)
+    (task,) = tasks.read(loaded, loaded.settings, options.parse(["all"])).tasks()
+    folder, freshness = loaded.build("all"), task.freshness
+    (folder / "notebooks").mkdir(parents=True)
+    for stage in task.pipeline.stages.values():
+        (folder / "notebooks" / f"{stage.name}.ipynb").write_text("{}")
+        for output in stage.outputs:
+            output.path.write_text(stage.name)
+    record = journal.RunRecord(folder, journal.new_run_id(folder), Mask([]))
+    environment = asdict(freshness.environment)
+    record.append("run_started", id=record.id, profile="all", environment=environment)
+    for stage in task.pipeline.stages.values():
+        now = freshness.of_stage(stage)
+        details = records.stage_details(stage, loaded.label, now, "")
+        record.append("stage_planned", stage=stage.name, reasons=[])
+        record.append("stage_started", stage=stage.name, **details)
+        hashes = basis.of_outputs(loaded, stage, freshness.hashes)
+        outputs = [{"path": name, "hash": value} for name, value in hashes.items()]
+        record.append(
+            "stage_ended", stage=stage.name, state="succeeded", made=True, outputs=outputs
+        )
+    record.append("run_ended", state="succeeded")
+    record.publish()
+    record.close()
+    return made
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="What finding that there is nothing to do takes.")
+    parser.add_argument("--stages", type=int, nargs="+", default=[100, 1000])
+    print("stages | command | seconds | MiB")
+    for stages in parser.parse_args().stages:
+        with tempfile.TemporaryDirectory() as folder:
+            made = built(Path(folder) / "project", stages)
+            for words in (["-n", "all"], ["all"], ["-n", "all"], ["all"]):
+                cost = measure(made.command(*words))
+                command = " ".join(words)
+                print(f"{stages:6} | {command:7} | {cost.seconds:7.2f} | {cost.memory:3.0f}")
+
+
+if __name__ == "__main__":
+    main()
