@@ -10,11 +10,13 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from . import expected, machine, scheduler
+from . import expected, machine, runs, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, remove, why
 from .freshness import Freshness
+from .heartbeat import beating
+from .history import last_made
 from .journal import RunRecord, settle_lost
 from .logs import Log, seconds_in_words
 from .model import (
@@ -84,7 +86,7 @@ class Build:
         self.record = RunRecord(self.folder, self.run_id, self.mask)
         began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
-        with self.log.to_files(*files):
+        with self.log.to_files(*files), beating(self.record.folder):
             try:
                 self._begin(command)
                 for words in lost:
@@ -96,7 +98,13 @@ class Build:
                 return self._end(results, time.monotonic() - began)
             finally:
                 self.record.close()
+                self._prune()
                 self.task.freshness.hashes.save()
+
+    def _prune(self) -> None:
+        if self.settings.keep is not None:
+            made = last_made(self.folder, self.task.pipeline.stages)
+            runs.prune(self.folder, self.settings.keep, made)
 
     def _begin(self, command: Sequence[str]) -> None:
         task = self.task
@@ -195,6 +203,8 @@ class Build:
             ),
             pace=Pace(self.settings.heartbeat, self.settings.silence),
             secrets=self.settings.secrets,
+            retries=self.settings.retries_of(stage.name),
+            retry_exceptions=self.settings.retry_exceptions,
         )
 
     def _commit(self, result: Result) -> Result:

@@ -5,10 +5,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from . import build, journal, lock, options, project, sources, tasks
+from . import build, journal, lock, options, project, runs, sources, tasks
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove
@@ -33,10 +34,14 @@ def run(arguments: Sequence[str], root: Path) -> int:
         return _clean(root, chosen.words, dry_run=chosen.dry_run)
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
-    if first == "list":
-        return _list(loaded, rest, chosen.parameters)
-    if first == "check":
-        return _check(loaded, settings, rest)
+    verbs = {
+        "list": lambda: _list(loaded, rest, chosen.parameters),
+        "check": lambda: _check(loaded, settings, chosen, rest),
+        "history": lambda: _history(loaded, rest),
+        "status": lambda: _status(loaded, settings, chosen, rest),
+    }
+    if first in verbs:
+        return verbs[first]()
     request = tasks.read(loaded, settings, chosen)
     if chosen.dry_run:
         return _show(request)
@@ -150,11 +155,7 @@ def _signals(stop: Stop) -> Iterator[None]:
 
 def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
     """Print the stages in order: what each reads and writes, and its parameters."""
-    unknown = [word for word in words if word not in loaded.profiles]
-    if unknown:
-        hint = project.did_you_mean(unknown[0], loaded.profiles)
-        message = f"list takes names of profiles; there is no profile `{unknown[0]}`{hint}"
-        raise UsageError(message)
+    _profiles_only("list", words, loaded)
     default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
     mask = Mask.of(os.environ, loaded.settings.secrets)
     names = words or [default or next(iter(loaded.profiles))]
@@ -175,12 +176,66 @@ def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> in
     return Exit.OK
 
 
-def _check(loaded: Project, settings: Settings, words: Sequence[str]) -> int:
+def _profiles_only(command: str, words: Sequence[str], loaded: Project) -> None:
+    unknown = [word for word in words if word not in loaded.profiles]
+    if unknown:
+        hint = project.did_you_mean(unknown[0], loaded.profiles)
+        message = f"{command} takes names of profiles; there is no profile `{unknown[0]}`{hint}"
+        raise UsageError(message)
+
+
+def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
+    """Give the profiles that were named, or all that have a build."""
+    _profiles_only(command, words, loaded)
+    return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
+
+
+def _history(loaded: Project, words: Sequence[str]) -> int:
+    """Print the runs of builds, the oldest first."""
+    found = _built("history", words, loaded)
+    for name in found:
+        print(f"{name}:")
+        for run in reversed(list(runs.of_build(loaded.build(name)))):
+            print(f"  {runs.line(run)}")
+    if not found:
+        print("nothing has run yet")
+    return Exit.OK
+
+
+def _status(
+    loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
+) -> int:
+    """Print for each build what is up to date, what not and why, and what is running."""
+    found = _built("status", words, loaded)
+    for name in found:
+        past = list(runs.of_build(loaded.build(name)))
+        print(f"{name}:")
+        if past and past[0].state == "running":
+            for text in runs.under_way(past[0], runs.durations(past)):
+                print(f"  {text}")
+            continue
+        asked = replace(chosen, words=(name,), forced=())
+        request = tasks.read(loaded, replace(settings, force=False), asked)
+        for task in request.tasks(anew=False):
+            width = max(len(planned.stage) for planned in task.planned)
+            for planned in task.planned:
+                fate = _fate(planned) if planned.may_run else "up to date"
+                print(f"  {planned.stage:<{width}}  {fate}")
+        if past:
+            print(f"  newest run: {runs.line(past[0])}")
+    if not found:
+        print("nothing has run yet")
+    return Exit.OK
+
+
+def _check(
+    loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
+) -> int:
     """Look for mistakes in all profiles; compare the test build if there is one."""
     if words:
         message = f"check takes no further words, not `{words[0]}`"
         raise UsageError(message)
-    tasks.bind(loaded, list(loaded.profiles))
+    tasks.bind(loaded, list(loaded.profiles), chosen.parameters)
     count = len(loaded.profiles)
     mask = Mask.of(os.environ, settings.secrets)
     with console() as shown:

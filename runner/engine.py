@@ -1,6 +1,7 @@
 """One notebook through papermill, to one true result."""
 
 import asyncio
+import builtins
 import contextlib
 import logging
 import os
@@ -41,6 +42,15 @@ for _name in ("papermill", "traitlets"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
     logging.getLogger(_name).propagate = False
 
+# Errors of I/O that another attempt will not mend.
+_LASTING = {
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+}
+
 Emit = Callable[[Event], None]
 
 
@@ -69,10 +79,36 @@ papermill_engines.register(NAME, TruthfulEngine)
 
 
 def run(job: Job, emit: Emit, stop: Stop) -> Result:
-    """Run one stage: a fresh kernel, all cells, then a look at what was written.
+    """Run one stage, again if it may be tried again and that may help.
 
-    Whatever goes wrong is in the result.
+    Whatever goes wrong is in the result. Each attempt but the last leaves its notebook as
+    `<stage>.attempt-<n>.ipynb`.
     """
+    for attempt in range(1, job.retries + 2):
+        result = replace(_attempt(job, emit, stop), attempts=attempt)
+        if attempt > job.retries or stop.reason is not None or not _may_help(result, job):
+            break
+        left = job.executed.with_name(f"{job.stage}.attempt-{attempt}.ipynb")
+        with contextlib.suppress(OSError):
+            job.executed.replace(left)
+        words = f"attempt {attempt} of {job.retries + 1} failed, trying again: {result.error}"
+        emit(Line(time.time(), logging.WARNING, job.stage, words))
+    return result
+
+
+def _may_help(result: Result, job: Job) -> bool:
+    """Tell whether another attempt may end better: after a failure of the kernel or of I/O."""
+    if result.state is State.KERNEL_DIED:
+        return True
+    if result.state is not State.FAILED:
+        return False
+    kind = getattr(builtins, (result.error or "").partition(":")[0], None)
+    of_io = isinstance(kind, type) and issubclass(kind, OSError) and kind not in _LASTING
+    return job.retry_exceptions or result.cell is None or of_io
+
+
+def _attempt(job: Job, emit: Emit, stop: Stop) -> Result:
+    """Run one stage once: a fresh kernel, all cells, then a look at what was written."""
     started, began, before = time.time(), time.monotonic(), oom_kills()
     try:
         _clear(job.outputs)

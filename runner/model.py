@@ -180,7 +180,9 @@ class Job:
     """Everything that is needed to run one stage, for an executor that may be elsewhere.
 
     `printed` is the folder for what is too long for the notebook; `secrets` are patterns
-    of further environment variables that hold some.
+    of further environment variables that hold some. After a failure of the kernel or of
+    I/O the stage is tried again, `retries` times; after a plain exception only if
+    `retry_exceptions` says so.
     """
 
     stage: str
@@ -196,6 +198,8 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
     secrets: tuple[str, ...] = ()
+    retries: int = 0
+    retry_exceptions: bool = False
 
 
 @dataclass(frozen=True)
@@ -241,6 +245,7 @@ class Result:
     cell: CellRef | None = None
     exit_status: str | None = None
     usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
 
     @property
     def good(self) -> bool:

@@ -19,6 +19,8 @@ targets:
 
 commands:
   list [PROFILE]  the stages in order: what each reads, writes and takes
+  status [PROFILE]   what is up to date, what not and why, what is running
+  history [PROFILE]  the runs: when, how long, how they ended, what ran
   check           look for mistakes in the project, compare the test build
   clean           remove what was built (clean-PROFILE: of one profile)
 """
@@ -83,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STAGE.NAME=VALUE",
         help="set a parameter, such as features.degree=1",
     )
+    add("--keep", metavar="N", help="keep the newest N runs, and those that the build stands on")
+    add("--retries", metavar="N", help="try again after a failure of a kernel or of I/O (0)")
     add("--timeout", metavar="TIME", help="limit of a stage: 90 (seconds), 10m, 5h45m")
     add("--cell-timeout", metavar="TIME", help="limit of a cell")
     add("--deadline", metavar="TIME", help="limit of the whole run; it can be resumed")

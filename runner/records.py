@@ -71,6 +71,7 @@ def result_details(result: Result) -> Event:
         "error": result.error,
         "cell": asdict(result.cell) if result.cell else None,
         "exit_status": result.exit_status,
+        "attempts": result.attempts,
     }
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -32,6 +33,9 @@ class Settings:
     heartbeat: float | None = 60.0
     silence: float | None = 600.0
     secrets: tuple[str, ...] = ()
+    keep: int | None = None
+    retries: int | Mapping[str, int] = 0
+    retry_exceptions: bool = False
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -44,7 +48,10 @@ class Settings:
             raise SettingError(message)
         _set(self, "start_timeout", start)
         _set(self, "log_level", level(self.log_level))
-        for name in ("keep_going", "force"):
+        if self.keep is not None:
+            _set(self, "keep", whole_number(self.keep))
+        _set(self, "retries", retries(self.retries))
+        for name in ("keep_going", "force", "retry_exceptions"):
             if type(getattr(self, name)) is not bool:
                 message = "takes true or false"
                 raise SettingError(message)
@@ -57,9 +64,28 @@ class Settings:
             message = "takes a number from 0 up"
             raise SettingError(message)
 
+    def retries_of(self, stage: str) -> int:
+        """Say how often a stage is tried again."""
+        if isinstance(self.retries, int):
+            return self.retries
+        return self.retries.get(stage, 0)
+
 
 def _set(settings: Settings, name: str, value: object) -> None:
     object.__setattr__(settings, name, value)
+
+
+def retries(value: object) -> int | dict[str, int]:
+    """Read a number of further attempts: one for all stages, or one for each that is named."""
+    each = dict(value) if isinstance(value, Mapping) else {"": value}
+    counts = {}
+    for stage, count in each.items():
+        text = str(count)
+        if isinstance(count, bool) or not text.isdecimal():
+            message = f"takes a whole number from 0 up, or one for each stage, not {text!r}"
+            raise SettingError(message)
+        counts[str(stage)] = int(text)
+    return counts if isinstance(value, Mapping) else counts[""]
 
 
 def names(value: object) -> tuple[str, ...]:

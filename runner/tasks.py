@@ -30,17 +30,21 @@ class Request:
         """The profiles to build, in this order."""
         return tuple(selection.profile for selection in self.selections)
 
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self, *, anew: bool = True) -> tuple[Task, ...]:
         """Look at the builds as they stand, and plan.
 
         To run the tasks, hold the builds' locks first.
-        """
-        return tuple(map(self._task, self.selections))
 
-    def _task(self, selection: Selection) -> Task:
+        Args:
+            anew: plan what always starts from nothing so.
+        """
+        return tuple(self._task(selection, anew=anew) for selection in self.selections)
+
+    def _task(self, selection: Selection, *, anew: bool) -> Task:
         found = self.pipelines[selection.profile]
         freshness = Freshness(self.project, found)
-        fresh = selection.from_scratch or (self.settings.force and selection.whole)
+        always = selection.from_scratch and anew
+        fresh = always or (self.settings.force and selection.whole)
         forced = {*self.options.forced, *(selection.named if self.settings.force else ())}
         look = _look(freshness, forced, fresh=fresh)
         planned = plan(found, selection.named, look)

@@ -1,0 +1,75 @@
+"""A sign of life in a run's folder, for whoever looks from elsewhere: never a process id."""
+
+import contextlib
+import json
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .files import to_json, write_whole
+
+_FILE = "heartbeat.json"
+_EVERY = 5.0
+# Clocks of hosts that share a disk differ, and a disk may be slow.
+_DEAD = 60.0
+
+
+@dataclass(frozen=True)
+class Beat:
+    """When a run was last heard of (seconds since 1970), where, and its memory in bytes."""
+
+    at: float
+    host: str
+    memory: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether the run is under way, as far as can be known."""
+        return abs(time.time() - self.at) < _DEAD
+
+
+@contextlib.contextmanager
+def beating(folder: Path) -> Iterator[None]:
+    """Give a sign of life in `folder` every few seconds; it is gone at the end."""
+    over = threading.Event()
+
+    def beat() -> None:
+        pause = 0.0
+        while not over.wait(pause):
+            pause = _EVERY
+            data = to_json(asdict(Beat(time.time(), platform.node(), _memory())))
+            with contextlib.suppress(OSError):
+                write_whole(folder / _FILE, data)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with contextlib.suppress(OSError):
+            (folder / _FILE).unlink()
+
+
+def last(folder: Path) -> Beat | None:
+    """Give a run's last sign of life, if there is one."""
+    try:
+        return Beat(**json.loads((folder / _FILE).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _memory() -> int:
+    """Give the resident bytes of this process and all below it."""
+    import psutil  # noqa: PLC0415 - only a run needs it
+
+    top = psutil.Process()
+    total = 0
+    for process in (top, *top.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
