@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -10,10 +9,10 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from . import expected, machine, runs, scheduler
+from . import machine, runs, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
-from .files import copy_whole, remove, why
+from .files import copy_whole, why
 from .freshness import Freshness
 from .heartbeat import beating
 from .history import last_made
@@ -32,11 +31,12 @@ from .model import (
     Stage,
     State,
 )
-from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
+from .project import TEST_PROFILE, Project
 from .records import planned_details, reason_details, result_details, stage_details
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
+from .verdict import check, clear, strays
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,10 @@ class Build:
         words = ", ".join(f"{count} {word}" for word, count in counts.items())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
-        text = f"{self.task.profile} {state} in {seconds_in_words(seconds)}: {words}; log: {log}"
+        how = str(state)
+        if code is Exit.DIFFERENT:
+            level, how = logging.ERROR, "built, but not as expected,"
+        text = f"{self.task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self.log.say(text, level=level)
         if self.log.failure:
             self.log.say(self.log.failure, level=logging.ERROR)
@@ -311,54 +314,10 @@ class Build:
     def _warn_of_strays(self) -> None:
         """Name files of the build that no stage declares."""
         declared = [o.path for s in self.task.pipeline.stages.values() for o in s.outputs]
-        for path in sorted(_strays(self.folder, declared)):
+        for path in strays(self.folder, declared):
             name = self.project.label(path)
             text = f"{name} is no stage's output; declare it as `output_…` or delete it"
             self.log.say(text, level=logging.WARNING)
-
-
-def check(project: Project, settings: Settings, log: Log) -> Exit:
-    """Compare the test build with what is expected, and log every difference."""
-    folder = project.label(project.expected)
-    names = expected.files(project.expected) if project.expected.is_dir() else []
-    if not names:
-        log.say(f"nothing was checked: there is no {folder}/", "check", logging.WARNING)
-        return Exit.OK
-    build = project.build(TEST_PROFILE)
-    found = list(expected.compare(project.expected, build, settings.tolerance))
-    for difference in found:
-        log.say(str(difference), "check", logging.ERROR)
-    if found:
-        what = f"{project.label(build)}/ differs from {folder}/"
-        log.say(f"{what} in {_count(len(found), 'place')}", "check", logging.ERROR)
-        return Exit.DIFFERENT
-    log.say(f"{_count(len(names), 'file')} as expected in {folder}/", "check")
-    return Exit.OK
-
-
-def clear(build: Path) -> None:
-    """Remove a build, except the history of its runs."""
-    if build.is_dir():
-        for path in build.iterdir():
-            if path.name not in {"runs", "log.txt"}:
-                remove(path)
-
-
-def _strays(build: Path, declared: Sequence[Path]) -> list[Path]:
-    known = set(declared)
-    around = {parent for path in declared for parent in path.parents}
-    found: list[Path] = []
-    todo = [build]
-    while todo:
-        for entry in os.scandir(todo.pop()):
-            path = Path(entry.path)
-            if path.parent == build and path.name in RESERVED_OUTPUTS:
-                continue
-            if path in around:
-                todo.append(path)
-            elif path not in known and not path.name.startswith("."):
-                found.append(path)
-    return found
 
 
 def _run_state(results: Sequence[Result]) -> State:
@@ -376,7 +335,3 @@ def _done(result: Result) -> Future[Result]:
     future: Future[Result] = Future()
     future.set_result(result)
     return future
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

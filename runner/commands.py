@@ -1,6 +1,7 @@
 """What each command does."""
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -14,12 +15,13 @@ from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove
 from .logs import Log, seconds_in_words
-from .model import Planned
+from .model import Planned, Stage
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
 from .tasks import Request
+from .verdict import check, counted
 
 
 def run(arguments: Sequence[str], root: Path) -> int:
@@ -31,6 +33,9 @@ def run(arguments: Sequence[str], root: Path) -> int:
     chosen = options.parse(arguments)
     first, *rest = chosen.words
     if first == "clean" or first.startswith("clean-"):
+        if chosen.parameters or chosen.forced:
+            message = f"`{first}` takes no parameters and no --force=STAGE"
+            raise UsageError(message)
         return _clean(root, chosen.words, dry_run=chosen.dry_run)
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
@@ -75,39 +80,62 @@ def _build(request: Request, command: Sequence[str]) -> int:
             ids[name] = journal.new_run_id(loaded.build(name))
             held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}"))
         todo = request.tasks()
-        _fetch(todo)
         shown = held.enter_context(console())
         log = Log(shown, settings.log_level, mask)
+        _fetch(todo, log, stop)
+        if stop.asked():
+            log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
+            return stop.exit_code
         worst = Exit.OK
         for task in todo:
             one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask)
             code = one.run(command)
             worst = worst or code
-            if code and (stop.reason is not None or not settings.keep_going):
+            if code and (stop.asked() or not settings.keep_going):
+                rest = todo[todo.index(task) + 1 :]
+                for other in rest:
+                    log.say(f"{other.profile} was not started", level=logging.WARNING)
                 break
         return worst
 
 
-def _fetch(todo: Sequence[build.Task]) -> None:
-    """Bring what stages that run read from a URL; all that cannot be had at once.
+def _fetch(todo: Sequence[build.Task], log: Log, stop: Stop) -> None:
+    """Bring what stages that run read from a URL; a request to stop ends the wait.
 
     Raises:
-        ProjectError: some of it cannot be had.
+        ProjectError: some of it cannot be had; all of that is told.
     """
-    problems = []
-    for task in todo:
-        for planned in task.planned:
-            stage = task.pipeline.stages[planned.stage]
-            for one in stage.inputs if planned.may_run else ():
-                if one.source is not None and not one.source.startswith("package:"):
-                    try:
-                        sources.fetch(one.source, one.path)
-                    except sources.SourceError as error:
-                        origin = stage.values[one.parameter].origin
-                        where = stage.notebook.label if origin == "notebook" else origin
-                        problems.append(Problem(where, str(error)))
-    if problems:
+    problems: list[Problem] = []
+
+    def work() -> None:
+        for task in todo:
+            for planned in task.planned:
+                if planned.may_run:
+                    _fetch_for(task.pipeline.stages[planned.stage], log, problems)
+
+    # A download cannot be interrupted, so it is left to itself when the command ends.
+    worker = threading.Thread(target=work, daemon=True)
+    over = threading.Event()
+    with stop.subscribed(over.set):
+        worker.start()
+        while worker.is_alive() and not over.is_set():
+            worker.join(0.05)
+    if problems and not stop.asked():
         raise ProjectError(problems)
+
+
+def _fetch_for(stage: Stage, log: Log, problems: list[Problem]) -> None:
+    for one in stage.inputs:
+        if one.source is None or one.source.startswith("package:") or one.path.exists():
+            continue
+        url = one.source.partition("#")[0]
+        log.say(f"fetching {url}", stage.name)
+        try:
+            sources.fetch(one.source, one.path)
+        except sources.SourceError as error:
+            origin = stage.values[one.parameter].origin
+            where = stage.notebook.label if origin == "notebook" else origin
+            problems.append(Problem(where, str(error)))
 
 
 @contextlib.contextmanager
@@ -240,11 +268,10 @@ def _check(
     mask = Mask.of(os.environ, settings.secrets)
     with console() as shown:
         log = Log(shown, settings.log_level, mask)
-        stages = f"{len(loaded.notebooks)} stages" if len(loaded.notebooks) > 1 else "1 stage"
-        profiles = f"{count} profiles" if count > 1 else "1 profile"
+        stages, profiles = counted(len(loaded.notebooks), "stage"), counted(count, "profile")
         log.say(f"no mistakes in {stages} and {profiles}", "check")
         if loaded.build(project.TEST_PROFILE).is_dir():
-            return build.check(loaded, settings, log)
+            return check(loaded, settings, log)
         log.say("there is no test build to compare; python run.py test makes it", "check")
     return Exit.OK
 

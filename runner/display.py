@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from .logs import Console, PlainConsole
 
@@ -11,6 +12,10 @@ from .logs import Console, PlainConsole
 @contextlib.contextmanager
 def console() -> Iterator[Console]:
     """Give a live display if a person watches a terminal, else plain lines."""
+    if sys.stdout is None:  # closed by whoever started us
+        with Path(os.devnull).open("wb") as nowhere:
+            yield PlainConsole(nowhere.fileno())
+        return
     sys.stdout.flush()
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         yield PlainConsole(sys.stdout.fileno())

@@ -23,10 +23,10 @@ from nbformat import NotebookNode
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from .executed import ExecutedNotebook
+from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why
 from .kernel.manager import Ended
-from .kernel.session import Outcome, Session
+from .kernel.session import Outcome, Session, unwritten
 from .machine import memory_limit, oom_kills, size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
@@ -186,7 +186,7 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcom
     about |= {
         "input_path": os.path.relpath(job.source, job.working_directory),
         "output_path": os.path.relpath(job.executed, job.working_directory),
-        "start_time": _now(),
+        "start_time": now(),
         "end_time": None,
         "duration": None,
         "exception": None,
@@ -196,7 +196,7 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcom
     executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
     began = time.monotonic()
     outcome = asyncio.run(Session(notebook, job, executed, emit, stop).async_run())
-    about["end_time"] = _now()
+    about["end_time"] = now()
     about["duration"] = round(time.monotonic() - began, 3)
     about["exception"] = outcome.error is not None
     try:
@@ -216,13 +216,8 @@ def _with_outputs(job: Job, outcome: Outcome) -> Outcome:
     """Fail a stage that ended well without having written what it declares."""
     if outcome.state is not State.SUCCEEDED:
         return outcome
-    missing = [path for path in job.outputs if not path.exists()]
-    if not missing:
+    names = unwritten(job)
+    if not names:
         return outcome
-    names = ", ".join(os.path.relpath(path, job.working_directory) for path in missing)
     what = f"no cell wrote {names}; write it, or take the output from the parameters"
     return Outcome(State.FAILED, what, outcome.cell, outcome.ended)
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "+00:00"

@@ -101,3 +101,8 @@ def _dumps(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
         )
     # A lone surrogate becomes its JSON escape, so that the file is UTF-8 and nothing is lost.
     return text.encode("utf-8", "backslashreplace")
+
+
+def now() -> str:
+    """Write the time as papermill does in a notebook's metadata."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "+00:00"

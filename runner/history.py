@@ -1,21 +1,26 @@
 """What the journals of a build's runs say: how each stage was last made."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .basis import Basis, Environment
 from .journal import read_journal, run_folders
+from .model import State
 
 
 @dataclass(frozen=True)
 class Made:
-    """How a stage was last made: in which run, from what, with what outputs."""
+    """How a stage was last made: in which run, from what, with what outputs.
+
+    `since` is how a later attempt to make it ended, if there was one.
+    """
 
     run: str
     basis: Basis
     environment: Environment
     outputs: Mapping[str, str | None]
+    since: str | None = None
 
 
 def last_made(build: Path, stages: Collection[str]) -> dict[str, Made]:
@@ -24,20 +29,24 @@ def last_made(build: Path, stages: Collection[str]) -> dict[str, Made]:
     The newest run comes first; one that skipped a stage did not make it.
     """
     found: dict[str, Made] = {}
+    since: dict[str, str] = {}
     missing = set(stages)
     for folder in reversed(run_folders(build)):
         if not missing:
             break
-        made = _made_in(folder, missing)
-        found |= made
+        made, tried = _made_in(folder, missing)
+        found |= {name: replace(one, since=since.get(name)) for name, one in made.items()}
         missing -= made.keys()
+        since = tried | since
     return found
 
 
-def _made_in(folder: Path, stages: Collection[str]) -> dict[str, Made]:
+def _made_in(folder: Path, stages: Collection[str]) -> tuple[dict[str, Made], dict[str, str]]:
+    """Give what a run made, and how stages ended that it tried to make and did not."""
     environment = Environment("", {})
     bases: dict[str, Basis] = {}
     found: dict[str, Made] = {}
+    tried: dict[str, str] = {}
     for event in read_journal(folder / "journal.jsonl"):
         stage = str(event.get("stage"))
         try:
@@ -45,10 +54,14 @@ def _made_in(folder: Path, stages: Collection[str]) -> dict[str, Made]:
                 environment = Environment(**event["environment"])
             elif event["event"] == "stage_started" and stage in stages:
                 bases[stage] = Basis(**event["basis"])
-            elif event["event"] == "stage_ended" and event.get("made") and stage in bases:
+                tried[stage] = State.LOST
+            elif event["event"] == "stage_ended" and not event.get("made") and stage in tried:
+                tried[stage] = event["state"]
+            elif event["event"] == "stage_ended" and stage in bases:
+                del tried[stage]
                 outputs = {one["path"]: one["hash"] for one in event["outputs"]}
                 found[stage] = Made(folder.name, bases[stage], environment, outputs)
         except (KeyError, TypeError):
             # Another version's journal; what it made is made again.
             continue
-    return found
+    return found, tried

@@ -17,11 +17,20 @@ def facts(root: Path) -> dict[str, Any]:
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "interpreter": sys.executable,
+        "interpreter": _neutral(Path(sys.executable), root),
         "limits": {"cpus": cpus(), "memory": memory_limit()},
         "git": git_state(root),
         "packages": packages(),
     }
+
+
+def _neutral(path: Path, root: Path) -> str:
+    """Name a path without the project's place or the user's name in it."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path's raises where there is no home
+    for folder, name in ((root, ""), (Path(home), "~/")):
+        if path.is_relative_to(folder):
+            return name + str(path.relative_to(folder))
+    return str(path)
 
 
 def cpus() -> float:

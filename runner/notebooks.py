@@ -70,7 +70,7 @@ def read(path: Path, label: str) -> SourceNotebook:
         path=path,
         label=label,
         language=language,
-        kernel=_mapping(metadata.get("kernelspec")).get("name"),
+        kernel=_text(_mapping(metadata.get("kernelspec")).get("name")),
         parameters=parameters,
         has_parameters_cell=bool(tagged),
         cells=tuple(
@@ -117,7 +117,30 @@ def _cells(raw: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
         raise NotebookError(Problem(label, what))
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise NotebookError(Problem(label, "is JSON, but not a notebook (it has no `cells`)"))
+    if version == 4:  # noqa: PLR2004 - as above
+        for number, cell in enumerate(cells, 1):
+            wrong = _malformed(cell)
+            if wrong is not None:
+                problem = Problem(label, f"entry {number} of `cells` {wrong}; save it from Jupyter")
+                raise NotebookError(problem)
+        if not isinstance(raw.get("metadata"), dict):
+            raise NotebookError(Problem(label, "has no `metadata`; save it from Jupyter"))
     return cells
+
+
+def _malformed(cell: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a cell of format 4, so that it is no surprise when it runs."""
+    source = cell.get("source")
+    texts = source if isinstance(source, list) else [source]
+    if cell.get("cell_type") not in {"code", "markdown", "raw"}:
+        return "has no known `cell_type`"
+    if not all(isinstance(text, str) for text in texts):
+        return "has a `source` that is no text"
+    if not isinstance(cell.get("metadata"), dict):
+        return "has no `metadata`"
+    if not isinstance(cell.get("id", ""), str):
+        return "has an `id` that is no text"
+    return None
 
 
 def _source(cell: Mapping[str, Any]) -> str:
@@ -128,6 +151,10 @@ def _source(cell: Mapping[str, Any]) -> str:
 def _tags(cell: Mapping[str, Any]) -> list[str]:
     tags = _mapping(cell.get("metadata")).get("tags")
     return tags if isinstance(tags, list) else []
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -166,8 +193,10 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
     try:
         body = ast.parse(source).body
     except SyntaxError as error:
-        what = f"line {error.lineno} is not Python: {error.msg}"
+        what = f"line {error.lineno or 1} is not Python: {error.msg}"
         raise NotebookError(Problem(where, what)) from None
+    except ValueError as error:
+        raise NotebookError(Problem(where, f"is not Python: {error}")) from None
     problems: list[Problem] = []
     seen: set[str] = set()
     for statement in body:

@@ -120,6 +120,10 @@ def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
     try:
         node = YAML(typ="safe", pure=True).compose(value)
         found = None
+        again = list(_duplicates(node, f"-p {text}")) if node is not None else []
+        if again:
+            message = f"-p {text}: {again[0].what}"
+            raise UsageError(message)
         if node is not None:
             found = YAML(typ="safe", pure=True).load(value)
     except (YAMLError, ValueError) as error:

@@ -39,7 +39,7 @@ def resolve(
     except graph.Cycle as cycle:
         path = " -> ".join(cycle.path)
         what = f"these stages need each other: {path}; let one of them read something else"
-        problems.append(Problem(f"notebooks/ (profile {profile})", what))
+        problems.append(Problem(_edge(stages, cycle.path), what))
         return None
     return Pipeline(profile, {name: stages[name] for name in ordered}, needs)
 
@@ -74,7 +74,8 @@ class _Binder:
                 outputs += [one for one, _ in made]
                 seen = _same_shape(value.value, [text for _, text in made])
             default = notebook.parameters[name].default
-            if type(seen) is not type(default) or seen != default:
+            # 1, 1.0 and true are equal, but not the same, in lists too.
+            if repr(seen) != repr(default):
                 injected[name] = seen
         return Stage(notebook.stage, notebook, values, injected, tuple(inputs), tuple(outputs))
 
@@ -151,6 +152,14 @@ def _where(notebook: SourceNotebook, name: str, value: Value) -> str:
     if value.origin != "notebook":
         return value.origin
     return f"{notebook.label}, parameters, line {notebook.parameters[name].line}"
+
+
+def _edge(stages: Mapping[str, Stage], path: tuple[str, ...]) -> str:
+    """Name the parameter by which the second stage of a cycle needs the first."""
+    reader = stages[path[1]]
+    inputs = (one for one in reader.inputs if path[0] in one.made_by)
+    one = next(inputs, None)
+    return _place(reader, one.parameter) if one else reader.notebook.label
 
 
 def _place(stage: Stage, name: str) -> str:

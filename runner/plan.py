@@ -55,7 +55,11 @@ def _reasons(now: Now, made: Made | None) -> Iterator[Reason]:
     if made is None:
         yield Reason("new", "it was not built before")
         return
-    yield from _outputs(now, made)
+    if made.since is not None:
+        words = made.since.replace("_", " ")
+        yield Reason("unfinished", f"its last run did not end well ({words})")
+    else:
+        yield from _outputs(now, made)
     yield from _code(now.basis, made.basis)
     yield from _parameters(now.basis.parameters, made.basis.parameters)
     yield from _files("input", now.basis.inputs, made.basis.inputs)

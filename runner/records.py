@@ -41,14 +41,14 @@ def stage_details(stage: Stage, label: Callable[[Path], str], basis: Basis, own:
     return {
         "notebook": {"path": stage.notebook.label, "hash": own},
         "parameters": {
-            name: {"value": storable(value.value), "from": value.origin}
+            name: {"value": storable(stage.injected.get(name, value.value)), "from": value.origin}
             for name, value in stage.values.items()
         },
         "inputs": [
             {
                 "parameter": one.parameter,
-                "path": label(one.path),
-                **({"source": one.source} if one.source else {}),
+                # Where a package lies is this machine's affair.
+                **({"source": one.source} if one.source else {"path": label(one.path)}),
                 "hash": basis.inputs[one.source or label(one.path)],
             }
             for one in stage.inputs

@@ -28,6 +28,10 @@ class Stop:
         for callback in callbacks:
             callback()
 
+    def asked(self) -> bool:
+        """Tell whether everything is asked to end."""
+        return self.reason is not None
+
     @contextmanager
     def subscribed(self, callback: Callable[[], object]) -> Iterator[None]:
         """Have `callback` called at the request; at once if it was made already."""

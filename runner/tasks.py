@@ -79,7 +79,13 @@ def bind(
     """
     problems: list[Problem] = []
     settings = [params.read_override(text, project.notebooks) for text in overrides]
-    found = {name: pipeline.resolve(project, name, settings, problems) for name in profiles}
+    found: dict[str, Pipeline | None] = {}
+    for name in profiles:
+        told = {problem.where for problem in problems if problem.where.startswith("notebooks/")}
+        fresh: list[Problem] = []
+        found[name] = pipeline.resolve(project, name, settings, fresh)
+        # A mistake of a notebook's own is there in every profile.
+        problems += [problem for problem in fresh if problem.where not in told]
     problems += kernelspecs.missing(project)
     if problems:
         raise ProjectError(problems)

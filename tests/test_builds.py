@@ -1,7 +1,10 @@
 """Small projects with real kernels: what runs, what fails, what is kept."""
 
 import os
+import pty
 import re
+import shlex
+import subprocess
 import time
 from pathlib import Path
 
@@ -200,3 +203,101 @@ def test_a_signal_ends_the_run_in_good_order(
     (tmp_path / "never").touch()
     project.run("all")
     assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
+
+
+def test_a_record_of_several_lines_keeps_its_level_and_logger(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "import logging\n\nlog = logging.getLogger('my mod')\nlog.info('one\\ntwo')\n"
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    log.exception('three')"
+    )
+    project.notebook("a", source)
+    out = project.run("all").out
+    assert "INFO     a[1/1] my mod: one\n" in out
+    assert "INFO     a[1/1] my mod: two\n" in out
+    assert "ERROR    a[1/1] my mod: three\n" in out
+    assert "ERROR    a[1/1] my mod: ZeroDivisionError: division by zero\n" in out
+
+
+def test_debug_on_the_command_line_counts_more_than_the_notebooks_level(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    configure = "import logging\n\nlogging.basicConfig(level=logging.INFO)"
+    project.notebook("a", configure, "logging.getLogger('x').debug('whispered')")
+    assert "whispered" not in project.run("all").out
+    assert "DEBUG    a[2/2] x: whispered" in project.run("all", "-f", "--log-level", "debug").out
+
+
+def test_values_that_are_equal_but_not_the_same_are_injected(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "print(sizes, zero)", parameters="sizes = [1, 0]\nzero = 0.0")
+    out = project.run("all", "-p", "a.sizes=[true, false]", "-p", "a.zero=-0.0").out
+    assert "a[2/2]: [True, False] -0.0" in out
+
+
+def test_the_record_says_what_the_notebook_was_given(example: TemporaryProject) -> None:
+    example.run("all-data")
+    parameters = example.stage_record("all", "data")["parameters"]
+    assert parameters["output_cars"]["value"] == "../outputs/all/cars.csv"
+    text = (example.runs("all")[0] / "run.json").read_text("utf-8")
+    assert "site-packages/vega_datasets" not in text.replace(
+        parameters["input_source"]["value"], ""
+    )
+
+
+def test_what_follows_a_difference_is_said_not_to_have_started(
+    example: TemporaryProject,
+) -> None:
+    path = example.root / "testdata/expected/model.json"
+    path.write_text(path.read_text("utf-8").replace('"cars": 3', '"cars": 4'), "utf-8")
+    done = example.run("test", "all", code=3)
+    assert "test built, but not as expected" in done.out
+    assert "all was not started" in done.out
+
+
+def test_nobody_need_read_the_standard_output(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "print('hello')")
+    command = f"{shlex.join(project.command('all'))} >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a[1/1]: hello" in project.log("all")
+
+
+def test_on_a_terminal_there_is_a_display_for_each_stage(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    wait = WAIT.format(marker=tmp_path / "go")
+    project.stage("a", f'print("waiting now")\n{wait}', writes=("a.txt",))
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        project.command("all"), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    seen = b""
+    while not (b"waiting now" in seen and b"cell 2/3" in seen):
+        # The test's own limit ends a display that never comes.
+        seen += os.read(ours, 4096)
+    # The terminal is closed under it; the run goes on to its end.
+    os.close(ours)
+    (tmp_path / "go").touch()
+    assert process.wait(60) == 0
+    assert project.record("all")["state"] == "succeeded"
+
+
+def test_after_a_failure_the_reason_is_that_and_no_hand(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.stage("r", reads=("a.txt",), writes=("r.txt",))
+    project.run("all")
+    late = "import os\n\nopen(output_a, 'w').write('bad')\n1 / int(os.environ['GOOD'])"
+    project.notebook("a", late, parameters='output_a = "../outputs/test/a.txt"')
+    project.run("all", code=1, env={"GOOD": "0"})
+    plan = project.run("-n", "r").out
+    assert "a  run    its last run did not end well (failed)" in plan
+    assert "by hand" not in plan
+    project.run("r", env={"GOOD": "1"})
+    assert project.states("all") == {"a": "succeeded", "r": "succeeded"}

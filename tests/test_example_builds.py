@@ -131,6 +131,15 @@ def test_notebooks_dropped_in_run_in_the_right_place(example: TemporaryProject) 
 
 def test_run_py_works_from_any_folder(built: tuple[TemporaryProject, Done], tmp_path: Path) -> None:
     project, _ = built
-    shown = project.run("-n", "all", cwd=tmp_path).out
-    assert "data" in shown
+    shown = project.run("test-data", cwd=tmp_path).out
+    assert "data: skipped, it is up to date" in shown
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sample_is_fifty_cars_and_always_the_same(example: TemporaryProject) -> None:
+    cars = []
+    for _ in range(2):
+        example.run("-f", "sample-data")
+        cars.append((example.outputs("sample") / "cars.csv").read_text("utf-8"))
+    assert cars[0] == cars[1]
+    assert len(cars[0].splitlines()) == 51

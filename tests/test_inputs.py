@@ -1,6 +1,7 @@
 """What a stage reads from outside: a file, a package's file, a URL."""
 
 import hashlib
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
 
     def url(self, path: str) -> str:
@@ -34,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(CARS)))
         self.end_headers()
         half = self.path.startswith("/half")
+        if self.path.startswith("/slow"):
+            self.server.over.wait(60)
         self.wfile.write(CARS[: len(CARS) // 2] if half else CARS)
         self.close_connection = True
 
@@ -47,6 +51,7 @@ def server() -> Iterator[Server]:
         thread = threading.Thread(target=made.serve_forever)
         thread.start()
         yield made
+        made.over.set()
         made.shutdown()
         thread.join()
 
@@ -109,12 +114,23 @@ def test_a_server_that_cannot_be_reached_is_named(project: TemporaryProject) -> 
     assert not (project.outputs("all") / "runs").exists()
 
 
+def test_an_interrupt_ends_a_download(project: TemporaryProject, server: Server) -> None:
+    reader(project, f'"{server.url("slow")}#sha256={SHA256}"')
+    with project.running("all") as process:
+        assert process.stdout is not None
+        assert f"fetching {server.url('slow')}" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert "nothing was run" in process.stdout.read()
+    assert not (project.outputs("all") / "runs").exists()
+
+
 def test_a_download_that_is_cut_off_leaves_nothing(
     project: TemporaryProject, server: Server
 ) -> None:
     reader(project, f'"{server.url("half")}#sha256={SHA256}"')
     done = project.run("all", code=2)
     assert f"params/all.yaml:2: {server.url('half')}: " in done.err
-    left = [path for path in (project.root / "outputs").rglob("*") if path.name.startswith("half")]
+    left = [path for path in (project.root / "outputs/.downloads").rglob("*") if path.is_file()]
     assert left == []
     assert not (project.outputs("all") / "runs").exists()

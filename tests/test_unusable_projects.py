@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runner.project import load
 from tests.mistakes import refused, told, told_once
 from tests.project import TemporaryProject
 
@@ -263,6 +264,9 @@ def test_every_setting_may_stand_with_hyphens_or_underscores(project: TemporaryP
         "start-timeout = 30\nlog-level = 'debug'\ntolerance = 0\n",
     )
     project.run("-n", "test")
+    settings = load(project.root).settings
+    assert (settings.jobs, settings.keep_going, settings.cell_timeout) == (2, True, 300)
+    assert (settings.start_timeout, settings.log_level, settings.tolerance) == (30, "DEBUG", 0)
 
 
 @pytest.mark.parametrize(

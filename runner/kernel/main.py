@@ -46,7 +46,10 @@ class ToNotebook(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record to the notebook's stderr."""
         try:
-            sys.stderr.write(self.format(record) + "\n")
+            # Each line says level and name, for they are read off line by line.
+            head, _, text = self.format(record).partition(record.name + ":")
+            lines = text.split("\n")
+            sys.stderr.write("".join(f"{head}{record.name}:{line}\n" for line in lines))
             sys.stderr.flush()
         except Exception:  # noqa: BLE001 - as every handler of logging does
             self.handleError(record)
@@ -122,6 +125,12 @@ def pack(message: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
     return text.encode("utf-8", "backslashreplace")
 
 
+def _stay_at_debug() -> None:
+    """Undo a notebook's own choice of a level where the command line asks for all."""
+    if logging.getLogger().level > logging.DEBUG:
+        logging.getLogger().setLevel(logging.DEBUG)
+
+
 def _log_to_notebook(level: str) -> None:
     handler = ToNotebook()
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
@@ -147,6 +156,8 @@ def main() -> None:
     )
     app.session.pack = pack
     app.initialize()
+    if level == "DEBUG":
+        HeadlessShell.instance().events.register("post_run_cell", lambda _: _stay_at_debug())
     app.start()
 
 

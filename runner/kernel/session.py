@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from ..errors import Exit
-from ..executed import ExecutedNotebook
+from ..executed import ExecutedNotebook, now
 from ..files import why
 from ..model import CellRef, CellStarted, Event, Job, Line, State
 from ..stop import Stop
@@ -138,7 +138,7 @@ class Session(NotebookClient):
             )
             cell.metadata.papermill["status"] = "completed" if done else "failed"
             cell.metadata.papermill["exception"] = not done
-            cell.metadata.papermill["end_time"] = _now()
+            cell.metadata.papermill["end_time"] = now()
             self.executed.cell_finished(index)
             if outcome is not None:
                 return outcome
@@ -146,7 +146,7 @@ class Session(NotebookClient):
 
     async def _one(self, index: int, cell: NotebookNode, ref: CellRef) -> Outcome | None:
         """Run one cell; None means that it succeeded and the next may run."""
-        cell.metadata.papermill |= {"status": "running", "start_time": _now()}
+        cell.metadata.papermill |= {"status": "running", "start_time": now()}
         running = asyncio.create_task(self.async_execute_cell(cell, index))
         stopped = asyncio.create_task(self._stopped.wait())
         limit, whose = self._limit()
@@ -205,11 +205,8 @@ class Session(NotebookClient):
 
     def _left(self, ref: CellRef) -> Outcome:
         """Judge a notebook that left before its last cell: it may, with its outputs written."""
-        missing = [path for path in self.job.outputs if not path.exists()]
-        if not missing:
-            return Outcome(State.EXITED_EARLY, None, ref)
-        names = ", ".join(os.path.relpath(path, self.job.working_directory) for path in missing)
-        what = f"the notebook left early and did not write {names}"
+        names = unwritten(self.job)
+        what = f"the notebook left early and did not write {names}" if names else None
         return Outcome(State.EXITED_EARLY, what, ref)
 
     async def _check_raise_for_error(
@@ -305,6 +302,12 @@ class Session(NotebookClient):
         return f"{self.job.stage}[{self.now.number}/{self.now.cells}]"
 
 
+def unwritten(job: Job) -> str:
+    """Name the declared outputs that are not there, as the notebook sees them."""
+    missing = [path for path in job.outputs if not path.exists()]
+    return ", ".join(os.path.relpath(path, job.working_directory) for path in missing)
+
+
 def _references(notebook: NotebookNode) -> dict[int, CellRef]:
     """Number the code cells as they stand in the source; the injected one is not counted.
 
@@ -331,7 +334,3 @@ def first_line(source: str) -> str:
 def _traceback(cell: NotebookNode) -> list[str]:
     errors = [output for output in cell.outputs if output.output_type == "error"]
     return [plain(line) for line in errors[-1].traceback] if errors else []
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "+00:00"

@@ -1,0 +1,73 @@
+"""What is said of a build at its end: the test check, and files that nobody declares."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import expected
+from .errors import Exit
+from .files import remove
+from .logs import Log
+from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
+from .settings import Settings
+
+# So many differences of one file are shown; the others are counted.
+_SHOWN = 10
+
+
+def check(project: Project, settings: Settings, log: Log) -> Exit:
+    """Compare the test build with what is expected, and log the differences."""
+    folder = project.label(project.expected)
+    names = expected.files(project.expected) if project.expected.is_dir() else []
+    if not names:
+        what = f"{folder}/ is empty" if project.expected.is_dir() else f"there is no {folder}/"
+        log.say(f"nothing was checked: {what}", "check", logging.WARNING)
+        return Exit.OK
+    build = project.build(TEST_PROFILE)
+    count: Counter[str] = Counter()
+    for difference in expected.compare(project.expected, build, settings.tolerance):
+        count[difference.file] += 1
+        if count[difference.file] <= _SHOWN:
+            log.say(str(difference), "check", logging.ERROR)
+    for file, number in count.items():
+        if number > _SHOWN:
+            log.say(f"{file}: {number - _SHOWN} more differences", "check", logging.ERROR)
+    if count:
+        what = f"{project.label(build)}/ differs from {folder}/"
+        log.say(f"{what} in {counted(count.total(), 'place')}", "check", logging.ERROR)
+        return Exit.DIFFERENT
+    log.say(f"{counted(len(names), 'file')} as expected in {folder}/", "check")
+    return Exit.OK
+
+
+def clear(build: Path) -> None:
+    """Remove a build, except the history of its runs."""
+    if build.is_dir():
+        for path in build.iterdir():
+            if path.name not in {"runs", "log.txt"}:
+                remove(path)
+
+
+def strays(build: Path, declared: Sequence[Path]) -> list[Path]:
+    """Find files of a build that no stage declares; hidden ones do not count."""
+    known = set(declared)
+    around = {parent for path in declared for parent in path.parents}
+    found: list[Path] = []
+    todo = [build]
+    while todo:
+        for entry in os.scandir(todo.pop()):
+            path = Path(entry.path)
+            if path.parent == build and path.name in RESERVED_OUTPUTS:
+                continue
+            if path in around:
+                todo.append(path)
+            elif path not in known and not path.name.startswith("."):
+                found.append(path)
+    return sorted(found)
+
+
+def counted(number: int, word: str) -> str:
+    """Write a number of things."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
