@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from . import machine, runs, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
-from .files import copy_whole, why
+from .files import copy_whole, sync, why
 from .freshness import Freshness
 from .heartbeat import beating
 from .history import last_made
@@ -37,6 +37,8 @@ from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
 from .verdict import check, clear, strays
+
+_FEW = 12
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ class Build:
         try:
             if result.good and result.state is not State.SKIPPED:
                 stage = self.task.pipeline.stages[result.stage]
+                for output in stage.outputs:
+                    sync(output.path)
                 outputs = [
                     {
                         "parameter": one.parameter,
@@ -279,11 +283,7 @@ class Build:
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log)
         code = self._record_verdict(state, code, seconds)
-        counts: dict[str, int] = {}
-        for result in results.values():
-            word = result.state.replace("_", " ")
-            counts[word] = counts.get(word, 0) + 1
-        words = ", ".join(f"{count} {word}" for word, count in counts.items())
+        words = _summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = str(state)
@@ -325,6 +325,18 @@ def _run_state(results: Sequence[Result]) -> State:
     bad = [result.state for result in results if not result.good]
     own = [state for state in bad if state is not State.BLOCKED]
     return (own or bad or [State.SUCCEEDED])[0]
+
+
+def _summary(results: Collection[Result]) -> str:
+    """Write every stage with its state: how many, and their names while these are few."""
+    names: dict[str, list[str]] = {}
+    for result in results:
+        names.setdefault(result.state.replace("_", " "), []).append(result.stage)
+    parts = []
+    for word, stages in names.items():
+        listed = ", ".join(stages[:_FEW]) + (", …" if len(stages) > _FEW else "")
+        parts.append(f"{len(stages)} {word} ({listed})")
+    return ", ".join(parts)
 
 
 def _skipped(stage: str) -> Result:

@@ -41,6 +41,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def sync(path: Path) -> None:
+    """Make a file, or all files of a folder, last through a power loss.
+
+    Raises:
+        OSError: the disk would not take it.
+    """
+    for one in path.rglob("*") if path.is_dir() else (path,):
+        if one.is_file():
+            with one.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(path if path.is_dir() else path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in a folder last through a power loss, where the system can."""
     with contextlib.suppress(OSError):

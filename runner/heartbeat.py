@@ -12,14 +12,17 @@ from pathlib import Path
 from .files import to_json, write_whole
 
 _FILE = "heartbeat.json"
-_EVERY = 5.0
+_EVERY, _FIRST = 5.0, 1.0
 # Clocks of hosts that share a disk differ, and a disk may be slow.
 _DEAD = 60.0
 
 
 @dataclass(frozen=True)
 class Beat:
-    """When a run was last heard of (seconds since 1970), where, and its memory in bytes."""
+    """When a run was last heard of (seconds since 1970), where, and its memory in bytes.
+
+    The memory is 0 while it has not been looked at.
+    """
 
     at: float
     host: str
@@ -37,12 +40,14 @@ def beating(folder: Path) -> Iterator[None]:
     over = threading.Event()
 
     def beat() -> None:
-        pause = 0.0
-        while not over.wait(pause):
-            pause = _EVERY
-            data = to_json(asdict(Beat(time.time(), platform.node(), _memory())))
+        # The first beat is quick: a run with nothing to do is over before the second.
+        memory = 0
+        while not over.is_set():
+            data = to_json(asdict(Beat(time.time(), platform.node(), memory)))
             with contextlib.suppress(OSError):
                 write_whole(folder / _FILE, data)
+            if not over.wait(_EVERY if memory else _FIRST):
+                memory = _memory()
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

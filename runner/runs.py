@@ -87,7 +87,9 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
         usual: the seconds that stages took before.
     """
     beat = run.beat
-    where = f" on {beat.host}, memory {size_in_words(beat.memory)}" if beat else ""
+    where = f" on {beat.host}" if beat else ""
+    if beat and beat.memory:
+        where += f", memory {size_in_words(beat.memory)}"
     lines = [f"running for {seconds_in_words(run.seconds)}{where}: run {run.folder.name}"]
     left = 0.0
     known = True

@@ -1,6 +1,7 @@
 """What is asked after the runs: their history, what is up to date, what is running."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,9 @@ def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) 
     project.stage("b", f'print("here")\n{wait}', reads=("a.txt",), writes=("b.txt",))
     with project.running("all") as process:
         wait_for(project.outputs("all") / "log.txt", "here")
+        (beat,) = project.outputs("all").glob("runs/*/heartbeat.json")
+        while '"memory": 0' in beat.read_text("utf-8"):
+            time.sleep(0.1)
         out = project.run("status").out
         assert re.search(r"running for [\d.]+ s on \S+, memory \d+ MiB: run 20", out)
         assert re.search(r"  b: running, cell 2 \(print\(\"here\"\)\), usually [\d.]+ s", out)

@@ -196,6 +196,7 @@ class GuardedManager(AsyncKernelManager):
         """
         ours = language == "python" and kernel is None
         super().__init__(transport="ipc", client_factory=PacedClient if ours else Client)
+        self.killed = False
         self.folder = private_folder()
         self.raw_output = self.folder / "output.txt"
         self.crashes = self.folder / "crashes.txt"
@@ -218,6 +219,8 @@ class GuardedManager(AsyncKernelManager):
     async def end(self, limit: float = 5.0) -> Ended | None:
         """End the kernel, politely for `limit` seconds, and everything below it.
 
+        `killed` tells afterwards whether it was asked and did not listen.
+
         Returns:
             How it ended, or None if it was never started.
         """
@@ -228,6 +231,7 @@ class GuardedManager(AsyncKernelManager):
             try:
                 await asyncio.wait_for(guarded.wait(), limit)
             except TimeoutError:
+                self.killed = bool(limit)
                 await guarded.kill()
                 # A process that waits for a lost disk cannot be killed; we do not wait for it.
                 with contextlib.suppress(TimeoutError):

@@ -114,6 +114,8 @@ class Session(NotebookClient):
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
                     self._say(logging.ERROR, text)
+            if manager.killed and self.stop.reason is None:
+                self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
             self.set_widgets_metadata()
             return Outcome(outcome.state, outcome.error, outcome.cell, ended)
 
