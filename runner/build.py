@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -71,6 +71,7 @@ class Build:
     mask: Mask
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
+    _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -170,7 +171,9 @@ class Build:
         if not reasons:
             return _done(_skipped(stage.name))
         own = freshness.hashes.of(stage.notebook.path) or ""
-        details = stage_details(stage, self.project.label, freshness.of_stage(stage), own)
+        basis = freshness.of_stage(stage)
+        self._read[stage.name] = basis.inputs
+        details = stage_details(stage, self.project.label, basis, own)
         told = reason_details(reasons)
         self.record.append("stage_started", stage=stage.name, reasons=told, **details)
         self.log.started(stage.name)
@@ -214,6 +217,8 @@ class Build:
         outputs: list[dict[str, object]] = []
         try:
             if result.good and result.state is not State.SKIPPED:
+                result = self._with_inputs_as_they_were(result)
+            if result.good and result.state is not State.SKIPPED:
                 stage = self.task.pipeline.stages[result.stage]
                 for output in stage.outputs:
                     sync(output.path)
@@ -238,6 +243,21 @@ class Build:
             self.log.say(what, result.stage, logging.ERROR)
         self.log.ended(result)
         self._tell(result)
+        return result
+
+    def _with_inputs_as_they_were(self, result: Result) -> Result:
+        """Fail a stage that changed what another one wrote; warn if an outside input changed."""
+        stage, hashes = self.task.pipeline.stages[result.stage], self.task.freshness.hashes
+        for one in stage.inputs:
+            name = one.source or self.project.label(one.path)
+            if hashes.of(one.path) == self._read[stage.name].get(name, ""):
+                continue
+            if one.made_by:
+                by = " and ".join(one.made_by)
+                what = f"{name}, an output of {by}, changed meanwhile; write only what is declared"
+                return replace(result, state=State.FAILED, error=what)
+            text = f"{name} changed while the stage ran; the next run builds it again"
+            self.log.say(text, stage.name, logging.WARNING)
         return result
 
     def _record_end(self, result: Result, outputs: list[dict[str, object]]) -> None:
@@ -286,7 +306,7 @@ class Build:
         words = _summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
-        how = str(state)
+        how = state.replace("_", " ")
         if code is Exit.DIFFERENT:
             level, how = logging.ERROR, "built, but not as expected,"
         text = f"{self.task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"

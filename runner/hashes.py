@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -46,6 +47,9 @@ class Hashes:
         try:
             status = path.stat()
         except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            # Reading a pipe would wait for a writer.
             return None
         looks = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         with self._lock:

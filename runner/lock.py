@@ -10,7 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .errors import BuildLockedError
+from .errors import BuildLockedError, UsageError
+from .files import is_full
 
 LOCKS = ".locks"
 
@@ -24,9 +25,21 @@ def hold(outputs: Path, profile: str, what: str) -> Iterator[None]:
 
     Raises:
         BuildLockedError: someone else holds it; the text says who, since when.
+        UsageError: the folder cannot be written.
     """
     folder = outputs / LOCKS
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock_file = (folder / f"{profile}.lock").open("ab")
+        lock_file.close()
+    except OSError as error:
+        if is_full(error):
+            raise
+        message = (
+            f"outputs/ cannot be written: {error.strerror} ({error.filename}); "
+            "make it a folder that you may write to"
+        )
+        raise UsageError(message) from None
     words = folder / f"{profile}.json"
     lock = FileLock(folder / f"{profile}.lock")
     try:

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--force",
         action="store_true",
         default=None,
-        help="run all that is named; --force=STAGE: that one",
+        help="run what is named though it is up to date; a whole profile from nothing",
     )
     add("-k", "--keep-going", action="store_true", default=None, help="go on after a failure")
     add("-j", "--jobs", metavar="N", help="independent stages at once (1)")

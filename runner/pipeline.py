@@ -1,6 +1,7 @@
 """From notebooks and parameters to stages: what each reads and writes, and the order."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -115,6 +116,12 @@ class _Binder:
                 self.problems.append(Problem(where, str(error)))
                 path = self.project.working_directory / "unknown"
             return Input(name, path, source=text), str(path)
+        scheme = re.match(r"([a-z][a-z0-9+.-]*)://", text, re.IGNORECASE)
+        if scheme or text.startswith("~"):
+            hint = "a path from notebooks/, package:NAME/path or https://…#sha256=…"
+            what = f"`{name}`: {text} is not understood; write {hint}"
+            self.problems.append(Problem(where, what))
+            return Input(name, self.project.working_directory, source=text), text
         path, seen = self._moved(text, value)
         return Input(name, path), seen
 

@@ -301,3 +301,31 @@ def test_after_a_failure_the_reason_is_that_and_no_hand(project: TemporaryProjec
     assert "by hand" not in plan
     project.run("r", env={"GOOD": "1"})
     assert project.states("all") == {"a": "succeeded", "r": "succeeded"}
+
+
+def test_a_stage_that_changes_what_it_reads_fails(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    spoil = "open(input_a, 'a').write('spoiled')"
+    project.stage("b", spoil, reads=("a.txt",), writes=("b.txt",))
+    done = project.run("all", code=1)
+    assert "b: failed: outputs/all/a.txt, an output of a, changed meanwhile" in done.out
+    project.stage("b", reads=("a.txt",), writes=("b.txt",))
+    project.run("all")
+    assert (project.outputs("all") / "b.txt").read_text("utf-8") == "b\na\n"
+
+
+def test_an_output_that_is_a_pipe_is_none(project: TemporaryProject) -> None:
+    project.profile("all")
+    pipe = "import os\n\nos.mkfifo(output_a)"
+    project.notebook("a", pipe, parameters='output_a = "../outputs/test/a.txt"')
+    assert "no cell wrote ../outputs/all/a.txt" in project.run("all", code=1).out
+
+
+def test_outputs_that_cannot_be_written_are_told(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "1")
+    project.write("outputs", "a file")
+    done = project.run("all", code=2)
+    assert done.err.startswith("run.py: outputs/ cannot be written: ")
+    assert "make it a folder that you may write to" in done.err

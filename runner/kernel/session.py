@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from ..errors import Exit
 from ..executed import ExecutedNotebook, now
 from ..files import why
+from ..logs import seconds_in_words
 from ..model import CellRef, CellStarted, Event, Job, Line, State
 from ..stop import Stop
 from ..streams import plain
@@ -158,7 +159,8 @@ class Session(NotebookClient):
             if stopped.done():
                 interrupted = self._stopped_in(ref)
             else:
-                interrupted = Outcome(State.TIMED_OUT, f"{whose} ended it after {limit:g} s", ref)
+                words = f"{whose} ended it after {seconds_in_words(limit or 0.0)}"
+                interrupted = Outcome(State.TIMED_OUT, words, ref)
             await self._interrupt(running)
         stopped.cancel()
         outcome = await self._verdict(running, cell, ref)
@@ -305,8 +307,8 @@ class Session(NotebookClient):
 
 
 def unwritten(job: Job) -> str:
-    """Name the declared outputs that are not there, as the notebook sees them."""
-    missing = [path for path in job.outputs if not path.exists()]
+    """Name the declared outputs that are not there, as files or folders, as the notebook does."""
+    missing = [path for path in job.outputs if not (path.is_file() or path.is_dir())]
     return ", ".join(os.path.relpath(path, job.working_directory) for path in missing)
 
 
