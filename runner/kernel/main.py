@@ -107,15 +107,16 @@ class HeadlessApp(IPKernelApp):
         context.setsockopt(zmq.XPUB_NODROP, 1)
         super().init_iopub(context)
 
-    def close(self) -> None:
-        """Let the control thread end first: ipykernel closes what it may still write to.
+    def start(self) -> None:
+        """Be a kernel until it is told to end, then let the control thread end first.
 
-        It would wait for ever then, and with it the process.
+        At the interpreter's exit ipykernel stops what that thread may still write to; it
+        would wait for ever then, and with it the process.
         """
+        super().start()
         if self.control_thread and self.control_thread.is_alive():
             self.control_thread.stop()
             self.control_thread.join(2.0)
-        super().close()
 
     def log_connection_info(self) -> None:
         """Say nothing: nobody connects by hand."""
