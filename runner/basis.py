@@ -26,10 +26,12 @@ class Basis:
     """Plain values, as they stand in the journal.
 
     `code` has a hash for each code cell but the parameters', by its number; `inputs` and
-    `modules` have one for each file, None where it is missing.
+    `modules` have one for each file, None where it is missing. `paths` says to which files
+    the names of inputs and outputs are bound.
     """
 
     code: Mapping[str, str]
+    paths: Mapping[str, list[str]]
     parameters: Mapping[str, Any]
     inputs: Mapping[str, str | None]
     modules: Mapping[str, str | None]
@@ -51,7 +53,7 @@ def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Basis:
         OSError: some of it cannot be read.
     """
     notebook = stage.notebook
-    folders = (project.working_directory, project.root)
+    folders = (project.working_directory, project.root, project.root / "src")
     sources = [cell.source for cell in notebook.cells]
     own = modules(sources, folders) if notebook.language == PYTHON else frozenset()
     runner = project.root / "runner"
@@ -61,6 +63,7 @@ def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Basis:
             for cell in notebook.cells
             if not cell.parameters
         },
+        paths=_paths(project, stage),
         parameters={
             name: storable(value.value)
             for name, value in stage.values.items()
@@ -81,6 +84,15 @@ def of_outputs(project: Project, stage: Stage, hashes: Hashes) -> dict[str, str 
     return {project.label(one.path): hashes.of(one.path) for one in stage.outputs}
 
 
+def _paths(project: Project, stage: Stage) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in stage.inputs:
+        found.setdefault(one.parameter, []).append(one.source or project.label(one.path))
+    for output in stage.outputs:
+        found.setdefault(output.parameter, []).append(project.label(output.path))
+    return found
+
+
 def _hash(one: Input, hashes: Hashes) -> str | None:
     """Give an input's hash; that of a URL stands in it, and is verified when it is fetched."""
     if one.source is not None and "#sha256=" in one.source:
@@ -95,12 +107,12 @@ def _code(source: str, tags: tuple[str, ...]) -> str:
 
 
 def storable(value: object) -> object:
-    """Give a default that JSON does not know (a tuple, a set) as Python writes it."""
+    """Give a value that JSON does not keep as it is (a tuple, a set) as Python writes it."""
     try:
-        json.dumps(value, allow_nan=False)
+        kept = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
         return repr(value)
-    return value
+    return value if repr(kept) == repr(value) else repr(value)
 
 
 def environment(root: Path) -> Environment:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from . import machine, runs, scheduler
+from . import machine, notebooks, runs, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, sync, why
@@ -162,6 +162,9 @@ class Build:
     def _start(self, executor: Executor, planned: Planned) -> Future[Result]:
         try:
             return self._submit(executor, planned)
+        except notebooks.NotebookError as error:
+            what = f"the notebook was edited after this run began: {error}"
+            return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=what))
         except OSError as error:
             return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=why(error)))
 
@@ -170,6 +173,10 @@ class Build:
         reasons = planned.reasons or self._reasons_now(planned)
         if not reasons:
             return _done(_skipped(stage.name))
+        if notebooks.read(stage.notebook.path, stage.notebook.label) != stage.notebook:
+            what = "the notebook was edited after this run began; give the same command again"
+            result = Result(stage.name, State.FAILED, time.time(), 0.0, error=what)
+            return _done(result)
         own = freshness.hashes.of(stage.notebook.path) or ""
         basis = freshness.of_stage(stage)
         self._read[stage.name] = basis.inputs

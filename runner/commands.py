@@ -15,7 +15,7 @@ from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove
 from .logs import Log, seconds_in_words
-from .model import Planned, Stage
+from .model import Planned
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
@@ -54,11 +54,12 @@ def run(arguments: Sequence[str], root: Path) -> int:
 
 
 def _show(request: Request) -> int:
+    mask = Mask.of(os.environ, request.settings.secrets)
     for task in request.tasks():
         print(f"{task.profile}:")
         width = max(len(planned.stage) for planned in task.planned)
         for planned in task.planned:
-            print(f"  {planned.stage:<{width}}  {_fate(planned)}")
+            print(mask(f"  {planned.stage:<{width}}  {_fate(planned)}"))
     return Exit.OK
 
 
@@ -111,7 +112,7 @@ def _fetch(todo: Sequence[build.Task], log: Log, stop: Stop) -> None:
         for task in todo:
             for planned in task.planned:
                 if planned.may_run:
-                    _fetch_for(task.pipeline.stages[planned.stage], log, problems)
+                    _fetch_for(task, planned.stage, log, problems)
 
     # A download cannot be interrupted, so it is left to itself when the command ends.
     worker = threading.Thread(target=work, daemon=True)
@@ -124,11 +125,14 @@ def _fetch(todo: Sequence[build.Task], log: Log, stop: Stop) -> None:
         raise ProjectError(problems)
 
 
-def _fetch_for(stage: Stage, log: Log, problems: list[Problem]) -> None:
+def _fetch_for(task: build.Task, name: str, log: Log, problems: list[Problem]) -> None:
+    stage = task.pipeline.stages[name]
     for one in stage.inputs:
-        if one.source is None or one.source.startswith("package:") or one.path.exists():
+        if one.source is None or "#sha256=" not in one.source:
             continue
-        url = one.source.partition("#")[0]
+        url, _, digest = one.source.partition("#sha256=")
+        if task.freshness.hashes.of(one.path) == f"sha256:{digest.lower()}":
+            continue
         log.say(f"fetching {url}", stage.name)
         try:
             sources.fetch(one.source, one.path)
@@ -234,6 +238,7 @@ def _status(
     loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
 ) -> int:
     """Print for each build what is up to date, what not and why, and what is running."""
+    mask = Mask.of(os.environ, settings.secrets)
     found = _built("status", words, loaded)
     for name in found:
         past = list(runs.of_build(loaded.build(name)))
@@ -248,7 +253,7 @@ def _status(
             width = max(len(planned.stage) for planned in task.planned)
             for planned in task.planned:
                 fate = _fate(planned) if planned.may_run else "up to date"
-                print(f"  {planned.stage:<{width}}  {fate}")
+                print(mask(f"  {planned.stage:<{width}}  {fate}"))
         if past:
             print(f"  newest run: {runs.line(past[0])}")
     if not found:

@@ -104,7 +104,7 @@ def _may_help(result: Result, job: Job) -> bool:
         return False
     kind = getattr(builtins, (result.error or "").partition(":")[0], None)
     of_io = isinstance(kind, type) and issubclass(kind, OSError) and kind not in _LASTING
-    return job.retry_exceptions or result.cell is None or of_io
+    return job.retry_exceptions or of_io
 
 
 def _attempt(job: Job, emit: Emit, stop: Stop) -> Result:

@@ -3,6 +3,7 @@
 import copy
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,47 @@ class ExecutedNotebook:
             for index, cell in enumerate(self.notebook.cells)
         ]
         rest = {key: value for key, value in self.notebook.items() if key != "cells"}
-        tail = _dumps(self.mask.deep(rest)).removeprefix(b"{")
+        if self.mask:
+            rest["metadata"] = self._metadata(rest["metadata"])
+        tail = _dumps(rest).removeprefix(b"{")
         listed = b",\n  ".join(cells)
         return b'{\n "cells": [\n  ' + listed + b"\n ]," + tail + b"\n"
 
     def _cell(self, cell: NotebookNode) -> bytes:
-        shown = self.mask.deep(copy.deepcopy(cell))
+        shown = copy.deepcopy(cell)
+        if self.mask:
+            shown.source = self.mask(shown.source)
+            shown.outputs = [hidden(self.mask, output) for output in shown.get("outputs", [])]
         holder = strip_transient(split_lines(NotebookNode(cells=[shown], metadata={})))
         return _dumps(holder.cells[0]).replace(b"\n", b"\n  ")
+
+    def _metadata(self, metadata: NotebookNode) -> NotebookNode:
+        """Hide secrets where values of the notebook's stand: parameters and widgets."""
+        shown = copy.deepcopy(metadata)
+        about = shown.get("papermill", {})
+        if "parameters" in about:
+            about["parameters"] = self.mask.values(about["parameters"])
+        for widgets in shown.get("widgets", {}).values():
+            for one in widgets.get("state", {}).values():
+                one["state"] = self.mask.values(one.get("state", {}))
+        return shown
+
+
+# What of an output, or of a message that becomes one, the notebook's author has made.
+_TEXTS = ("text", "ename", "evalue", "traceback")
+_BUNDLES = ("data", "metadata")
+
+
+def hidden(mask: Mask, content: dict[str, Any]) -> dict[str, Any]:
+    """Hide secrets in an output, but not in the words that make it one."""
+    shown = type(content)(content)
+    for key in _TEXTS:
+        if key in shown:
+            shown[key] = mask.deep(shown[key])
+    for key in _BUNDLES:
+        if isinstance(shown.get(key), Mapping):
+            shown[key] = type(shown[key])(mask.values(shown[key]))
+    return shown
 
 
 def _dumps(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes

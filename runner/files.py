@@ -47,10 +47,9 @@ def sync(path: Path) -> None:
     Raises:
         OSError: the disk would not take it.
     """
-    for one in path.rglob("*") if path.is_dir() else (path,):
-        if one.is_file():
-            with one.open("rb") as file:
-                os.fsync(file.fileno())
+    for one in _inside(path) if path.is_dir() else (path,):
+        with one.open("rb") as file:
+            os.fsync(file.fileno())
     sync_folder(path if path.is_dir() else path.parent)
 
 
@@ -141,11 +140,22 @@ def digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+def _inside(folder: Path) -> Iterator[Path]:
+    """Give the files in a folder, also those behind links to folders, each folder once."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (path for name in names if (path := Path(parent, name)).is_file())
+
+
 def folder_digest(path: Path, of_file: Callable[[Path], str]) -> str:
     """Give `sha256:…` of a folder's names and contents, the latter as `of_file` gives them."""
     total = hashlib.sha256()
-    for inner in sorted(path.rglob("*")):
-        if inner.is_file():
-            name = str(inner.relative_to(path)).encode("utf-8", "surrogateescape")
-            total.update(name + b"\0" + of_file(inner).encode() + b"\n")
+    for inner in sorted(_inside(path)):
+        name = str(inner.relative_to(path)).encode("utf-8", "surrogateescape")
+        total.update(name + b"\0" + of_file(inner).encode() + b"\n")
     return f"sha256:{total.hexdigest()}"

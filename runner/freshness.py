@@ -1,5 +1,6 @@
 """Looks at the stages of a build as they stand, and says why each must run."""
 
+import os
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from .hashes import Hashes
 from .history import last_made
 from .model import Pipeline, Reason, Stage
 from .project import Project
+from .secrets import Mask
 
 CACHE = ".cache"
 
@@ -21,6 +23,7 @@ class Freshness:
         self._pipeline = pipeline
         self._build = project.build(pipeline.profile)
         self.hashes = Hashes(project.outputs / CACHE / "hashes.json")
+        self._mask = Mask.of(os.environ, project.settings.secrets)
         self.environment = basis.environment(project.root)
         self.made = last_made(self._build, pipeline.stages)
 
@@ -41,11 +44,21 @@ class Freshness:
             }
             now = replace(now, basis=_without(now.basis, left_out))
             made = replace(made, basis=_without(made.basis, left_out))
-        return plan.reasons(now, made)
+        return plan.reasons(now, made) or self._overtaken(name)
+
+    def _overtaken(self, name: str) -> tuple[Reason, ...]:
+        """Say which stages were made after one that does not declare what it reads."""
+        made = self.made.get(name)
+        if made is None or self._pipeline.declares(name):
+            return ()
+        needs = sorted(self._pipeline.needs[name])
+        later = [one for one in needs if one in self.made and self.made[one].run > made.run]
+        return tuple(Reason("upstream", f"{one} ran after it") for one in later)
 
     def of_stage(self, stage: Stage) -> basis.Basis:
-        """Give what a stage is made from now."""
-        return basis.of_stage(self._project, stage, self.hashes)
+        """Give what a stage is made from now, as it may be recorded: without secrets."""
+        now = basis.of_stage(self._project, stage, self.hashes)
+        return replace(now, parameters=self._mask.values(now.parameters))
 
     def _now(self, stage: Stage) -> plan.Now:
         executed = self._build / "notebooks" / f"{stage.name}.ipynb"

@@ -1,16 +1,21 @@
 """The project's own modules that code imports, directly or not, found from the source."""
 
 import ast
+import contextlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-# What IPython understands and Python does not.
-_MAGIC = re.compile(r"^\s*[%!?].*$|^.*\?\s*$", re.MULTILINE)
+# What IPython understands and Python does not: magics, commands, questions.
+_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?+\s*)$", re.MULTILINE)
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$", re.MULTILINE)
-_RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*([^\s;]+\.py)", re.MULTILINE)
-_IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)", re.MULTILINE)
+_RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*([^\s;]+\.(?:py|ipynb))", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*import\s+(.+)$", re.MULTILINE)
+_FROM = re.compile(r"^\s*from\s+([\w.]+)\s+import\s+\(?(.+)$", re.MULTILINE)
+# `sys.path.insert(0, "../src")`, `sys.path.append("lib")`
+_ADDED = re.compile(r"""sys\.path\.(?:insert\(\s*\d+\s*,|append\()\s*['"]([^'"]+)['"]""")
 
 
 def modules(cells: Iterable[str], folders: tuple[Path, ...]) -> frozenset[Path]:
@@ -20,6 +25,9 @@ def modules(cells: Iterable[str], folders: tuple[Path, ...]) -> frozenset[Path]:
         cells: the sources of a notebook's code cells.
         folders: where modules of the project are looked for, in this order.
     """
+    cells = list(cells)
+    added = (folders[0] / text for cell in cells for text in _ADDED.findall(cell))
+    folders += tuple(Path(os.path.normpath(folder)) for folder in added)
     found: set[Path] = set()
     todo = [path for cell in cells for path in _of_cell(cell, folders)]
     while todo:
@@ -40,6 +48,8 @@ def _of_cell(source: str, folders: tuple[Path, ...]) -> Iterator[Path]:
 
 @cache
 def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    if path.suffix != ".py":
+        return ()
     try:
         source = path.read_text("utf-8", "replace")
     except OSError:
@@ -52,11 +62,9 @@ def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
     """Give the dotted names that a source imports; `package` is what it lies in."""
-    plain = _MAGIC.sub("pass", _ASSIGNED_MAGIC.sub(r"\1None", source))
-    try:
-        tree = ast.parse(plain)
-    except (SyntaxError, ValueError):
-        yield from _IMPORT.findall(source)
+    tree = _parsed(source)
+    if tree is None:
+        yield from _guessed(source)
         return
     for node in ast.walk(tree):
         match node:
@@ -73,6 +81,22 @@ def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
                 args=[ast.Constant(value=str(name)), *_],
             ):
                 yield name
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """Parse Python, if need be without what IPython adds to it; None if it is neither."""
+    for text in (source, _MAGIC.sub(r"\1pass", _ASSIGNED_MAGIC.sub(r"\1None", source))):
+        with contextlib.suppress(SyntaxError, ValueError):
+            return ast.parse(text)
+    return None
+
+
+def _guessed(source: str) -> Iterator[str]:
+    for names in _IMPORT.findall(source):
+        yield from (name.split()[0] for name in names.split(",") if name.strip())
+    for module, names in _FROM.findall(source):
+        yield module
+        yield from (f"{module}.{name.split()[0]}" for name in names.split(",") if name.strip())
 
 
 def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:

@@ -79,11 +79,19 @@ class RunRecord:
         Raises:
             OSError: it cannot be written, and is not part of the record then.
         """
-        line = self._mask.deep({"v": VERSION, "at": time.time(), "event": event, **details})
+        line = self._line(event, details)
         data = json.dumps(line, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
         with self._lock:
             in_reserve(lambda: self._write(data, sync=sync), self._reserve)
             self._events.append(line)
+
+    def _line(self, event: str, details: Mapping[str, Any]) -> Event:
+        """Make an event, without secrets in what comes from the user; names and hashes stay."""
+        shown = dict(details)
+        for key in ("command", "error", "parameters", "reasons"):
+            if self._mask and key in shown:
+                shown[key] = _texts(self._mask, shown[key])
+        return {"v": VERSION, "at": time.time(), "event": event, **shown}
 
     def _write(self, data: bytes, *, sync: bool) -> None:
         """Write a line whole, or leave the journal as it was."""
@@ -101,7 +109,7 @@ class RunRecord:
 
     def remember(self, event: str, **details: object) -> None:
         """Add to `run.json` what the journal could not take."""
-        line = self._mask.deep({"v": VERSION, "at": time.time(), "event": event, **details})
+        line = self._line(event, details)
         with self._lock:
             self._events.append(line)
 
@@ -123,6 +131,13 @@ class RunRecord:
         self._reserve.unlink(missing_ok=True)
 
 
+def _texts(mask: Mask, value: Any) -> Any:  # noqa: ANN401 - of the type that came in
+    """Hide secrets in values, at any depth, but not in keys."""
+    if isinstance(value, Mapping):
+        return {key: _texts(mask, each) for key, each in value.items()}
+    return [_texts(mask, each) for each in value] if isinstance(value, list) else mask.deep(value)
+
+
 def read_journal(path: Path) -> list[Event]:
     """Read a journal; a line cut off by a crash, and what follows it, is left out."""
     return _read(path)[0]
@@ -142,6 +157,8 @@ def _read(path: Path) -> tuple[list[Event], int]:
         except ValueError:
             break
         if not isinstance(event, dict) or event.get("v") != VERSION:
+            break
+        if not isinstance(event.get("event"), str):
             break
         events.append(event)
         length += len(line) + 1
@@ -165,6 +182,9 @@ def settle_lost(build: Path) -> list[str]:
         journal = folder / "journal.jsonl"
         events, length = _read(journal)
         if any(event["event"] in {"run_ended", "run_lost"} for event in events):
+            break
+        if journal.exists() and journal.read_bytes().rfind(b"\n") >= length:
+            # More than a torn tail: another version's, and none of our business.
             break
         for left in (*folder.glob(".*"), *folder.glob("notebooks/.*")):
             left.unlink()

@@ -1,5 +1,6 @@
 """Which stages must run, and why. Pure: it looks at nothing but its arguments."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -61,6 +62,7 @@ def _reasons(now: Now, made: Made | None) -> Iterator[Reason]:
     else:
         yield from _outputs(now, made)
     yield from _code(now.basis, made.basis)
+    yield from _paths(now.basis.paths, made.basis.paths)
     yield from _parameters(now.basis.parameters, made.basis.parameters)
     yield from _files("input", now.basis.inputs, made.basis.inputs)
     yield from _files("module", now.basis.modules, made.basis.modules)
@@ -99,9 +101,21 @@ def _parameters(now: Mapping[str, object], before: Mapping[str, object]) -> Iter
             yield Reason("parameter", f"parameter {name} is new")
         elif name not in now:
             yield Reason("parameter", f"parameter {name} is gone")
-        elif type(now[name]) is not type(before[name]) or now[name] != before[name]:
+        elif not _same(now[name], before[name]):
             change = f"{_short(before[name])} → {_short(now[name])}"
             yield Reason("parameter", f"parameter {name}: {change}")
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare plain values by their JSON, where 1, 1.0 and true differ."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _paths(now: Mapping[str, list[str]], before: Mapping[str, list[str]]) -> Iterator[Reason]:
+    for name in dict.fromkeys([*now, *before]):
+        one, other = (", ".join(each.get(name, ["nothing"])) for each in (before, now))
+        if one != other:
+            yield Reason("path", f"{name}: {one} → {other}")
 
 
 def _short(value: object) -> str:

@@ -105,10 +105,13 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
             case "stage_started":
                 # For programs that compare; people find the same in the other entries.
                 details.pop("basis", None)
+                stages.setdefault(event["stage"], {"name": event["stage"]})
                 stages[event["stage"]] |= {"state": State.RUNNING} | details
             case "cell_started":
-                stages[event["stage"]]["cell"] = details["cell"]
+                stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
+                stages[event["stage"]]["cell"] = details.get("cell")
             case "stage_ended":
+                stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
                 stages[event["stage"]] |= details
     record["stages"] = list(stages.values())
     return record

@@ -1,10 +1,12 @@
 """Secrets: which names look like theirs, and how their values are kept out of what is written."""
 
+import html
 import json
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
+from urllib.parse import quote, quote_plus
 
 PATTERNS = (
     "*TOKEN*",
@@ -48,6 +50,8 @@ class Mask:
         for value in values:
             for text in (value, *value.splitlines()):
                 if _hidden(text):
+                    forms |= {html.escape(text), html.escape(text, quote=False)}
+                    forms |= {quote(text), quote(text, safe=""), quote_plus(text)}
                     forms |= {
                         text,
                         json.dumps(text)[1:-1],
@@ -96,6 +100,10 @@ class Mask:
         if isinstance(value, list | tuple):
             return type(value)([self._deep(item) for item in value])
         return value
+
+    def values(self, value: Mapping[str, T]) -> dict[str, T]:
+        """Hide the secrets in what a mapping holds; its keys have a meaning, and stay."""
+        return {key: self.deep(each) for key, each in value.items()}
 
     def unfinished(self, text: str) -> int:
         """Give the length of the longest end of a text that may be the beginning of a secret."""

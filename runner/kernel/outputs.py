@@ -99,6 +99,10 @@ class Printed:
         if shown:
             self._take(stream, shown)
 
+    def cleared(self) -> None:
+        """Forget what the cell printed so far, for it cleared its output."""
+        self._room, self._texts, self._tails = HEAD, [], {}
+
     def _warn_of_surrogates(self, text: str) -> None:
         """Say once in a cell that a text is not quite what the notebook printed."""
         try:
@@ -110,9 +114,6 @@ class Printed:
                 self._say(logging.WARNING, f"this cell printed {what}", None)
 
     def _take(self, stream: str, text: str) -> None:
-        if not self._cell.outputs:
-            # The cell cleared its output.
-            self._room, self._texts, self._tails = HEAD, [], {}
         if stream not in self._whole and len(text) > self._room:
             self._whole[stream] = self._open(stream)
         if stream in self._whole:

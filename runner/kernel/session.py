@@ -15,10 +15,11 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from ..errors import Exit
-from ..executed import ExecutedNotebook, now
+from ..executed import ExecutedNotebook, hidden, now
 from ..files import why
 from ..logs import seconds_in_words
 from ..model import CellRef, CellStarted, Event, Job, Line, State
+from ..secrets import Mask
 from ..stop import Stop
 from ..streams import plain
 from .manager import Ended
@@ -32,6 +33,7 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 _TICK = 0.5
+_OUTPUTS = {"display_data", "execute_result", "update_display_data", "error"}
 _AFTER_INTERRUPT = 4.0
 
 
@@ -69,7 +71,7 @@ class Session(NotebookClient):
         self.executed = executed
         self.emit = emit
         self.stop = stop
-        self.refs = _references(notebook)
+        self.refs = _references(notebook, executed.mask)
         self.now: CellRef | None = None
         self.mask = executed.mask
         label = relative(job.working_directory)
@@ -205,6 +207,9 @@ class Session(NotebookClient):
             if ended and ended.status == 0:
                 return self._left(ref)
             return Outcome(State.KERNEL_DIED, f"the kernel died: {words}", ref)
+        except Exception as error:  # noqa: BLE001 - whatever a kernel sends, the stage has one end
+            said = (str(error).strip() or "no words").splitlines()[0]
+            return Outcome(State.FAILED, f"{type(error).__name__}: {said}", ref)
         return self._left(ref) if self._asked_to_leave else None
 
     def _left(self, ref: CellRef) -> Outcome:
@@ -247,8 +252,8 @@ class Session(NotebookClient):
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
         """Keep secrets out of what the kernel shows; what it prints is looked at by itself."""
-        if self.mask and msg["msg_type"] != "stream":
-            msg = {**msg, "content": self.mask.deep(msg["content"])}
+        if self.mask and msg["msg_type"] in _OUTPUTS:
+            msg = {**msg, "content": hidden(self.mask, msg["content"])}
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -260,6 +265,8 @@ class Session(NotebookClient):
     ) -> NotebookNode | None:
         """Add an output; what is printed goes to where its size does no harm."""
         hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if self.clear_before_next_output and not hooked:
+            self.printed.cleared()
         if msg["msg_type"] != "stream" or hooked:
             return super().output(outs, msg, display_id, cell_index)
         if self.clear_before_next_output:
@@ -268,6 +275,12 @@ class Session(NotebookClient):
             self.clear_display_id_mapping(cell_index)
         self.printed.feed(msg["content"]["name"], msg["content"]["text"])
         return outs[-1] if outs else None
+
+    def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
+        """Clear the outputs, or have the next one do it."""
+        if not msg["content"]["wait"]:
+            self.printed.cleared()
+        super().clear_output(outs, msg, cell_index)
 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
         super()._update_display_id(display_id, msg)
@@ -312,7 +325,7 @@ def unwritten(job: Job) -> str:
     return ", ".join(os.path.relpath(path, job.working_directory) for path in missing)
 
 
-def _references(notebook: NotebookNode) -> dict[int, CellRef]:
+def _references(notebook: NotebookNode, mask: Mask) -> dict[int, CellRef]:
     """Number the code cells as they stand in the source; the injected one is not counted.
 
     It shares the number of the parameters cell before it.
@@ -324,7 +337,7 @@ def _references(notebook: NotebookNode) -> dict[int, CellRef]:
             number += "injected-parameters" not in cell.metadata.get("tags", [])
             found[index] = (cell, max(number, 1))
     return {
-        index: CellRef(cell.get("id"), n, number, first_line(cell.source))
+        index: CellRef(cell.get("id"), n, number, mask(first_line(cell.source)))
         for index, (cell, n) in found.items()
     }
 
