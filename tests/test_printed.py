@@ -177,3 +177,33 @@ def test_a_busy_cell_is_heard_of_and_a_silent_one_shows_where_it_is(
     assert 'helper.py", line 5 in stuck' in log
     assert "cell 2, line 3 in <module>" in log
     assert "interactiveshell" not in log
+
+
+def test_what_is_printed_after_much_was_cleared_is_kept(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "from IPython.display import clear_output\n"
+        "for n in range(400):\n"
+        "    clear_output(wait=True)\n"
+        "    display('figure')\n"
+        "    print('status', n, 'x' * 1000, flush=True)"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    figure, status = project.executed("all", "a").cells[0].outputs
+    assert figure.output_type == "display_data"
+    assert status.text.startswith("status 399 xxx")
+
+
+@pytest.mark.parametrize(
+    "source", ["display({'image/png': 5}, raw=True)", "raise type('E', (Exception,), {})(5)"]
+)
+def test_an_odd_output_is_the_failure_of_its_cell(project: TemporaryProject, source: str) -> None:
+    project.profile("all")
+    project.notebook("a", "x = 1", source, "y = 1")
+    project.run("all", code=1)
+    record = project.stage_record("all", "a")
+    assert (record["state"], record["cell"]["number"]) == ("failed", 2)
+    assert record["peak_memory"] > 0
+    statuses = [cell.metadata.papermill.status for cell in project.executed("all", "a").cells]
+    assert statuses == ["completed", "failed", "pending"]

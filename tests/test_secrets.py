@@ -1,5 +1,6 @@
 """Values of secret-looking environment variables are in nothing that we write."""
 
+import nbformat
 import pytest
 
 from runner.secrets import Mask, MaskedStream
@@ -86,3 +87,36 @@ def test_a_secret_cut_in_pieces_is_hidden(size: int) -> None:
     text = "ab abc abcabcabd, abcd; abca"
     shown = [stream.feed(text[start : start + size]) for start in range(0, len(text), size)]
     assert "".join([*shown, stream.finish()]) == "ab abc abc***, ***; abca"
+
+
+@pytest.mark.parametrize("word", ["data", "text", "code", "name", "stdout", "output_type", "all"])
+def test_a_secret_that_is_a_word_of_ours_breaks_nothing(
+    project: TemporaryProject, word: str
+) -> None:
+    project.profile("all")
+    project.stage("a", "print('hello')\ndisplay({'text/plain': 'x'}, raw=True)", writes=("a.txt",))
+    environment = {"DB_PASSWORD": word}
+    project.run("all", env=environment)
+    nbformat.validate(project.executed("all", "a"))
+    project.run("all", env=environment)
+    assert project.states("all") == {"a": "skipped"}
+
+
+def test_escaped_forms_and_plans_are_hidden(project: TemporaryProject) -> None:
+    secret = "p&ss<w@rd9"  # noqa: S105 - to be hidden
+    environment = {"DB_PASSWORD": secret}
+    source = (
+        "import html, os, urllib.parse\n\ns = os.environ['DB_PASSWORD']\n"
+        "print(html.escape(s), urllib.parse.quote(s))"
+    )
+    project.notebook("a", source, parameters="url = 'none'")
+    project.profile("all")
+    assert "a[2/2]: *** ***" in project.run("all", env=environment).out
+    project.profile("all", f"a:\n  url: {secret!r}\n")
+    for words in (("-n", "all"), ("status",), ("list", "all")):
+        out = project.run(*words, env=environment).out
+        assert secret not in out
+        assert "***" in out
+    project.run("all", env=environment)
+    project.run("all", env=environment)
+    assert project.states("all") == {"a": "skipped"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import TemporaryProject
+from tests.test_builds import WAIT, wait_for
 
 STAGES = ("a", "b", "c", "d", "e")
 
@@ -20,6 +21,7 @@ def diamond(project: TemporaryProject) -> None:
     imports another.
     """
     project.write("data.txt", "data\n")
+    project.write("other.txt", "data\n")
     project.write("notebooks/helper.py", "from tools import deeper\n\nx = deeper.x\n")
     project.write("notebooks/tools/__init__.py", "")
     project.write("notebooks/tools/deeper.py", "x = 1\n")
@@ -152,6 +154,11 @@ CHANGES: dict[str, tuple[Callable[[TemporaryProject], None], str, str]] = {
         "b",
         "output outputs/all/b.txt was edited by hand",
     ),
+    "which file a name is bound to": (
+        edit("params/all.yaml", "n: 2", "n: 2\na:\n  input_data: ../other.txt"),
+        "a",
+        "input_data: data.txt → other.txt",
+    ),
     "an output, deleted": (delete("c.txt"), "c", "output outputs/all/c.txt is missing"),
     "an executed notebook, deleted": (
         delete("notebooks/c.ipynb"),
@@ -181,7 +188,7 @@ def test_what_a_change_makes_run(
         name for name in STAGES if name not in ran
     )
     if ran:
-        assert f"{ran[0]}: started ({reason})" in done.out
+        assert f"{ran[0]}: started ({reason}" in done.out
     for stage in project.record("all")["stages"]:
         if stage["state"] == "skipped":
             assert stage["made_by"] == built.runs("all")[0].name
@@ -292,3 +299,108 @@ def test_a_thousand_stages_are_planned(project: TemporaryProject) -> None:
         project.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
     plan = project.run("-n", "all").out
     assert plan.count("it was not built before") == 1000
+
+
+def test_paths_that_swap_their_names_count(project: TemporaryProject) -> None:
+    project.write("x.txt", "x")
+    project.write("y.txt", "y")
+    project.notebook(
+        "a",
+        "open(output_a, 'w').write(''.join(open(one).read() for one in input_all))",
+        parameters='input_all = ["../x.txt", "../y.txt"]\noutput_a = "../outputs/test/a.txt"',
+    )
+    project.profile("all")
+    project.run("all")
+    project.profile("all", "a:\n  input_all: [../y.txt, ../x.txt]\n")
+    assert "input_all: x.txt, y.txt → y.txt, x.txt" in project.run("-n", "all").out
+    project.run("all")
+    assert (project.outputs("all") / "a.txt").read_text("utf-8") == "yx"
+
+
+@pytest.mark.parametrize(
+    ("default", "value", "runs"),
+    [("[1, 0]", "[true, false]", True), ("[1]", "[1.0]", True), ("(1, 2)", None, False)],
+)
+def test_values_that_are_equal_but_others_count(
+    project: TemporaryProject, default: str, value: str | None, *, runs: bool
+) -> None:
+    project.notebook("a", "x", parameters=f"x = {default}")
+    project.profile("all")
+    project.run("all")
+    project.profile("all", f"a:\n  x: {value}\n" if value else "")
+    assert ("run    parameter x: " in project.run("-n", "all").out) is runs
+
+
+@pytest.mark.parametrize(
+    ("cell", "helper"),
+    [
+        ("import helper", "import aa, bb\n\n\ndef f():\n    # really?\n    return bb\n"),
+        ("%matplotlib inline\nif True:\n    %time import aa\n    import bb", ""),
+        ("import sys\n\nsys.path.insert(0, '../lib')\nimport far", ""),
+        ("%run bb.py", ""),
+    ],
+)
+def test_helpers_are_found(project: TemporaryProject, cell: str, helper: str) -> None:
+    project.profile("all")
+    for name in ("notebooks/aa.py", "notebooks/bb.py", "lib/far.py"):
+        project.write(name, "x = 1\n")
+    project.write("notebooks/helper.py", helper)
+    project.notebook("a", cell)
+    project.run("all")
+    for name in ("notebooks/bb.py", "lib/far.py"):
+        project.write(name, "x = 2\n")
+    assert "run    module " in project.run("-n", "all").out
+
+
+def test_a_folder_behind_a_link_counts(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.write("real/d.txt", "one")
+    (project.root / "in").mkdir()
+    (project.root / "in/sub").symlink_to("../real")
+    project.notebook("a", "x = 1", parameters='input_f = "../in"')
+    project.run("all")
+    project.write("real/d.txt", "two")
+    assert "run    input in changed" in project.run("-n", "all").out
+
+
+def test_an_undeclared_stage_runs_after_its_predecessor_ran_alone(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    for name in ("1_a", "2_b"):
+        project.notebook(name, f"x = '{name}'")
+    project.run("all")
+    project.notebook("1_a", "x = 'changed'")
+    project.run("all-a")
+    project.run("all")
+    assert project.states("all") == {"a": "skipped", "b": "succeeded"}
+
+
+def test_a_notebook_edited_during_the_run_is_not_taken_for_the_old_one(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    project.stage("a", WAIT.format(marker=tmp_path / "go"), writes=("a.txt",))
+    project.stage("b", "x = 'old'", reads=("a.txt",), writes=("b.txt",))
+    with project.running("all") as process:
+        wait_for(project.outputs("all") / "log.txt", "a: started")
+        project.stage("b", "x = 'new'", reads=("a.txt",), writes=("b.txt",))
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 1
+    assert "edited after this run began" in project.stage_record("all", "b")["error"]
+    project.run("all")
+
+
+def test_a_journal_that_is_not_ours_is_left_alone(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.run("all")
+    journal = project.runs("all")[0] / "journal.jsonl"
+    other = journal.read_bytes().replace(b'{"v": 1,', b'{"v": 2,')
+    for text in (other, b'{"v": 1, "at": 1}\n{"v": 1}\n'):
+        journal.write_bytes(text)
+        project.run("history")
+        project.run("status")
+        project.run("all")
+        assert journal.read_bytes() == text
+        shutil.rmtree(project.runs("all")[-1])
