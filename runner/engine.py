@@ -85,7 +85,9 @@ def run(job: Job, emit: Emit, stop: Stop) -> Result:
     `<stage>.attempt-<n>.ipynb`.
     """
     for attempt in range(1, job.retries + 2):
-        result = replace(_attempt(job, emit, stop), attempts=attempt)
+        printed = job.printed / f"attempt-{attempt}" if attempt > 1 else job.printed
+        result = _attempt(replace(job, printed=printed), emit, stop)
+        result = replace(result, attempts=attempt)
         if attempt > job.retries or stop.reason is not None or not _may_help(result, job):
             break
         left = job.executed.with_name(f"{job.stage}.attempt-{attempt}.ipynb")

@@ -277,14 +277,18 @@ def test_on_a_terminal_there_is_a_display_for_each_stage(
         project.command("all"), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
     )
     os.close(theirs)
-    seen = b""
-    while not (b"waiting now" in seen and b"cell 2/3" in seen):
-        # The test's own limit ends a display that never comes.
-        seen += os.read(ours, 4096)
-    # The terminal is closed under it; the run goes on to its end.
-    os.close(ours)
-    (tmp_path / "go").touch()
-    assert process.wait(60) == 0
+    try:
+        seen = b""
+        while not (b"waiting now" in seen and b"cell 2/3" in seen):
+            # The test's own limit ends a display that never comes.
+            seen += os.read(ours, 4096)
+        # The terminal is closed under it; the run goes on to its end.
+        os.close(ours)
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
     assert project.record("all")["state"] == "succeeded"
 
 

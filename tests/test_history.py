@@ -68,7 +68,7 @@ def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) 
     assert not [*project.outputs("all").glob("runs/*/heartbeat.json")]
 
 
-def test_a_run_that_vanished_is_lost_in_the_history_at_once(
+def test_a_run_that_is_not_heard_of_is_lost_in_the_history(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     chain(project)

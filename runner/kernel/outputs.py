@@ -31,7 +31,7 @@ class _Whole:
         self.failure: str | None = None
         self._file: IO[str] | None = None
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("w", encoding="utf-8", errors=_ESCAPE, newline="")
         except OSError as error:
             self.failure = error.strerror or str(error)
