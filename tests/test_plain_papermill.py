@@ -4,15 +4,21 @@ Each test shows a flaw, and fails once papermill has mended it: then look whethe
 remedy is still needed.
 """
 
+import json
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import nbformat
 import papermill
+import psutil
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from tests.project import TemporaryProject
+from tests.faults import Faults
+from tests.project import TemporaryProject, environment
+from tests.test_builds import wait_for
 from tests.test_states import ENDS
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -73,3 +79,96 @@ def test_a_bar_is_an_output_for_each_step(project: TemporaryProject, tmp_path: P
     project.notebook("a", "for n in range(50):\n    print('\\r', n, end='', flush=True)")
     cells = plain(project, tmp_path / "out.ipynb").cells
     assert len(cells[0].outputs) == 50
+
+
+def command(*words: str) -> list[str]:
+    """Give the command line of papermill itself."""
+    return [sys.executable, "-m", "papermill", "--no-progress-bar", *words]
+
+
+def test_a_failing_write_tears_the_good_notebook(project: TemporaryProject, tmp_path: Path) -> None:
+    source = str(project.notebook("a", "x = 1", "print('y' * 100_000)"))
+    output = tmp_path / "out" / "a.ipynb"
+    output.parent.mkdir()
+    subprocess.run(command(source, str(output)), check=True, capture_output=True)
+    assert nbformat.read(output, as_version=4)
+    faults = Faults.build(tmp_path)
+    failing = environment(faults.environment(output.parent, "ENOSPC"))
+    done = subprocess.run(
+        command(source, str(output)), env=failing, check=False, capture_output=True
+    )
+    assert done.returncode != 0
+    assert faults.struck()
+    assert output.read_bytes() == b""
+
+
+def test_sigterm_leaves_it_running_for_ever(project: TemporaryProject, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    sleep = f"import time\nopen('{here}', 'w').close()\ntime.sleep(600)"
+    source = str(project.notebook("a", sleep))
+    output = tmp_path / "a.ipynb"
+    with subprocess.Popen(command(source, str(output)), stderr=subprocess.DEVNULL) as process:
+        below: list[psutil.Process] = []
+        try:
+            wait_for(here)
+            below = psutil.Process(process.pid).children(recursive=True)
+            process.terminate()
+            process.wait(20)
+        finally:
+            process.kill()
+            for one in below:
+                if one.is_running():
+                    one.kill()
+    (cell,) = nbformat.read(output, as_version=4).cells
+    assert cell.metadata.papermill.status == "running"
+
+
+def test_a_command_that_reads_hangs(project: TemporaryProject, tmp_path: Path) -> None:
+    project.notebook("a", "!read x; echo done")
+    (cell,) = plain(project, tmp_path / "out.ipynb", execution_timeout=5).cells
+    assert not any("done" in output.get("text", "") for output in cell.outputs)
+
+
+def test_a_kernel_of_the_users_takes_the_interpreters_place(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    source = str(project.notebook("a", "x = 1"))
+    spec = {"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}
+    project.write("jupyter/kernels/python3/kernel.json", json.dumps(spec))
+    there = environment({"JUPYTER_PATH": str(project.root / "jupyter")})
+    words = command(source, str(tmp_path / "a.ipynb"))
+    done = subprocess.run(words, env=there, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Kernel died" in done.stderr
+
+
+def test_yaml_is_of_another_time(project: TemporaryProject, tmp_path: Path) -> None:
+    project.notebook("a", "print(country, code)", parameters="country = 'x'\ncode = 'x'")
+    source, output = str(project.root / "notebooks/a.ipynb"), tmp_path / "a.ipynb"
+    words = command(source, str(output), "-y", "{country: no, code: 010}")
+    subprocess.run(words, check=True, capture_output=True)
+    assert nbformat.read(output, as_version=4).cells[-1].outputs[0].text == "False 8\n"
+
+
+def test_a_parameter_stands_twice_in_the_notebook(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.notebook("a", "x", parameters="api_key = ''\nx = 1")
+    plain(project, tmp_path / "out.ipynb", parameters={"api_key": "hunter22"})
+    assert (tmp_path / "out.ipynb").read_text("utf-8").count("hunter22") == 2
+
+
+def test_braces_in_a_path_crash(project: TemporaryProject, tmp_path: Path) -> None:
+    source = str(project.notebook("a", "x = 1"))
+    with pytest.raises(papermill.exceptions.PapermillException, match="Missing parameter"):
+        papermill.execute_notebook(source, str(tmp_path / "{a}.ipynb"), progress_bar=False)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"nbformat": 4}'])
+def test_a_broken_file_gives_a_traceback(
+    project: TemporaryProject, tmp_path: Path, text: str
+) -> None:
+    source = str(project.write("notebooks/a.ipynb", text))
+    words = command(source, str(tmp_path / "a.ipynb"))
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert "Traceback (most recent call last)" in done.stderr
