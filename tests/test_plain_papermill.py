@@ -7,6 +7,7 @@ remedy is still needed.
 import json
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import papermill
 import psutil
 import pytest
 from papermill.exceptions import PapermillExecutionError
+from traitlets import TraitError
 
 from tests.faults import Faults
 from tests.project import TemporaryProject, environment
@@ -172,3 +174,79 @@ def test_a_broken_file_gives_a_traceback(
     words = command(source, str(tmp_path / "a.ipynb"))
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert "Traceback (most recent call last)" in done.stderr
+
+
+def test_the_last_words_of_a_kernel_are_lost(project: TemporaryProject, tmp_path: Path) -> None:
+    source = str(project.notebook("a", ENDS["segfault"].source))
+    done = subprocess.run(
+        command(source, str(tmp_path / "a.ipynb")), check=False, capture_output=True, text=True
+    )
+    assert "Kernel died" in done.stderr
+    assert "SIGSEGV" not in done.stderr
+    assert "string_at" not in done.stderr
+
+
+def test_a_killed_runner_leaves_its_kernel(project: TemporaryProject, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    busy = f"import ctypes\nopen('{here}', 'w').close()\nctypes.PyDLL(None).sleep(600)"
+    source = str(project.notebook("a", busy))
+    words = command(source, str(tmp_path / "a.ipynb"))
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        below: list[psutil.Process] = []
+        try:
+            wait_for(here)
+            below = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            process.wait(20)
+            _, alive = psutil.wait_procs(below, timeout=2)
+            assert alive
+        finally:
+            process.kill()
+            for one in below:
+                if one.is_running():
+                    one.kill()
+
+
+def test_a_limit_of_a_second_and_a_half_is_refused(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    source = project.notebook("a", "x = 1")
+    with pytest.raises(TraitError, match="expected an int"):
+        papermill.execute_notebook(
+            source, tmp_path / "a.ipynb", progress_bar=False, execution_timeout=1.5
+        )
+
+
+def test_the_working_directory_is_that_of_the_whole_process(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    here, elsewhere = Path.cwd(), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    nap = f"import time\nopen('{tmp_path}/here', 'w').close()\ntime.sleep(2)"
+    source = project.notebook("a", nap)
+    options = {"cwd": str(elsewhere), "progress_bar": False}
+    arguments = (str(source), str(tmp_path / "a.ipynb"))
+    thread = threading.Thread(target=papermill.execute_notebook, args=arguments, kwargs=options)
+    thread.start()
+    wait_for(tmp_path / "here")
+    during = Path.cwd()
+    thread.join()
+    assert (during, Path.cwd()) == (elsewhere, here)
+
+
+def test_two_runs_write_one_file(project: TemporaryProject, tmp_path: Path) -> None:
+    source = str(project.notebook("a", "import time\ntime.sleep(2)"))
+    words = command(source, str(tmp_path / "a.ipynb"))
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(words, stderr=quiet) as one, subprocess.Popen(words, stderr=quiet) as two:
+        assert (one.wait(60), two.wait(60)) == (0, 0)
+
+
+def test_a_marker_shifts_the_cells(project: TemporaryProject, tmp_path: Path) -> None:
+    source = project.notebook("a", "x = 1", "1 / 0")
+    output = tmp_path / "a.ipynb"
+    with pytest.raises(PapermillExecutionError):
+        papermill.execute_notebook(source, output, progress_bar=False)
+    cells = nbformat.read(output, as_version=4).cells
+    assert len(cells) > 2
+    assert cells[0].source != "x = 1"
