@@ -57,18 +57,22 @@ def _show(request: Request) -> int:
     mask = Mask.of(os.environ, request.settings.secrets)
     for task in request.tasks():
         print(f"{task.profile}:")
-        width = max(len(planned.stage) for planned in task.planned)
-        for planned in task.planned:
-            print(mask(f"  {planned.stage:<{width}}  {_fate(planned)}"))
+        _print_plan(task, mask, "skip   up to date")
     return Exit.OK
+
+
+def _print_plan(task: build.Task, mask: Mask, skipped: str) -> None:
+    """Print each stage and what becomes of it; `skipped` is said of one that is up to date."""
+    width = max(len(planned.stage) for planned in task.planned)
+    for planned in task.planned:
+        fate = _fate(planned) if planned.may_run else skipped
+        print(mask(f"  {planned.stage:<{width}}  {fate}"))
 
 
 def _fate(planned: Planned) -> str:
     if planned.reasons:
         return f"run    {'; '.join(reason.text for reason in planned.reasons)}"
-    if planned.before:
-        return f"maybe  if {' or '.join(planned.before)} writes something else"
-    return "skip   up to date"
+    return f"maybe  if {' or '.join(planned.before)} writes something else"
 
 
 def _build(request: Request, command: Sequence[str]) -> int:
@@ -250,10 +254,7 @@ def _status(
         asked = replace(chosen, words=(name,), forced=())
         request = tasks.read(loaded, replace(settings, force=False), asked)
         for task in request.tasks(anew=False):
-            width = max(len(planned.stage) for planned in task.planned)
-            for planned in task.planned:
-                fate = _fate(planned) if planned.may_run else "up to date"
-                print(mask(f"  {planned.stage:<{width}}  {fate}"))
+            _print_plan(task, mask, "up to date")
         if past:
             print(f"  newest run: {runs.line(past[0])}")
     if not found:

@@ -137,8 +137,8 @@ def _attempt(job: Job, emit: Emit, stop: Stop) -> Result:
 def _usage(ended: Ended | None, before: int | None) -> Usage:
     if ended is None:
         return Usage()
-    now = oom_kills()
-    killed = None if before is None or now is None else now - before
+    after = oom_kills()
+    killed = None if before is None or after is None else after - before
     return Usage(ended.cpu_seconds, ended.peak_memory, killed)
 
 
