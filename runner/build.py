@@ -4,12 +4,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import machine, notebooks, runs, scheduler
+from . import machine, notebooks, preload, runs, scheduler
 from .errors import Exit
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, sync, why
@@ -26,6 +28,7 @@ from .model import (
     Pace,
     Pipeline,
     Planned,
+    Preload,
     Reason,
     Result,
     Stage,
@@ -38,7 +41,12 @@ from .settings import Settings
 from .stop import Stop
 from .verdict import check, clear, strays
 
+if TYPE_CHECKING:
+    from .kernel.warm import Warm
+
 _FEW = 12
+# Imports of so many stages to come are looked at.
+_IN_SIGHT = 100
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,17 @@ class Task:
         """The profile's name."""
         return self.pipeline.profile
 
+    def preloads(self, settings: Settings, folder: Path) -> Iterator[tuple[str, Preload]]:
+        """Say for each stage that may run what can be imported ahead of its kernel.
+
+        They run in `folder`.
+        """
+        for planned in self.planned:
+            if planned.may_run:
+                notebook = self.pipeline.stages[planned.stage].notebook
+                kernel = settings.kernel or notebook.kernel_to_use
+                yield planned.stage, preload.of_notebook(notebook, kernel, folder)
+
 
 @dataclass
 class Build:
@@ -69,9 +88,11 @@ class Build:
     log: Log
     stop: Stop
     mask: Mask
+    warm: "Warm | None" = None
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
+    _coming: dict[str, Preload] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -139,7 +160,11 @@ class Build:
             if not planned.may_run:
                 results[planned.stage] = self._commit(_skipped(planned.stage))
         todo = {planned.stage: planned for planned in self.task.planned if planned.may_run}
-        with LocalExecutor(self.settings.jobs, self._event, self.stop) as executor:
+        if self.warm is not None:
+            folder = self.project.working_directory
+            self._coming = dict(self.task.preloads(self.settings, folder))
+        with LocalExecutor(self.settings.jobs, self._event, self.stop, self.warm) as executor:
+            self._expect(executor)
             needs = self.task.pipeline.needs
             results |= scheduler.run(
                 {name: needs[name] for name in todo},
@@ -148,6 +173,9 @@ class Build:
                 rules=scheduler.Rules(self.settings.jobs, self.settings.keep_going, self.stop),
             )
         return results
+
+    def _expect(self, executor: Executor) -> None:
+        executor.expect(list(islice(self._coming.values(), _IN_SIGHT)))
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -160,15 +188,16 @@ class Build:
         self.log.emit(event)
 
     def _start(self, executor: Executor, planned: Planned) -> Future[Result]:
+        coming = self._coming.pop(planned.stage, Preload(cold="warm kernels are switched off"))
         try:
-            return self._submit(executor, planned)
+            return self._submit(executor, planned, coming)
         except notebooks.NotebookError as error:
             what = f"the notebook was edited after this run began: {error}"
             return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=what))
         except OSError as error:
             return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=why(error)))
 
-    def _submit(self, executor: Executor, planned: Planned) -> Future[Result]:
+    def _submit(self, executor: Executor, planned: Planned, coming: Preload) -> Future[Result]:
         stage, freshness = self.task.pipeline.stages[planned.stage], self.task.freshness
         reasons = planned.reasons or self._reasons_now(planned)
         if not reasons:
@@ -187,7 +216,9 @@ class Build:
         words = "; ".join(reason.text for reason in reasons)
         self.log.say(f"started ({words})", stage.name)
         self._ran.add(stage.name)
-        return executor.submit(self._job(stage))
+        submitted = executor.submit(self._job(stage, coming))
+        self._expect(executor)
+        return submitted
 
     def _reasons_now(self, planned: Planned) -> tuple[Reason, ...]:
         """Look again at a stage, now that those before it have run or were skipped."""
@@ -198,7 +229,7 @@ class Build:
         # It says nothing of what it reads, which may be anything that ran before it.
         return tuple(Reason("upstream", f"{one} ran before it") for one in ran)
 
-    def _job(self, stage: Stage) -> Job:
+    def _job(self, stage: Stage, coming: Preload) -> Job:
         return Job(
             stage=stage.name,
             source=stage.notebook.path,
@@ -217,10 +248,12 @@ class Build:
             secrets=self.settings.secrets,
             retries=self.settings.retries_of(stage.name),
             retry_exceptions=self.settings.retry_exceptions,
+            preload=coming,
         )
 
     def _commit(self, result: Result) -> Result:
         """Hash and publish what a good stage left, and write its end into the record."""
+        self._coming.pop(result.stage, None)
         outputs: list[dict[str, object]] = []
         try:
             if result.good and result.state is not State.SKIPPED:

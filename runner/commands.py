@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from . import build, journal, lock, options, project, runs, sources, tasks
 from .display import console
@@ -22,6 +23,9 @@ from .settings import Settings
 from .stop import Stop
 from .tasks import Request
 from .verdict import check, counted
+
+if TYPE_CHECKING:
+    from .kernel.warm import Warm
 
 
 def run(arguments: Sequence[str], root: Path) -> int:
@@ -91,9 +95,10 @@ def _build(request: Request, command: Sequence[str]) -> int:
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
+        warm = _warm(request, todo, log, held)
         worst = Exit.OK
         for task in todo:
-            one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask)
+            one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, warm)
             code = one.run(command)
             worst = worst or code
             if code and (stop.asked() or not settings.keep_going):
@@ -102,6 +107,26 @@ def _build(request: Request, command: Sequence[str]) -> int:
                     log.say(f"{other.profile} was not started", level=logging.WARNING)
                 break
         return worst
+
+
+def _warm(
+    request: Request, todo: Sequence[build.Task], log: Log, held: contextlib.ExitStack
+) -> "Warm | None":
+    """Start a process to fork kernels from, if any is to be; it imports while we go on."""
+    settings, folder = request.settings, request.project.working_directory
+    if not settings.warm:
+        return None
+    coming = [each for task in todo for _, each in task.preloads(settings, folder)]
+    if all(one.cold for one in coming):
+        return None
+    from .kernel.warm import Warm  # noqa: PLC0415 - with nothing to do it is not needed
+
+    def say(level: int, text: str) -> None:
+        log.say(text, level=level)
+
+    warm = held.enter_context(Warm(folder, settings.log_level, settings.jobs, say))
+    warm.expect([one.imports for one in coming if one.cold is None])
+    return warm
 
 
 def _fetch(todo: Sequence[build.Task], log: Log, stop: Stop) -> None:

@@ -27,6 +27,7 @@ from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why
 from .kernel.manager import Ended
 from .kernel.session import Outcome, Session, unwritten
+from .kernel.starting import Coming
 from .machine import memory_limit, oom_kills, size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
@@ -78,15 +79,17 @@ class TruthfulEngine(Engine):  # type: ignore[misc]  # papermill has no types
 papermill_engines.register(NAME, TruthfulEngine)
 
 
-def run(job: Job, emit: Emit, stop: Stop) -> Result:
+def run(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
     """Run one stage, again if it may be tried again and that may help.
 
-    Whatever goes wrong is in the result. Each attempt but the last leaves its notebook as
+    The first attempt takes the kernel `spare`, if one is coming. Whatever goes wrong is in
+    the result. Each attempt but the last leaves its notebook as
     `<stage>.attempt-<n>.ipynb`.
     """
     for attempt in range(1, job.retries + 2):
         printed = job.printed / f"attempt-{attempt}" if attempt > 1 else job.printed
-        result = _attempt(replace(job, printed=printed), emit, stop)
+        result = _attempt(replace(job, printed=printed), emit, stop, spare)
+        spare = None
         result = replace(result, attempts=attempt)
         if attempt > job.retries or stop.reason is not None or not _may_help(result, job):
             break
@@ -109,12 +112,12 @@ def _may_help(result: Result, job: Job) -> bool:
     return job.retry_exceptions or of_io
 
 
-def _attempt(job: Job, emit: Emit, stop: Stop) -> Result:
+def _attempt(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
     """Run one stage once: a fresh kernel, all cells, then a look at what was written."""
     started, began, before = time.time(), time.monotonic(), oom_kills()
     try:
         _clear(job.outputs)
-        outcome = _execute(job, emit, stop)
+        outcome = _execute(job, emit, stop, spare)
         outcome = _with_outputs(job, outcome)
     except OSError as error:
         outcome = Outcome(State.FAILED, why(error))
@@ -131,6 +134,7 @@ def _attempt(job: Job, emit: Emit, stop: Stop) -> Result:
         cell=outcome.cell,
         exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
         usage=usage,
+        warm=outcome.warm,
     )
 
 
@@ -157,14 +161,14 @@ def _clear(outputs: tuple[Path, ...]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:
+def _execute(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Outcome:
     read = nbformat.reads(job.source.read_text(encoding="utf-8"), as_version=4)
     # An upgraded notebook is still of the older format's type, which papermill does not know.
     notebook = nbformat.from_dict(read)
     found: list[Outcome] = []
 
     def execute(parameterised: NotebookNode) -> None:
-        found.append(_session(parameterised, job, emit, stop))
+        found.append(_session(parameterised, job, emit, stop, spare))
 
     # Raised for any error that a cell shows, an expected one too: the session knows.
     with contextlib.suppress(PapermillExecutionError):
@@ -182,7 +186,7 @@ def _execute(job: Job, emit: Emit, stop: Stop) -> Outcome:
     return found[0]
 
 
-def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcome:
+def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Coming) -> Outcome:
     """Run the cells and save the notebook as it is then, whatever the outcome."""
     about = notebook.metadata.papermill
     about |= {
@@ -197,7 +201,7 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcom
     reserve(aside, _RESERVED)
     executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
     began = time.monotonic()
-    outcome = asyncio.run(Session(notebook, job, executed, emit, stop).async_run())
+    outcome = asyncio.run(Session(notebook, job, executed, emit, stop, spare).async_run())
     about["end_time"] = now()
     about["duration"] = round(time.monotonic() - began, 3)
     about["exception"] = outcome.error is not None
@@ -208,7 +212,7 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop) -> Outcom
             Line(time.time(), logging.ERROR, job.stage, f"its notebook is not saved: {why(error)}")
         )
         if outcome.error is None:
-            outcome = Outcome(State.FAILED, why(error), outcome.cell, outcome.ended)
+            outcome = replace(outcome, state=State.FAILED, error=why(error))
     finally:
         aside.unlink(missing_ok=True)
     return outcome
@@ -222,4 +226,4 @@ def _with_outputs(job: Job, outcome: Outcome) -> Outcome:
     if not names:
         return outcome
     what = f"no cell wrote {names}; write it, or take the output from the parameters"
-    return Outcome(State.FAILED, what, outcome.cell, outcome.ended)
+    return replace(outcome, state=State.FAILED, error=what)

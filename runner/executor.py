@@ -1,12 +1,15 @@
 """Runs jobs on this machine, in threads: each thread waits for a kernel of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from .model import Event, Job, Result
+from .model import Event, Job, Preload, Result
 from .stop import Stop
+
+if TYPE_CHECKING:
+    from .kernel.warm import Spare, Warm
 
 
 class Executor(Protocol):
@@ -16,15 +19,25 @@ class Executor(Protocol):
         """Have a job done."""
         ...
 
+    def expect(self, coming: Sequence[Preload]) -> None:
+        """Say what jobs to come import, in their order, so that it can be done ahead."""
+        ...
+
 
 class LocalExecutor:
-    """Runs up to `jobs` stages at once; events go to `emit`, from any thread."""
+    """Runs up to `jobs` stages at once; events go to `emit`, from any thread.
 
-    def __init__(self, jobs: int, emit: Callable[[Event], None], stop: Stop) -> None:
+    Kernels are taken from `warm` where there is one.
+    """
+
+    def __init__(
+        self, jobs: int, emit: Callable[[Event], None], stop: Stop, warm: "Warm | None" = None
+    ) -> None:
         """Make the threads; nothing starts yet."""
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="stage")
         self._emit = emit
         self._stop = stop
+        self._warm = warm
 
     def __enter__(self) -> Self:
         """Give the executor."""
@@ -43,10 +56,21 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> Future[Result]:
         """Have a job done as soon as a thread is free."""
-        return self._pool.submit(self._run, job)
+        if self._warm is None or job.preload.cold is not None:
+            return self._pool.submit(self._run, job, None)
+        return self._pool.submit(self._run, job, self._warm.take(job.preload.imports))
 
-    def _run(self, job: Job) -> Result:
+    def expect(self, coming: Sequence[Preload]) -> None:
+        """Have imports done, and kernels forked, ahead."""
+        if self._warm is not None:
+            self._warm.expect([one.imports for one in coming if one.cold is None])
+
+    def _run(self, job: Job, spare: "Future[Spare | None] | None") -> Result:
         # papermill takes a moment to import; a build with nothing to do never does.
         from . import engine  # noqa: PLC0415
 
-        return engine.run(job, self._emit, self._stop)
+        try:
+            return engine.run(job, self._emit, self._stop, spare)
+        finally:
+            if spare is not None and not spare.cancel() and (unused := spare.result()):
+                unused.control.close()

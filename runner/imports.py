@@ -43,7 +43,7 @@ def _of_cell(source: str, folders: tuple[Path, ...]) -> Iterator[Path]:
         yield from (path for path in [folders[0] / name] if path.is_file())
     if "import" in source:
         for name in _names(source, ()):
-            yield from _files(name, folders)
+            yield from files_of(name, folders)
 
 
 @cache
@@ -57,12 +57,12 @@ def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
     package = next(
         (path.parent.relative_to(one).parts for one in folders if path.is_relative_to(one)), ()
     )
-    return tuple(each for name in _names(source, package) for each in _files(name, folders))
+    return tuple(each for name in _names(source, package) for each in files_of(name, folders))
 
 
 def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
     """Give the dotted names that a source imports; `package` is what it lies in."""
-    tree = _parsed(source)
+    tree = parsed(source)
     if tree is None:
         yield from _guessed(source)
         return
@@ -83,7 +83,7 @@ def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
                 yield name
 
 
-def _parsed(source: str) -> ast.Module | None:
+def parsed(source: str) -> ast.Module | None:
     """Parse Python, if need be without what IPython adds to it; None if it is neither."""
     for text in (source, _MAGIC.sub(r"\1pass", _ASSIGNED_MAGIC.sub(r"\1None", source))):
         with contextlib.suppress(SyntaxError, ValueError):
@@ -99,7 +99,7 @@ def _guessed(source: str) -> Iterator[str]:
         yield from (f"{module}.{name.split()[0]}" for name in names.split(",") if name.strip())
 
 
-def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
+def files_of(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
     """Give the files that importing a dotted name runs: packages on the way, and the module."""
     parts = [part for part in name.split(".") if part]
     for folder in folders:

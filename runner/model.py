@@ -42,6 +42,18 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Preload:
+    """What a notebook imports before anything else, as statements.
+
+    They can be carried out ahead of its kernel. `cold` is why they must not be: then its
+    kernel starts by itself.
+    """
+
+    imports: tuple[str, ...] = ()
+    cold: str | None = None
+
+
+@dataclass(frozen=True)
 class Parameter:
     """An assignment in the parameters cell; `line` counts from 1 in that cell."""
 
@@ -53,7 +65,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class SourceNotebook:
-    """What a source notebook declares."""
+    """What a source notebook declares; `warm` is whether its kernel may be forked."""
 
     stage: str
     path: Path
@@ -63,6 +75,7 @@ class SourceNotebook:
     parameters: Mapping[str, Parameter]
     has_parameters_cell: bool
     cells: tuple[Cell, ...]
+    warm: bool = True
 
     @property
     def kernel_to_use(self) -> str | None:
@@ -200,6 +213,7 @@ class Job:
     secrets: tuple[str, ...] = ()
     retries: int = 0
     retry_exceptions: bool = False
+    preload: Preload = field(default_factory=Preload)
 
 
 @dataclass(frozen=True)
@@ -234,7 +248,8 @@ class Result:
     """Everything that happened when a stage ran.
 
     `error` is the exception's last line or another single line; `exit_status` is the
-    kernel's, as a signal's name or a number, where the kernel ended by itself.
+    kernel's, as a signal's name or a number, where the kernel ended by itself; `warm` is
+    whether the kernel was forked from a process that had imported its packages.
     """
 
     stage: str
@@ -246,6 +261,7 @@ class Result:
     exit_status: str | None = None
     usage: Usage = field(default_factory=Usage)
     attempts: int = 1
+    warm: bool | None = None
 
     @property
     def good(self) -> bool:

@@ -83,6 +83,7 @@ def read(path: Path, label: str) -> SourceNotebook:
             )
             for n, cell in enumerate(code, 1)
         ),
+        warm=_warm(metadata, label),
     )
 
 
@@ -159,6 +160,15 @@ def _text(value: object) -> str | None:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _warm(metadata: Mapping[str, Any], label: str) -> bool:
+    """Read `{"runner": {"warm": false}}`."""
+    warm = _mapping(metadata.get("runner")).get("warm", True)
+    if not isinstance(warm, bool):
+        what = "`warm` in its metadata, below `runner`, takes true or false"
+        raise NotebookError(Problem(label, what))
+    return warm
 
 
 def _language(metadata: Mapping[str, Any]) -> str:

@@ -90,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout", metavar="TIME", help="limit of a stage: 90 (seconds), 10m, 5h45m")
     add("--cell-timeout", metavar="TIME", help="limit of a cell")
     add("--deadline", metavar="TIME", help="limit of the whole run; it can be resumed")
+    add(
+        *("--cold",),
+        dest="warm",
+        action="store_false",
+        default=None,
+        help="start each kernel by itself, not forked from one that has imported packages",
+    )
     add("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (INFO)")
     return parser
 

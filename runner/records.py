@@ -72,6 +72,7 @@ def result_details(result: Result) -> Event:
         "cell": asdict(result.cell) if result.cell else None,
         "exit_status": result.exit_status,
         "attempts": result.attempts,
+        "warm": result.warm,
     }
 
 

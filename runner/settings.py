@@ -36,6 +36,7 @@ class Settings:
     keep: int | None = None
     retries: int | Mapping[str, int] = 0
     retry_exceptions: bool = False
+    warm: bool = True
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -51,7 +52,7 @@ class Settings:
         if self.keep is not None:
             _set(self, "keep", whole_number(self.keep))
         _set(self, "retries", retries(self.retries))
-        for name in ("keep_going", "force", "retry_exceptions"):
+        for name in ("keep_going", "force", "retry_exceptions", "warm"):
             if type(getattr(self, name)) is not bool:
                 message = "takes true or false"
                 raise SettingError(message)

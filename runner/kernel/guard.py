@@ -1,6 +1,7 @@
 """The parent of one kernel: sees that nothing which the kernel started outlives it.
 
-Run as a script, with the standard library alone, so that it starts at once:
+A warm process forks it; for a cold kernel it is run as a script, with the standard library
+alone, so that it starts at once:
 
     python -I -S guard.py CONTROL OUTPUT FOLDER PROGRAM ARGUMENT…
 
@@ -37,11 +38,34 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
+def die_with(parent: int) -> None:
+    """Have this process killed when its parent, a process of that id, is gone."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def main(argv: list[str]) -> None:
-    """Start the kernel, carry out what the runner says, and clear up behind both."""
+    """Guard a command."""
     control = socket.socket(fileno=int(argv[0]))
-    control.set_inheritable(False)
-    output, folder, command = argv[1], argv[2], argv[3:]
+    command = argv[3:]
+    if guard(control, argv[1], argv[2]):
+        try:
+            os.execvp(command[0], command)  # noqa: S606 - the kernel's own command line
+        except OSError as error:
+            os.write(2, f"{command[0]}: {error.strerror}\n".encode())
+        os._exit(127)
+
+
+def guard(control: socket.socket, output: str, folder: str) -> bool:
+    """Fork; in the child, which is to become the kernel, return at once.
+
+    In the parent carry out what the runner says, and clear up behind both.
+
+    Returns:
+        Whether this is the child: in a session of its own, with standard streams and
+        signal handlers as those of a process that was just started, and no other files.
+    """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -50,7 +74,11 @@ def main(argv: list[str]) -> None:
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    kernel = _start(command, output)
+    own = os.getpid()
+    kernel = os.fork()
+    if not kernel:
+        _be_fresh(own, output, control)
+        return True
     _tell(control, {"pid": kernel})
     status = _watch(control, woken, kernel)
     status = _kill_all(kernel, status)
@@ -69,30 +97,37 @@ def main(argv: list[str]) -> None:
         while control.recv(4096):
             pass
     _remove(folder)
+    return False
 
 
-def _start(command: list[str], output: str) -> int:
-    guard = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
+def _be_fresh(parent: int, output: str, control: socket.socket) -> None:
+    """Make this process look like one that was just started."""
     try:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != guard:
-            os._exit(1)
+        die_with(parent)
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        # Python's own, which it has where the signal is not ignored; `exec` makes it default.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         null = os.open(os.devnull, os.O_RDONLY)
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(null, 0)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        os.execvp(command[0], command)  # noqa: S606 - the kernel's own command line
+        control.detach()
+        os.closerange(3, _most_files())
     except OSError as error:
-        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
-    finally:
+        os.write(2, f"{output}: {error.strerror}\n".encode())
         os._exit(127)
+
+
+def _most_files() -> int:
+    """Give a number above that of every open file."""
+    try:
+        return max(int(name) for name in os.listdir("/proc/self/fd")) + 1
+    except OSError:
+        return os.sysconf("SC_OPEN_MAX")
 
 
 def _tell(control: socket.socket, message: dict[str, object]) -> None:

@@ -1,4 +1,6 @@
-"""Start an IPython kernel with what a headless run needs. Run as a script in the kernel.
+"""An IPython kernel with what a headless run needs.
+
+A warm process imports it; for a cold kernel it is run as a script:
 
     python main.py LOG_LEVEL CRASHES -f CONNECTION_FILE
 
@@ -12,24 +14,28 @@ import logging
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-# The kernel sees a path to import from, as Jupyter makes it.
-del sys.path[0]
+if __name__ == "__main__":
+    # The kernel sees a path to import from, as Jupyter makes it.
+    del sys.path[0]
 
 import zmq
+from ipykernel.compiler import XCachingCompiler
 from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.profiledir import ProfileDir
 from IPython.utils.process import system  # type: ignore[attr-defined]  # made by platform
 from jupyter_client.jsonutil import json_clean, json_default
 from traitlets import Type
 from traitlets.config import Config
 
 # ipykernel puts the notebook in the place of `__main__`.
-_NAME = "_runner_kernel"
+NAME = "_runner_kernel"
 _PIECE = 1 << 17
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
@@ -97,6 +103,15 @@ class HeadlessKernel(IPythonKernel):
 
     shell_class = Type(HeadlessShell)
 
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - traits of all kinds
+        """Make the shell, or take over the one that `early_shell` has made."""
+        super().__init__(**options)
+        shell = self.shell
+        shell.parent = shell.kernel = self
+        shell.config = self.config
+        shell.profile_dir = self.profile_dir
+        shell.ipython_dir = str(Path(self.profile_dir.location).parent)
+
 
 class HeadlessApp(IPKernelApp):
     """Puts the parts together."""
@@ -142,34 +157,61 @@ def _stay_at_debug() -> None:
         logging.getLogger().setLevel(logging.DEBUG)
 
 
-def _log_to_notebook(level: str) -> None:
+def log_to_notebook(level: str) -> None:
+    """Show records from `level` on where a notebook has not configured `logging`."""
     handler = ToNotebook()
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     logging.lastResort = handler
     logging.getLogger().setLevel(level)
 
 
-def main() -> None:
-    """Prepare the process, then be an ordinary kernel."""
-    level, crashes = sys.argv[1:3]
-    # The notebook sees the command line as Jupyter makes it.
-    del sys.argv[1:3]
-    sys.modules[_NAME] = sys.modules[__name__]
-    _log_to_notebook(level)
+def _config() -> Config:
+    config = Config()
+    config.HistoryManager.enabled = False
+    return config
+
+
+def early_shell() -> HeadlessShell:
+    """Make the shell before there is a kernel, which takes it over."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = ProfileDir(location=f"{folder}/profile_default")
+        shell: HeadlessShell = HeadlessShell.instance(
+            config=_config(),
+            ipython_dir=folder,
+            profile_dir=place,
+            user_ns={},
+            compiler_class=XCachingCompiler,
+        )
+    return shell
+
+
+def prepare(level: str, crashes: str) -> HeadlessApp:
+    """Make the kernel; it answers once its `start` is called.
+
+    The command line is the notebook's: a script's name, `-f` and the connection file.
+    """
+    log_to_notebook(level)
     # Appending, for a fatal error may follow a dump.
     file = Path(crashes).open("a", encoding="utf-8")  # noqa: SIM115 - open to the end
     faulthandler.enable(file, all_threads=False)
     faulthandler.register(signal.SIGUSR1, file)
-    config = Config()
-    config.HistoryManager.enabled = False
     app = HeadlessApp.instance(
-        config=config, kernel_class=HeadlessKernel, outstream_class=f"{_NAME}.PacedStream"
+        config=_config(), kernel_class=HeadlessKernel, outstream_class=f"{NAME}.PacedStream"
     )
     app.session.pack = pack
     app.initialize()
     if level == "DEBUG":
         HeadlessShell.instance().events.register("post_run_cell", lambda _: _stay_at_debug())
-    app.start()
+    return app
+
+
+def main() -> None:
+    """Be a kernel in a process of its own."""
+    level, crashes = sys.argv[1:3]
+    # The notebook sees the command line as Jupyter makes it.
+    del sys.argv[1:3]
+    sys.modules[NAME] = sys.modules[__name__]
+    prepare(level, crashes).start()
 
 
 if __name__ == "__main__":

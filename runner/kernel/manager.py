@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,9 +21,10 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 
+from .place import UNATTENDED, Place
+from .warm import Spare
+
 _HERE = Path(__file__).parent
-# A Unix socket's path has at most 107 bytes (unix(7)); ours add some 30 to the folder's.
-_LONGEST_FOLDER = 60
 _AFTER_KILL = 5.0
 
 
@@ -55,17 +55,6 @@ class Ended:
             return f"signal {-self.code}"
 
 
-def private_folder() -> Path:
-    """Make a folder for one kernel's sockets and files: short, and for this user alone."""
-    candidates = [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/dev/shm"]  # noqa: S108
-    for parent in candidates:
-        if parent and len(os.fsencode(parent)) <= _LONGEST_FOLDER:
-            with contextlib.suppress(OSError):
-                return Path(tempfile.mkdtemp(prefix="kernel-", dir=parent))
-    message = "no short temporary folder can be written; set TMPDIR to one, such as /tmp"
-    raise OSError(message)
-
-
 class GuardedProvisioner(LocalProvisioner):
     """A kernel below a guard; its end is known at once, and with its status."""
 
@@ -80,28 +69,41 @@ class GuardedProvisioner(LocalProvisioner):
         """Whether a kernel was started and has not been waited for."""
         return self._control is not None
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
-        """Start the guard, which starts the kernel."""
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Prepare to start a kernel; a spare one has its connection file and needs nothing."""
         manager = cast("GuardedManager", self.parent)
+        if manager.spare is None:
+            return await super().pre_launch(**kwargs)
+        self.connection_info = manager.get_connection_info()
+        return {"cmd": []}
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401
+        """Start the guard, which starts the kernel; or take over those of a spare."""
+        manager = cast("GuardedManager", self.parent)
+        spare = manager.spare
+        control = self._guard(manager.place, cmd, kwargs) if spare is None else spare.control
+        control.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        self._control = control
+        self._over = asyncio.Event()
+        self._watcher = asyncio.create_task(self._watch(control))
+        return self.connection_info
+
+    def _guard(self, place: Place, cmd: list[str], options: dict[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [
                 *(sys.executable, "-I", "-S", str(_HERE / "guard.py"), str(theirs.fileno())),
-                *(str(manager.raw_output), str(manager.folder), *cmd),
+                *(str(place.raw_output), str(place.folder), *cmd),
             ]
-            self.process = subprocess.Popen(  # noqa: ASYNC220, S603 - returns at once
+            self.process = subprocess.Popen(  # noqa: S603 - a kernel's own command line
                 command,
-                cwd=kwargs.get("cwd"),
-                env=kwargs.get("env"),
+                cwd=options.get("cwd"),
+                env=options.get("env"),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        ours.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        self._control = ours
-        self._over = asyncio.Event()
-        self._watcher = asyncio.create_task(self._watch(ours))
-        return self.connection_info
+        return ours
 
     async def _watch(self, control: socket.socket) -> None:
         """Read what the guard says, to the kernel's end; its own end is that, too."""
@@ -185,7 +187,9 @@ class PacedClient(Client):
 class GuardedManager(AsyncKernelManager):
     """Starts one kernel with sockets in a private folder, below a guard."""
 
-    def __init__(self, language: str, kernel: str | None, log_level: str) -> None:
+    def __init__(
+        self, language: str, kernel: str | None, log_level: str, spare: Spare | None = None
+    ) -> None:
         """Prepare a kernel.
 
         Args:
@@ -193,16 +197,18 @@ class GuardedManager(AsyncKernelManager):
                 otherwise.
             kernel: the name of an installed kernel, or None.
             log_level: from which on `logging` in the notebook is shown.
+            spare: a kernel of this interpreter that runs already.
         """
         ours = language == "python" and kernel is None
         super().__init__(transport="ipc", client_factory=PacedClient if ours else Client)
         self.killed = False
-        self.folder = private_folder()
-        self.raw_output = self.folder / "output.txt"
-        self.crashes = self.folder / "crashes.txt"
-        self.connection_file = str(self.folder / "kernel.json")
+        self.spare = spare
+        self.place = Place.make() if spare is None else spare.place
+        self.connection_file = str(self.place.connection_file)
+        if spare is not None:
+            self.load_connection_info(cast("KernelConnectionInfo", spare.connection))
         if ours:
-            command = [sys.executable, str(_HERE / "main.py"), log_level, str(self.crashes)]
+            command = [sys.executable, str(_HERE / "main.py"), log_level, str(self.place.crashes)]
             self._kernel_spec = KernelSpec(
                 argv=[*command, "-f", "{connection_file}"],
                 display_name="Python",
@@ -237,19 +243,12 @@ class GuardedManager(AsyncKernelManager):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(guarded.wait(), _AFTER_KILL)
         await ensure_async(self.cleanup_resources())
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.place.folder, ignore_errors=True)
         return guarded.ended
 
     def environment(self) -> dict[str, str]:
         """Give the kernel's environment: nothing waits for a person or writes to the home."""
-        return {
-            **os.environ,
-            "GIT_TERMINAL_PROMPT": "0",
-            "PIP_NO_INPUT": "1",
-            "DEBIAN_FRONTEND": "noninteractive",
-            "IPYTHONDIR": str(self.folder / "ipython"),
-            "JUPYTER_RUNTIME_DIR": str(self.folder / "runtime"),
-        }
+        return {**os.environ, **UNATTENDED, **self.place.environment}
 
     @property
     def guarded(self) -> GuardedProvisioner:

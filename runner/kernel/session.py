@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -26,7 +26,7 @@ from .manager import Ended
 from .outputs import Printed, relative
 from .pulse import Pulse
 from .stacks import readable
-from .starting import KernelStartError, start, tail
+from .starting import Coming, KernelStartError, start, tail
 
 _quiet = logging.getLogger("runner.nbclient")
 _quiet.addHandler(logging.NullHandler())
@@ -45,6 +45,7 @@ class Outcome:
     error: str | None = None
     cell: CellRef | None = None
     ended: Ended | None = None
+    warm: bool | None = None
 
 
 class Session(NotebookClient):
@@ -57,6 +58,7 @@ class Session(NotebookClient):
         executed: ExecutedNotebook,
         emit: Callable[[Event], None],
         stop: Stop,
+        spare: Coming,
     ) -> None:
         """Prepare to run `notebook` as `job` says."""
         super().__init__(
@@ -71,6 +73,7 @@ class Session(NotebookClient):
         self.executed = executed
         self.emit = emit
         self.stop = stop
+        self.spare = spare
         self.refs = _references(notebook, executed.mask)
         self.now: CellRef | None = None
         self.mask = executed.mask
@@ -92,7 +95,7 @@ class Session(NotebookClient):
             limit = self.job.limits.stage
             self._deadline = None if limit is None else time.monotonic() + limit
             try:
-                started = await start(self.job, self._stopped, self._say)
+                started = await start(self.job, self.spare, self._stopped, self._say)
             except KernelStartError as error:
                 return Outcome(State.KERNEL_DIED, str(error))
             except asyncio.CancelledError:
@@ -101,7 +104,7 @@ class Session(NotebookClient):
             self.kc = self.client = started.client
             if "language_info" in started.info:
                 self.nb.metadata["language_info"] = started.info["language_info"]
-            self._pulse = Pulse(manager.guarded, manager.crashes, self.job.pace, self._say)
+            self._pulse = Pulse(manager.guarded, manager.place.crashes, self.job.pace, self._say)
             ticker = asyncio.create_task(self._tick())
             try:
                 outcome = await self._cells()
@@ -109,8 +112,8 @@ class Session(NotebookClient):
                 ticker.cancel()
                 polite = 5.0 if self.stop.reason is None else 1.0
                 dead = manager.guarded.ended is not None
-                crash = readable(tail(manager.crashes), self._cell_in_words())
-                raw = tail(manager.raw_output), crash
+                crash = readable(tail(manager.place.crashes), self._cell_in_words())
+                raw = tail(manager.place.raw_output), crash
                 with contextlib.suppress(Exception):
                     self.client.stop_channels()
                 ended = await manager.end(0.0 if dead else polite)
@@ -120,7 +123,7 @@ class Session(NotebookClient):
             if manager.killed and self.stop.reason is None:
                 self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
             self.set_widgets_metadata()
-            return Outcome(outcome.state, outcome.error, outcome.cell, ended)
+            return replace(outcome, ended=ended, warm=manager.spare is not None)
 
     async def _cells(self) -> Outcome:
         for index, cell in enumerate(self.nb.cells):

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
@@ -15,10 +16,13 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from ..model import Job
 from ..streams import plain
 from .manager import GuardedManager
+from .warm import Spare
 
 _ATTEMPTS = 3
 
 Say = Callable[[int, str], None]
+# A warm kernel, or None for want of one.
+Coming = Future[Spare | None] | None
 
 
 class KernelStartError(Exception):
@@ -34,8 +38,8 @@ class Started:
     info: dict[str, Any]
 
 
-async def start(job: Job, stopped: asyncio.Event, say: Say) -> Started:
-    """Start a kernel and wait until it answers.
+async def start(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> Started:
+    """Start a kernel and wait until it answers; at first the one that is coming, if any.
 
     Raises:
         KernelStartError: none came up, however often it was tried.
@@ -43,11 +47,12 @@ async def start(job: Job, stopped: asyncio.Event, say: Say) -> Started:
     """
     said = ""
     for attempt in range(1, _ATTEMPTS + 1):
-        manager = GuardedManager(job.language, job.kernel, job.log_level)
+        spare = await _spare(job, coming, stopped, say) if attempt == 1 else None
+        manager = GuardedManager(job.language, job.kernel, job.log_level, spare)
         try:
             return await _attempt(manager, job, stopped)
         except KernelStartError as error:
-            said = tail(manager.raw_output).strip() or str(error)
+            said = tail(manager.place.raw_output).strip() or str(error)
             await manager.end(0.0)
             if attempt < _ATTEMPTS:
                 say(logging.WARNING, f"the kernel did not start, trying again: {said}")
@@ -56,6 +61,24 @@ async def start(job: Job, stopped: asyncio.Event, say: Say) -> Started:
             raise
     message = f"the kernel did not start in {_ATTEMPTS} attempts: {said.splitlines()[-1]}"
     raise KernelStartError(message)
+
+
+async def _spare(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> Spare | None:
+    """Wait for a warm kernel; None if there is none, and a cold one is to start."""
+    if coming is None:
+        return None
+    taken = asyncio.wrap_future(coming)
+    stop = asyncio.create_task(stopped.wait())
+    await asyncio.wait({taken, stop}, timeout=job.limits.start, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if taken.done():
+        return taken.result()
+    taken.cancel()
+    if stopped.is_set():
+        raise asyncio.CancelledError
+    words = f"its imports are not done after {job.limits.start:g} seconds; its kernel does them"
+    say(logging.WARNING, words)
+    return None
 
 
 async def _attempt(manager: GuardedManager, job: Job, stopped: asyncio.Event) -> Started:
