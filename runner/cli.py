@@ -5,18 +5,29 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import RunnerError
 from .secrets import Mask
 
+if TYPE_CHECKING:
+    from .kernel.root import Root
+
+# Words with which `test` builds nothing, or not so.
+_NO_TEST = {
+    *("-n", "--dry-run", "-h", "--help", "--cold"),
+    *("check", "history", "job", "list", "log", "status", "stop"),
+}
+
 
 def main(arguments: Sequence[str], root: Path) -> int:
     """Carry out a command line for the project at `root`; give the exit code."""
+    early = _start_early(arguments, root / "notebooks")
     try:
         # Imported here so that a package that is missing gets a message, not a traceback.
         from . import commands  # noqa: PLC0415
 
-        return commands.run(arguments, root)
+        return commands.run(arguments, root, early)
     except RunnerError as error:
         print(Mask.of(os.environ)(f"run.py: {error}"), file=sys.stderr)
         return error.exit_code
@@ -41,3 +52,22 @@ def main(arguments: Sequence[str], root: Path) -> int:
 
         print(f"run.py: {why(error)}", file=sys.stderr)
         return 1
+    finally:
+        if early is not None:
+            early.end()
+
+
+def _start_early(arguments: Sequence[str], folder: Path) -> "Root | None":
+    """Start the process that kernels are forked from, if they will surely be needed.
+
+    It imports for longer than we need to find out what is to be done. `test` builds from
+    nothing; other targets may well be up to date. A wrong guess costs no more than that.
+    """
+    words = set(arguments)
+    if sys.platform != "linux" or "test" not in words or words & _NO_TEST or not folder.is_dir():
+        return None
+    from .kernel import root  # noqa: PLC0415 - other commands do not need it
+
+    with contextlib.suppress(OSError):
+        return root.start(folder)
+    return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from . import build, journal, lock, options, project, runs, sources, tasks
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
-from .files import remove
+from .files import remove, why
 from .logs import Log, seconds_in_words
 from .model import Planned
 from .project import Project
@@ -25,11 +25,17 @@ from .tasks import Request
 from .verdict import check, counted
 
 if TYPE_CHECKING:
+    from .kernel.root import Root
     from .kernel.warm import Warm
 
 
-def run(arguments: Sequence[str], root: Path) -> int:
+def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> int:
     """Carry out a command line; give the exit code.
+
+    Args:
+        arguments: its words.
+        root: the project's folder.
+        early: a process to fork kernels from, if one was started already.
 
     Raises:
         RunnerError: it cannot be carried out; nothing was run.
@@ -54,7 +60,7 @@ def run(arguments: Sequence[str], root: Path) -> int:
     request = tasks.read(loaded, settings, chosen)
     if chosen.dry_run:
         return _show(request)
-    return _build(request, ["run.py", *arguments])
+    return _build(request, ["run.py", *arguments], early)
 
 
 def _show(request: Request) -> int:
@@ -79,7 +85,7 @@ def _fate(planned: Planned) -> str:
     return f"maybe  if {' or '.join(planned.before)} writes something else"
 
 
-def _build(request: Request, command: Sequence[str]) -> int:
+def _build(request: Request, command: Sequence[str], early: "Root | None") -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = request.project, request.settings
     stop, mask = Stop(), Mask.of(os.environ, settings.secrets)
@@ -95,7 +101,9 @@ def _build(request: Request, command: Sequence[str]) -> int:
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
-        warm = _warm(request, todo, log, held)
+        warm = _warm(request, todo, log, early)
+        if warm is not None:
+            held.enter_context(warm)
         worst = Exit.OK
         for task in todo:
             one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, warm)
@@ -110,21 +118,27 @@ def _build(request: Request, command: Sequence[str]) -> int:
 
 
 def _warm(
-    request: Request, todo: Sequence[build.Task], log: Log, held: contextlib.ExitStack
+    request: Request, todo: Sequence[build.Task], log: Log, early: "Root | None"
 ) -> "Warm | None":
-    """Start a process to fork kernels from, if any is to be; it imports while we go on."""
+    """Give a source of warm kernels, if any is to be; it imports while we go on."""
     settings, folder = request.settings, request.project.working_directory
     if not settings.warm:
         return None
     coming = [each for task in todo for _, each in task.preloads(settings, folder)]
     if all(one.cold for one in coming):
         return None
-    from .kernel.warm import Warm  # noqa: PLC0415 - with nothing to do it is not needed
+    from .kernel import root  # noqa: PLC0415 - with nothing to do it is not needed
+    from .kernel.warm import Warm  # noqa: PLC0415 - as above
 
     def say(level: int, text: str) -> None:
         log.say(text, level=level)
 
-    warm = held.enter_context(Warm(folder, settings.log_level, settings.jobs, say))
+    try:
+        source = early or root.start(folder)
+    except OSError as error:
+        say(logging.WARNING, f"kernels start by themselves: {why(error)}")
+        return None
+    warm = Warm(source, settings.log_level, settings.jobs, say)
     warm.expect([one.imports for one in coming if one.cold is None])
     return warm
 

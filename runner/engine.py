@@ -12,16 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-# jsonschema imports this optional checker of addresses if it can, and its grammar takes
-# more than a second to compile. `None` makes the import fail at once, as if it were not
-# installed; notebooks hold nothing that it would check.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+# jsonschema and papermill import these if they can, for formats of text that notebooks do
+# not hold, and for files in Hadoop. They are slow: the first one compiles a grammar for more
+# than a second. `None` makes an import fail at once, as if they were not installed.
+_UNUSED = [one for one in ("rfc3987_syntax", "isoduration", "pyarrow") if one not in sys.modules]
+sys.modules |= dict.fromkeys(_UNUSED)  # type: ignore[arg-type]
 
 import nbformat
 import papermill
 from nbformat import NotebookNode
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+
+for _name in _UNUSED:
+    del sys.modules[_name]
 
 from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why

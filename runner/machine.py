@@ -2,9 +2,9 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -125,5 +125,15 @@ def git_state(root: Path) -> dict[str, Any] | None:
 
 def packages() -> dict[str, str]:
     """Give the installed packages with their versions."""
-    found = {each.metadata["Name"]: each.version for each in distributions()}
-    return dict(sorted((name, version) for name, version in found.items() if name))
+    from importlib.metadata import distributions  # noqa: PLC0415 - only a run needs it
+
+    found: dict[str, str] = {}
+    for each in distributions():
+        text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
+        # Two lines of the headers, which take long to parse as a whole.
+        headers = dict(
+            re.findall(r"^(Name|Version): *(\S+)", text.partition("\n\n")[0], re.MULTILINE)
+        )
+        if headers.keys() == {"Name", "Version"}:
+            found.setdefault(headers["Name"], headers["Version"])
+    return dict(sorted(found.items()))

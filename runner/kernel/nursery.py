@@ -2,13 +2,13 @@
 
 Run as a script, with the descriptor of a socket (SOCK_SEQPACKET) to the runner:
 
-    python nursery.py CONTROL LOG_LEVEL
+    python nursery.py CONTROL
 
 The runner sends JSON, each time with one end of a new socket:
 
-- `{"do": "grow", "imports": [STATEMENT, …], "known": [STATEMENT, …]}` forks a process
+- `{"do": "grow", "imports": [STATEMENT, …], "known": [STATEMENT, …], …}` forks a process
   that carries out the imports and then serves the new socket as this one does its own;
-- `{"do": "kernel", "place": {…}}` forks a guard, which serves the socket, and a kernel.
+- `{"do": "kernel", …}` forks a guard, which serves the socket, and a kernel.
 
 A process that has grown says so: `{"ready": true, "changed": […], "loaded": […]}` with the
 statements that loaded something, and those of the known ones that would load nothing more.
@@ -103,16 +103,14 @@ class KernelToBe:
 class Nursery:
     """This process, and after a fork the one that it has become."""
 
-    def __init__(self, control: socket.socket, level: str) -> None:
+    def __init__(self, control: socket.socket) -> None:
         """Import what every kernel needs."""
         self.control = control
-        self.level = level
         self.guard = load("_runner_guard", "guard.py")
         self.guard.die_with(os.getppid())
         # ipykernel sets it in every kernel, before a notebook imports anything.
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         self.kernel = load("_runner_kernel", "main.py")
-        self.kernel.log_to_notebook(level)
         self.streams = {name: Relay(getattr(sys, name)) for name in ("stdout", "stderr")}
         sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]
         self.asked: list[str] = []
@@ -137,7 +135,7 @@ class Nursery:
             os.close(self.control.detach())
             self.control = socket.socket(fileno=descriptors[0])
             if request["do"] == "kernel":
-                return self._become_kernel(request["place"])
+                return self._become_kernel(request)
             self.guard.die_with(parent)
             self._grow(request)
 
@@ -146,8 +144,9 @@ class Nursery:
         gc.freeze()
         signal.signal(signal.SIGCHLD, _reap)
 
-    def _grow(self, request: dict[str, list[str]]) -> None:
+    def _grow(self, request: dict[str, Any]) -> None:
         """Carry out imports; say what they have changed."""
+        self.kernel.log_to_notebook(request["log_level"])
         changed = []
         # What an import prints shows that it cannot be done ahead.
         self.printed = os.memfd_create("printed")
@@ -225,7 +224,7 @@ class Nursery:
         _reseed()
 
         def run() -> None:
-            app = self.kernel.prepare(self.level, place["crashes"])
+            app = self.kernel.prepare(place["log_level"], place["crashes"])
             for name, stream in self.streams.items():
                 stream.target = getattr(sys, name)
             app.start()
@@ -351,7 +350,7 @@ def main() -> None:
     # Modules beside this file are no modules of a notebook.
     del sys.path[0]
     control = socket.socket(fileno=int(sys.argv[1]))
-    Nursery(control, sys.argv[2]).serve()()
+    Nursery(control).serve()()
 
 
 if __name__ == "__main__":

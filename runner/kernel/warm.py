@@ -12,22 +12,17 @@ import logging
 import os
 import selectors
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
-from .place import UNATTENDED, Place
+from .place import Place
+from .root import Root
 
-_NURSERY = Path(__file__).with_name("nursery.py")
 _MOST = 1 << 18
 # Processes of the tree; past them, notebooks import by themselves what is not there yet.
 _MOST_NODES = 24
@@ -73,13 +68,13 @@ class _Node:
 
 @dataclass
 class Warm:
-    """Starts a warm process; gives kernels forked from it.
+    """Gives kernels forked from `root` or from a process below it.
 
     `jobs` kernels may be needed at once. Whatever happens to the process, `take` gives an
     answer: None is for a kernel that starts by itself. `say` is told once what went wrong.
     """
 
-    working_directory: Path
+    root: Root
     log_level: str
     jobs: int
     say: Callable[[int, str], None]
@@ -91,25 +86,12 @@ class Warm:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __enter__(self) -> Self:
-        """Start the process; it imports while the runner goes on."""
+        """Listen to the process."""
         self._closing = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open to the end
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own script
-                [sys.executable, str(_NURSERY), str(theirs.fileno()), self.log_level],
-                cwd=self.working_directory,
-                env={**os.environ, **UNATTENDED},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._said,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._add(_Node(ours))
+        self._add(_Node(self.root.control))
         self._thread = threading.Thread(target=self._listen, name="warm", daemon=True)
         self._thread.start()
         return self
@@ -126,7 +108,6 @@ class Warm:
         for one in (self._woken, self._wake):
             one.close()
         self._selector.close()
-        self._said.close()
 
     def expect(self, imports: Sequence[Imports]) -> None:
         """Say what kernels will be taken next, in this order, as far as is known."""
@@ -144,6 +125,11 @@ class Warm:
             self._waiting.append((imports, future))
             self._advance()
         return future
+
+    @property
+    def _most_at_once(self) -> int:
+        """How many processes may import at once: a stage that runs needs a CPU, too."""
+        return min(self.jobs + len(self._waiting), max(2, os.cpu_count() or 1))
 
     @property
     def _root(self) -> _Node | None:
@@ -217,7 +203,7 @@ class Warm:
             return None
         if len(self._nodes) >= _MOST_NODES:
             self._prune()
-        if len(self._nodes) >= _MOST_NODES or len(importing) >= max(2, self.jobs):
+        if len(self._nodes) >= _MOST_NODES or len(importing) >= self._most_at_once:
             waited_for = any(imports == each for each, _ in self._waiting)
             return best if waited_for else None
         self._grow(best, self._shared(best, missing))
@@ -239,7 +225,7 @@ class Warm:
 
     def _grow(self, node: _Node, imports: Imports) -> None:
         known = sorted({one for each in self._coming() for one in each})
-        request = {"do": "grow", "imports": imports, "known": known}
+        request = self._request("grow", imports=imports, known=known)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             if self._send(node, request, theirs):
@@ -266,21 +252,22 @@ class Warm:
                 # The same will befall a cold kernel, whose stage will tell.
                 ours.close()
                 return None
-            request = {
-                "do": "kernel",
-                "place": {
-                    "folder": str(place.folder),
-                    "output": str(place.raw_output),
-                    "crashes": str(place.crashes),
-                    "connection": str(place.connection_file),
-                    "environment": place.environment,
-                },
-            }
+            request = self._request(
+                "kernel",
+                folder=str(place.folder),
+                output=str(place.raw_output),
+                crashes=str(place.crashes),
+                connection=str(place.connection_file),
+                environment=place.environment,
+            )
             if self._send(node, request, theirs):
                 return Spare(place, connection, ours)
         ours.close()
         shutil.rmtree(place.folder, ignore_errors=True)
         return None
+
+    def _request(self, what: str, **details: object) -> dict[str, object]:
+        return {"do": what, "log_level": self.log_level, **details}
 
     def _send(self, node: _Node, request: dict[str, object], end: socket.socket) -> bool:
         try:
@@ -336,8 +323,7 @@ class Warm:
                 return
             self._ban([message["statement"]], message["unfit"])
         elif root:
-            self._said.seek(0)
-            last = self._said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+            last = self.root.last_words
             words = "the process that kernels are forked from ended; they start by themselves now"
             self.say(logging.WARNING, f"{words} ({last})" if last else words)
         elif not node.ready:
@@ -370,8 +356,4 @@ class Warm:
             with contextlib.suppress(OSError), spare.control:
                 while spare.control.recv(4096):
                     pass
-        try:
-            self._process.wait(max(0.01, limit - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+        self.root.end(limit - time.monotonic())
