@@ -22,6 +22,13 @@ if __name__ == "__main__":
     # The kernel sees a path to import from, as Jupyter makes it.
     del sys.path[0]
 
+# Nobody debugs a headless kernel, and debugpy takes a tenth of a second to import. `None` makes
+# the import fail at once; a notebook can still do it.
+_NO_DEBUGPY = "debugpy" not in sys.modules
+if _NO_DEBUGPY:
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+
+import ipykernel.debugger  # noqa: F401 - so that the kernel finds it imported
 import zmq
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.iostream import OutStream
@@ -33,6 +40,9 @@ from IPython.utils.process import system  # type: ignore[attr-defined]  # made b
 from jupyter_client.jsonutil import json_clean, json_default
 from traitlets import Type
 from traitlets.config import Config
+
+if _NO_DEBUGPY:
+    del sys.modules["debugpy"]
 
 # ipykernel puts the notebook in the place of `__main__`.
 NAME = "_runner_kernel"

@@ -175,6 +175,8 @@ class Client(AsyncKernelClient):
         """Make sockets with the high-water mark."""
         context = super()._context_default()
         context.rcvhwm = self.unread_messages
+        # A kernel opens its sockets later than we connect; ZeroMQ would look every 100 ms.
+        context.reconnect_ivl = 5
         return context
 
 

@@ -20,6 +20,7 @@ kernel is forked. When the runner is gone, the sockets close, and all processes 
 import ast
 import contextlib
 import gc
+import importlib
 import importlib.util
 import io
 import json
@@ -111,6 +112,9 @@ class Nursery:
         # ipykernel sets it in every kernel, before a notebook imports anything.
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         self.kernel = load("_runner_kernel", "main.py")
+        # A kernel would import them on its way up.
+        for name in ("IPython.core.debugger", "IPython.extensions.storemagic"):
+            importlib.import_module(name)
         self.streams = {name: Relay(getattr(sys, name)) for name in ("stdout", "stderr")}
         sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]
         self.asked: list[str] = []
