@@ -4,9 +4,10 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,17 +66,6 @@ class Task:
         """The profile's name."""
         return self.pipeline.profile
 
-    def preloads(self, settings: Settings, folder: Path) -> Iterator[tuple[str, Preload]]:
-        """Say for each stage that may run what can be imported ahead of its kernel.
-
-        They run in `folder`.
-        """
-        for planned in self.planned:
-            if planned.may_run:
-                notebook = self.pipeline.stages[planned.stage].notebook
-                kernel = settings.kernel or notebook.kernel_to_use
-                yield planned.stage, preload.of_notebook(notebook, kernel, folder)
-
 
 @dataclass
 class Build:
@@ -92,12 +82,25 @@ class Build:
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
-    _coming: dict[str, Preload] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """The folder of the build."""
         return self.project.build(self.task.profile)
+
+    @cached_property
+    def coming(self) -> dict[str, Preload]:
+        """What stages that are to run can have imported ahead of their kernels, in order."""
+        if not self.settings.warm:
+            return {}
+        found = {}
+        for planned in self.task.planned:
+            if planned.may_run:
+                notebook = self.task.pipeline.stages[planned.stage].notebook
+                kernel = self.settings.kernel or notebook.kernel_to_use
+                folder = self.project.working_directory
+                found[planned.stage] = preload.of_notebook(notebook, kernel, folder)
+        return found
 
     def run(self, command: Sequence[str]) -> Exit:
         """Run what the plan says, under a record of its own; give the exit code.
@@ -160,9 +163,6 @@ class Build:
             if not planned.may_run:
                 results[planned.stage] = self._commit(_skipped(planned.stage))
         todo = {planned.stage: planned for planned in self.task.planned if planned.may_run}
-        if self.warm is not None:
-            folder = self.project.working_directory
-            self._coming = dict(self.task.preloads(self.settings, folder))
         with LocalExecutor(self.settings.jobs, self._event, self.stop, self.warm) as executor:
             self._expect(executor)
             needs = self.task.pipeline.needs
@@ -175,7 +175,7 @@ class Build:
         return results
 
     def _expect(self, executor: Executor) -> None:
-        executor.expect(list(islice(self._coming.values(), _IN_SIGHT)))
+        executor.expect(list(islice(self.coming.values(), _IN_SIGHT)))
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -188,7 +188,7 @@ class Build:
         self.log.emit(event)
 
     def _start(self, executor: Executor, planned: Planned) -> Future[Result]:
-        coming = self._coming.pop(planned.stage, Preload(cold="warm kernels are switched off"))
+        coming = self.coming.pop(planned.stage, Preload(cold="warm kernels are switched off"))
         try:
             return self._submit(executor, planned, coming)
         except notebooks.NotebookError as error:
@@ -253,7 +253,7 @@ class Build:
 
     def _commit(self, result: Result) -> Result:
         """Hash and publish what a good stage left, and write its end into the record."""
-        self._coming.pop(result.stage, None)
+        self.coming.pop(result.stage, None)
         outputs: list[dict[str, object]] = []
         try:
             if result.good and result.state is not State.SKIPPED:

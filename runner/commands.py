@@ -101,31 +101,30 @@ def _build(request: Request, command: Sequence[str], early: "Root | None") -> in
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
-        warm = _warm(request, todo, log, early)
+        builds = [
+            build.Build(loaded, settings, task, ids[task.profile], log, stop, mask) for task in todo
+        ]
+        warm = _warm(builds, settings, log, early)
         if warm is not None:
             held.enter_context(warm)
         worst = Exit.OK
-        for task in todo:
-            one = build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, warm)
+        for number, one in enumerate(builds, 1):
+            one.warm = warm
             code = one.run(command)
             worst = worst or code
             if code and (stop.asked() or not settings.keep_going):
-                rest = todo[todo.index(task) + 1 :]
-                for other in rest:
+                for other in todo[number:]:
                     log.say(f"{other.profile} was not started", level=logging.WARNING)
                 break
         return worst
 
 
 def _warm(
-    request: Request, todo: Sequence[build.Task], log: Log, early: "Root | None"
+    builds: Sequence[build.Build], settings: Settings, log: Log, early: "Root | None"
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
-    settings, folder = request.settings, request.project.working_directory
-    if not settings.warm:
-        return None
-    coming = [each for task in todo for _, each in task.preloads(settings, folder)]
-    if all(one.cold for one in coming):
+    coming = [each for one in builds for each in one.coming.values() if each.cold is None]
+    if not coming:
         return None
     from .kernel import root  # noqa: PLC0415 - with nothing to do it is not needed
     from .kernel.warm import Warm  # noqa: PLC0415 - as above
@@ -134,12 +133,12 @@ def _warm(
         log.say(text, level=level)
 
     try:
-        source = early or root.start(folder)
+        source = early or root.start(builds[0].project.working_directory)
     except OSError as error:
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None
     warm = Warm(source, settings.log_level, settings.jobs, say)
-    warm.expect([one.imports for one in coming if one.cold is None])
+    warm.expect([one.imports for one in coming])
     return warm
 
 

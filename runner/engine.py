@@ -205,7 +205,7 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
     reserve(aside, _RESERVED)
     executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
     began = time.monotonic()
-    outcome = asyncio.run(Session(notebook, job, executed, emit, stop, spare).async_run())
+    outcome = asyncio.run(Session(job, executed, emit, stop, spare).async_run())
     about["end_time"] = now()
     about["duration"] = round(time.monotonic() - began, 3)
     about["exception"] = outcome.error is not None

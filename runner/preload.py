@@ -30,6 +30,7 @@ _DECIDES = re.compile(
     r"\b(sys\.(path|modules|meta_path|path_hooks)|chdir|subprocess|os\.system|Popen|pip|conda"
     r"|importlib|__import__|setrlimit|set_start_method)\b"
 )
+_MAY_SET = re.compile(r"environ|putenv|unsetenv|setenv|dotenv")
 _CHANGING = {"update", "setdefault", "pop", "popitem", "clear"}
 _SETTERS = {"putenv", "unsetenv", "load_dotenv", "setenv"}
 
@@ -57,15 +58,19 @@ class _Reading:
         self.module(tree, source)
 
     def module(self, tree: ast.Module, source: str) -> None:
+        lines = source.splitlines()
         for statement in tree.body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 for name, text in _single(statement):
                     self.imported(name, text)
                 continue
-            for name in _inner_imports(statement):
-                self.refuse(name)
-            self.sets_environment |= _sets_environment(statement)
-            self.over |= bool(_DECIDES.search(ast.get_source_segment(source, statement) or ""))
+            text = "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
+            if "import" in text:
+                for name in _inner_imports(statement):
+                    self.refuse(name)
+            if _MAY_SET.search(text):
+                self.sets_environment |= _sets_environment(statement)
+            self.over |= bool(_DECIDES.search(text))
 
     def imported(self, name: str, text: str) -> None:
         """Take in an import of a dotted name."""

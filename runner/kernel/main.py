@@ -116,11 +116,12 @@ class HeadlessKernel(IPythonKernel):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - traits of all kinds
         """Make the shell, or take over the one that `early_shell` has made."""
         super().__init__(**options)
-        shell = self.shell
+        shell: Any = self.shell
+        place: Any = self.profile_dir
         shell.parent = shell.kernel = self
         shell.config = self.config
-        shell.profile_dir = self.profile_dir
-        shell.ipython_dir = str(Path(self.profile_dir.location).parent)
+        shell.profile_dir = place
+        shell.ipython_dir = str(Path(place.location).parent)
 
 
 class HeadlessApp(IPKernelApp):

@@ -53,16 +53,15 @@ class Session(NotebookClient):
 
     def __init__(
         self,
-        notebook: NotebookNode,
         job: Job,
         executed: ExecutedNotebook,
         emit: Callable[[Event], None],
         stop: Stop,
         spare: Coming,
     ) -> None:
-        """Prepare to run `notebook` as `job` says."""
+        """Prepare to run the notebook as `job` says, in the kernel `spare` if one is coming."""
         super().__init__(
-            notebook,
+            executed.notebook,
             timeout=None,
             iopub_timeout=600,
             raise_on_iopub_timeout=True,
@@ -74,7 +73,7 @@ class Session(NotebookClient):
         self.emit = emit
         self.stop = stop
         self.spare = spare
-        self.refs = _references(notebook, executed.mask)
+        self.refs = _references(executed.notebook, executed.mask)
         self.now: CellRef | None = None
         self.mask = executed.mask
         label = relative(job.working_directory)

@@ -69,7 +69,8 @@ async def _spare(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> 
         return None
     taken = asyncio.wrap_future(coming)
     stop = asyncio.create_task(stopped.wait())
-    await asyncio.wait({taken, stop}, timeout=job.limits.start, return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Future[Any]] = {taken, stop}
+    await asyncio.wait(both, timeout=job.limits.start, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     if taken.done():
         return taken.result()

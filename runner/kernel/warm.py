@@ -15,7 +15,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
@@ -140,8 +140,12 @@ class Warm:
         if self._root is None:
             self._give_up()
             return
-        if not self._root.ready:
-            return
+        if self._root.ready:
+            self._answer()
+            self._prepare()
+
+    def _answer(self) -> None:
+        """Give kernels to those who wait, as far as the imports are done."""
         for waiting in list(self._waiting):
             imports, future = waiting
             if future.cancelled():
@@ -158,9 +162,11 @@ class Warm:
                 future.set_result(spare)
             elif spare is not None:
                 self._spares.append((imports, spare))
-        ahead = self._expected[: self.jobs + 1]
+
+    def _prepare(self) -> None:
+        """Fork the kernels that come next, and begin the imports of those after them."""
         left = [imports for imports, _ in self._spares]
-        for imports in ahead:
+        for imports in self._expected[: self.jobs + 1]:
             if imports in left:
                 left.remove(imports)
             elif len(self._spares) <= self.jobs:
@@ -269,7 +275,7 @@ class Warm:
     def _request(self, what: str, **details: object) -> dict[str, object]:
         return {"do": what, "log_level": self.log_level, **details}
 
-    def _send(self, node: _Node, request: dict[str, object], end: socket.socket) -> bool:
+    def _send(self, node: _Node, request: Mapping[str, object], end: socket.socket) -> bool:
         try:
             socket.send_fds(node.control, [json.dumps(request).encode()], [end.fileno()])
         except OSError:
