@@ -119,7 +119,7 @@ class HeadlessKernel(IPythonKernel):
         shell: Any = self.shell
         place: Any = self.profile_dir
         shell.parent = shell.kernel = self
-        shell.config = self.config
+        shell.config.merge(self.config)
         shell.profile_dir = place
         shell.ipython_dir = str(Path(place.location).parent)
 
@@ -190,7 +190,6 @@ def early_shell() -> HeadlessShell:
             config=_config(),
             ipython_dir=folder,
             profile_dir=place,
-            user_ns={},
             compiler_class=XCachingCompiler,
         )
     return shell
