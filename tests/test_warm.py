@@ -1,77 +1,301 @@
-"""A kernel that is forked from a warm process is in nothing different from a fresh one."""
+"""Kernels are forked from warm processes where that cannot be noticed, and only there."""
 
 import json
 import os
-import re
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import psutil
 import pytest
 
-from tests.corpus import CORPUS, FILES
 from tests.project import TemporaryProject
-from tests.test_builds import WAIT, wait_for
+from tests.test_builds import wait_for
+
+SEEN = "import json, sys\nfrom pathlib import Path\n"
 
 
-def outputs(project: TemporaryProject, stage: str) -> list[Any]:
-    """Give a notebook's outputs without what no two runs have in common."""
-    kept = []
-    for cell in project.executed("all", stage).cells:
-        for output in cell.get("outputs", []):
-            text = json.dumps(output, sort_keys=True)
-            text = re.sub(r"ipykernel_\d+/\d+", "ipykernel_N/N", text)
-            text = re.sub(r"(IPY_MODEL_|\"model_id\": \")[0-9a-f]{32}", r"\1N", text)
-            text = re.sub(r"0x[0-9a-f]{6,}", "0xN", text)
-            text = re.sub(r"(CPU times|Wall time).*?\\n", "times", text)
-            text = re.sub(r"<dc:date>[^<]*", "", text)
-            kept.append((cell.source, json.loads(text)))
-    return kept
+class Package(NamedTuple):
+    """A module that does something when it is imported, and what the log must say of it."""
+
+    source: str
+    reason: str
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, TemporaryProject]:
-    """Run the corpus twice: in warm kernels and in cold ones."""
-    found = {}
-    for how, options in {"warm": (), "cold": ("--cold",)}.items():
-        # Of the same length and nearly the same name, for it is in some outputs.
-        project = TemporaryProject(tmp_path_factory.mktemp("corpus") / "project")
-        for name, text in FILES.items():
-            project.write(name, text)
-        for stage, cells in CORPUS.items():
-            done = f'output_done = "../outputs/all/{stage}.txt"'
-            last = "from pathlib import Path\n_ = Path(output_done).write_text('')"
-            project.notebook(stage, *cells, last, parameters=done)
-        project.profile("all")
-        (project.root / "outputs").mkdir()
-        changes = {"PWD": str(project.root), "CORPUS": how}
-        project.run("all", "-k", "-j", "2", *options, code=None, env=changes)
-        found[how] = project
-    return found
+UNFIT = {
+    "prints": Package("print('hello')", "it prints something"),
+    "writes": Package("import os\nos.write(1, b'hello')", "it prints something"),
+    "warns": Package("import warnings\nwarnings.warn('old')", "it prints something"),
+    "starts": Package(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+        "it starts a thread",
+    ),
+    "opens": Package("file = open(__file__)", "it keeps a file or a socket open"),
+    "draws": Package("import random\nown = random.Random()", "it makes a random generator"),
+    "generates": Package(
+        "import numpy\nown = numpy.random.default_rng()", "it makes a random generator"
+    ),
+    "asks": Package(
+        "from IPython import get_ipython\nsession = get_ipython().kernel.session.session",
+        "it asks for the kernel's session",
+    ),
+    "hooks": Package(
+        "from IPython import get_ipython\n"
+        "get_ipython().events.register('pre_run_cell', lambda info: print('hook'))",
+        "it hooks into IPython",
+    ),
+    "fails": Package("raise OSError('no licence')", "it fails (OSError)"),
+    "exits": Package("import os\nos._exit(3)", "it ends the process"),
+    "leaves": Package("import sys\nsys.exit()", "it fails (SystemExit)"),
+    "shadowed": Package("import beside", "the notebooks' folder has a module `beside`"),
+}
 
 
-@pytest.mark.parametrize("stage", CORPUS)
-def test_a_warm_kernel_gives_the_same_outputs(
-    both: Mapping[str, TemporaryProject], stage: str
+@pytest.fixture
+def site(project: TemporaryProject, tmp_path: Path) -> Path:
+    """Give a folder of installed modules, and a project with one profile."""
+    project.profile("all")
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return folder
+
+
+def installed(folder: Path) -> dict[str, str | None]:
+    """Give the change of the environment that installs what is in a folder."""
+    return {"PYTHONPATH": str(folder)}
+
+
+def texts(project: TemporaryProject, stage: str) -> list[str]:
+    """Give what an executed notebook shows, but for errors' tracebacks."""
+    return [
+        output.get("text", output.get("evalue", ""))
+        for cell in project.executed("all", stage).cells
+        for output in cell.get("outputs", [])
+    ]
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_what_a_fork_could_not_hide_is_left_to_each_kernel(
+    project: TemporaryProject, site: Path, name: str
 ) -> None:
-    assert both["cold"].states("all")[stage] == "succeeded", both["cold"].log("all")
-    assert both["warm"].states("all")[stage] == "succeeded", both["warm"].log("all")
-    assert both["warm"].stage_record("all", stage)["warm"] is True
-    assert both["cold"].stage_record("all", stage)["warm"] is False
-    roots = {how: str(project.root) for how, project in both.items()}
-    cold = outputs(both["cold"], stage)
-    warm = json.loads(
-        json.dumps(outputs(both["warm"], stage)).replace(roots["warm"], roots["cold"])
+    module = UNFIT[name]
+    (site / f"{name}.py").write_text(module.source, "utf-8")
+    (site / "beside.py").write_text("place = 'site'", "utf-8")
+    project.write("notebooks/beside.py", "place = 'project'")
+    cells = (f"import {name}", f"print('done', getattr({name}, 'beside', None) is not None)")
+    for stage in ("a", "b"):
+        # What it declares makes it independent of the other one.
+        project.notebook(stage, *cells, parameters=f'output_it = "../outputs/all/{stage}.txt"')
+    found = []
+    for options in (["-k"], ["-f", "-k", "--cold"]):
+        project.run("all", *options, code=None, env=installed(site))
+        found.append([project.states("all"), texts(project, "a"), texts(project, "b")])
+        if "--cold" not in options:
+            log = project.log("all")
+            assert log.count(f"`import {name}` is left to each kernel: {module.reason}") == 1, log
+    assert found[0] == found[1]
+
+
+def test_no_notebook_finds_what_another_one_imports(project: TemporaryProject, site: Path) -> None:
+    for name in ("common", "alpha", "beta"):
+        (site / f"{name}.py").write_text("", "utf-8")
+    look = "print(sorted({'common', 'alpha', 'beta'} & set(sys.modules)))"
+    project.notebook("a", "import sys\nimport common\nimport alpha", look)
+    project.notebook("b", "import sys\nimport beta\nimport common", look)
+    project.notebook("c", "import sys", look)
+    project.run("all", env=installed(site))
+    assert texts(project, "a") == ["['alpha', 'common']\n"]
+    assert texts(project, "b") == ["['beta', 'common']\n"]
+    assert texts(project, "c") == ["[]\n"]
+    assert all(stage["warm"] for stage in project.record("all")["stages"])
+
+
+def test_random_numbers_differ_from_kernel_to_kernel(project: TemporaryProject) -> None:
+    draw = (
+        "print(random.random(), np.random.rand(), np.random.default_rng().random(),\n"
+        "      uuid.uuid4(), next(tempfile._get_candidate_names()))"
     )
-    assert len(warm) == len(cold)
-    for (source, one), (_, other) in zip(warm, cold, strict=True):
-        assert one == other, source
+    project.profile("all")
+    for stage in ("a", "b", "c"):
+        project.notebook(stage, "import random, tempfile, uuid\nimport numpy as np", draw)
+    project.run("all")
+    assert all(stage["warm"] for stage in project.record("all")["stages"])
+    drawn = [number for stage in ("a", "b", "c") for number in texts(project, stage)[0].split()]
+    assert len(set(drawn)) == 15
 
 
-def test_what_a_kernel_does_as_it_ends_is_the_same(both: Mapping[str, TemporaryProject]) -> None:
-    for project in both.values():
-        assert (project.root / "outputs/at_exit.txt").read_text() == "the end"
-        assert (project.root / "outputs/kept_open.txt").read_text() == "not closed"
+def test_a_fork_of_torch_draws_numbers_of_its_own(project: TemporaryProject, site: Path) -> None:
+    # It stands for PyTorch, whose generator is no object of Python's.
+    fake = (
+        "import os\n\n\nclass _Generator:\n    value = 7\n\n    def seed(self):\n"
+        "        self.value = int.from_bytes(os.urandom(4))\n\n\ndefault_generator = _Generator()\n"
+    )
+    (site / "torch.py").write_text(fake, "utf-8")
+    for stage in ("a", "b"):
+        project.notebook(stage, "import torch", "print(torch.default_generator.value)")
+    project.run("all", env=installed(site))
+    assert len({7, *(int(texts(project, stage)[0]) for stage in ("a", "b"))}) == 3
+
+
+COLD = {
+    "environment": ("import os\nos.environ['N'] = '1'\nimport numpy", {}),
+    "magic": ("%env N=1\nimport numpy", {}),
+    "no friend of forks": ("import ray", {}),
+    "inner import": ("def later():\n    import tensorflow", {}),
+    "metadata": ("import numpy", {"runner": {"warm": False}}),
+}
+
+
+@pytest.mark.parametrize("how", COLD)
+def test_a_notebook_gets_a_cold_kernel(project: TemporaryProject, site: Path, how: str) -> None:
+    source, metadata = COLD[how]
+    (site / "ray.py").write_text("", "utf-8")
+    project.notebook("a", source, metadata=metadata)
+    project.notebook("b", "import numpy")
+    project.run("all", env=installed(site))
+    assert [stage["warm"] for stage in project.record("all")["stages"]] == [False, True]
+
+
+@pytest.mark.parametrize("how", ["setting", "option"])
+def test_a_project_can_do_without_warm_kernels(project: TemporaryProject, how: str) -> None:
+    project.profile("all")
+    project.notebook("a", "import numpy")
+    if how == "setting":
+        project.write("pyproject.toml", "[tool.runner]\nwarm = false\n")
+    project.run("all", *(["--cold"] if how == "option" else []))
+    assert project.stage_record("all", "a")["warm"] is False
+
+
+def test_mistakes_in_the_choice_of_a_kernel(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "import numpy", metadata={"runner": {"warm": "no"}})
+    done = project.run("all", code=2)
+    assert (
+        "notebooks/a.ipynb: `warm` in its metadata, below `runner`, takes true or false" in done.err
+    )
+    project.write("pyproject.toml", '[tool.runner]\nwarm = "no"\n')
+    done = project.run("all", code=2)
+    assert "pyproject.toml" in done.err
+    assert "takes true or false" in done.err
+
+
+def nurseries(below: psutil.Process) -> list[psutil.Process]:
+    """Find the warm processes below one: the root first."""
+    found = [
+        one for one in below.children(recursive=True) if "nursery.py" in " ".join(one.cmdline())
+    ]
+    return sorted(found, key=lambda one: (one.create_time(), one.pid))
+
+
+def test_stages_run_cold_once_the_warm_process_is_gone(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    wait = f"import time\nwhile not Path({str(tmp_path / 'go')!r}).exists():\n    time.sleep(0.05)"
+    project.notebook(
+        "a", "from pathlib import Path", f"Path({str(tmp_path / 'on')!r}).touch()", wait
+    )
+    for stage in ("b", "c"):
+        project.notebook(stage, "import numpy")
+    with project.running("all") as process:
+        wait_for(tmp_path / "on")
+        root = nurseries(psutil.Process(process.pid))[0]
+        root.send_signal(signal.SIGKILL)
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
+    assert set(project.states("all").values()) == {"succeeded"}
+    warm = [stage["warm"] for stage in project.record("all")["stages"]]
+    assert warm == [True, False, False]
+    assert project.log("all").count("the process that kernels are forked from ended") == 1
+
+
+def test_an_import_that_takes_too_long_is_left_to_the_kernel(
+    project: TemporaryProject, site: Path
+) -> None:
+    slow = "import os, time\nif 'IPYTHONDIR' not in os.environ:\n    time.sleep(600)"
+    (site / "slow.py").write_text(slow, "utf-8")
+    project.write("pyproject.toml", "[tool.runner]\nstart-timeout = 3\n")
+    project.notebook("a", "import slow")
+    project.notebook("b", "import slow")
+    began = time.monotonic()
+    done = project.run("all", env=installed(site))
+    assert "its imports are not done after 3 seconds; its kernel does them" in done.text
+    # That it has ended at all shows that nobody waited for the import.
+    assert time.monotonic() - began < 600
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_the_runner_ends_while_imports_are_done(
+    project: TemporaryProject, site: Path, sent: signal.Signals
+) -> None:
+    mark = site / "begun"
+    (site / "slow.py").write_text(
+        f"import time\nopen({str(mark)!r}, 'w')\ntime.sleep(600)", "utf-8"
+    )
+    project.notebook("a", "import slow")
+    with project.running("all", env=installed(site)) as process:
+        wait_for(mark)
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert len(below) >= 2
+        process.send_signal(sent)
+        expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+        assert process.wait(20) == expected[sent]
+        _, alive = psutil.wait_procs(below, timeout=5)
+        assert alive == []
+    if sent is not signal.SIGKILL:
+        assert project.states("all") == {"a": "cancelled"}
+
+
+def test_warm_processes_and_spare_kernels_are_gone_after_a_run(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    project.notebook("a", "import numpy", "1 / 0")
+    project.notebook("b", "import numpy")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    done = project.run("all", code=1, env={"TMPDIR": str(folder)})
+    assert "b: blocked" in done.text
+    assert list(folder.iterdir()) == []
+    left = [one.pid for one in psutil.process_iter() if _environ(one) == str(folder)]
+    assert left == []
+
+
+def _environ(process: psutil.Process) -> str:
+    try:
+        return process.environ().get("TMPDIR", "")
+    except psutil.Error:
+        return ""
+
+
+def test_nothing_to_do_starts_nothing_and_imports_nothing_heavy(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.run("all")
+    look = (
+        "import runpy, subprocess, sys\n"
+        "def refuse(*_, **__):\n    raise AssertionError('a process was started')\n"
+        "subprocess.Popen = refuse\n"
+        "sys.argv = ['run.py', 'all']\n"
+        "try:\n    runpy.run_path('run.py', run_name='__main__')\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "import json\nprint(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PATH": ""},
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    heavy = {"papermill", "nbformat", "zmq", "pandas", "numpy", "asyncio", "psutil", "rich.live"}
+    assert not heavy & set(found)
+    assert not [name for name in found if name.startswith("runner.kernel.")]

@@ -170,7 +170,8 @@ class Nursery:
                 except Unfit as reason:
                     self._give_up(statement, str(reason))
                 except BaseException as error:  # noqa: BLE001 - the notebook is to meet it
-                    self._give_up(statement, f"it fails ({type(error).__name__})")
+                    fails = f"it fails ({type(error).__name__})"
+                    self._give_up(statement, self._asks() or fails)
         gc.enable()
         os.close(self.printed)
         self._settle()
@@ -183,8 +184,7 @@ class Nursery:
         Raises:
             Unfit: it would not.
         """
-        if self.asked:
-            what = f"it asks for the kernel's {self.asked[0]}"
+        if what := self._asks():
             raise Unfit(what)
         if not _hooks(self.shell) <= self.hooks:
             what = "it hooks into IPython"
@@ -211,6 +211,9 @@ class Nursery:
             raise Unfit(what)
         # Looked at, and not to be looked at again.
         gc.freeze()
+
+    def _asks(self) -> str | None:
+        return f"it asks for the kernel's {self.asked[0]}" if self.asked else None
 
     def _give_up(self, statement: str, reason: str) -> NoReturn:
         self._say({"unfit": reason, "statement": statement})
