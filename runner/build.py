@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _FEW = 12
 # Imports of so many stages to come are looked at.
-_IN_SIGHT = 100
+_IN_SIGHT = 50
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Build:
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
+    _preloads: dict[str, Preload] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -89,18 +90,17 @@ class Build:
         return self.project.build(self.task.profile)
 
     @cached_property
-    def coming(self) -> dict[str, Preload]:
-        """What stages that are to run can have imported ahead of their kernels, in order."""
-        if not self.settings.warm:
-            return {}
-        found = {}
-        for planned in self.task.planned:
-            if planned.may_run:
-                notebook = self.task.pipeline.stages[planned.stage].notebook
-                kernel = self.settings.kernel or notebook.kernel_to_use
-                folder = self.project.working_directory
-                found[planned.stage] = preload.of_notebook(notebook, kernel, folder)
-        return found
+    def coming(self) -> dict[str, None]:
+        """The stages that may still run, in order."""
+        return {planned.stage: None for planned in self.task.planned if planned.may_run}
+
+    def preload(self, stage: str) -> Preload:
+        """Say what can be imported ahead of a stage's kernel."""
+        if stage not in self._preloads:
+            notebook = self.task.pipeline.stages[stage].notebook
+            kernel = self.settings.kernel or notebook.kernel_to_use
+            self._preloads[stage] = preload.of_notebook(notebook, kernel, self.project)
+        return self._preloads[stage]
 
     def run(self, command: Sequence[str]) -> Exit:
         """Run what the plan says, under a record of its own; give the exit code.
@@ -175,7 +175,8 @@ class Build:
         return results
 
     def _expect(self, executor: Executor) -> None:
-        executor.expect(list(islice(self.coming.values(), _IN_SIGHT)))
+        if self.warm is not None:
+            executor.expect([self.preload(one) for one in islice(self.coming, _IN_SIGHT)])
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -188,16 +189,16 @@ class Build:
         self.log.emit(event)
 
     def _start(self, executor: Executor, planned: Planned) -> Future[Result]:
-        coming = self.coming.pop(planned.stage, Preload(cold="warm kernels are switched off"))
+        self.coming.pop(planned.stage, None)
         try:
-            return self._submit(executor, planned, coming)
+            return self._submit(executor, planned)
         except notebooks.NotebookError as error:
             what = f"the notebook was edited after this run began: {error}"
             return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=what))
         except OSError as error:
             return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=why(error)))
 
-    def _submit(self, executor: Executor, planned: Planned, coming: Preload) -> Future[Result]:
+    def _submit(self, executor: Executor, planned: Planned) -> Future[Result]:
         stage, freshness = self.task.pipeline.stages[planned.stage], self.task.freshness
         reasons = planned.reasons or self._reasons_now(planned)
         if not reasons:
@@ -216,7 +217,7 @@ class Build:
         words = "; ".join(reason.text for reason in reasons)
         self.log.say(f"started ({words})", stage.name)
         self._ran.add(stage.name)
-        submitted = executor.submit(self._job(stage, coming))
+        submitted = executor.submit(self._job(stage))
         self._expect(executor)
         return submitted
 
@@ -229,7 +230,7 @@ class Build:
         # It says nothing of what it reads, which may be anything that ran before it.
         return tuple(Reason("upstream", f"{one} ran before it") for one in ran)
 
-    def _job(self, stage: Stage, coming: Preload) -> Job:
+    def _job(self, stage: Stage) -> Job:
         return Job(
             stage=stage.name,
             source=stage.notebook.path,
@@ -248,7 +249,7 @@ class Build:
             secrets=self.settings.secrets,
             retries=self.settings.retries_of(stage.name),
             retry_exceptions=self.settings.retry_exceptions,
-            preload=coming,
+            preload=self.preload(stage.name),
         )
 
     def _commit(self, result: Result) -> Result:

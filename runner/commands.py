@@ -123,8 +123,11 @@ def _warm(
     builds: Sequence[build.Build], settings: Settings, log: Log, early: "Root | None"
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
-    coming = [each for one in builds for each in one.coming.values() if each.cold is None]
-    if not coming:
+    stages = ((one, stage) for one in builds for stage in one.coming)
+    first = next(
+        (one.preload(stage) for one, stage in stages if one.preload(stage).cold is None), None
+    )
+    if not settings.warm or first is None:
         return None
     from .kernel import root  # noqa: PLC0415 - with nothing to do it is not needed
     from .kernel.warm import Warm  # noqa: PLC0415 - as above
@@ -138,7 +141,8 @@ def _warm(
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None
     warm = Warm(source, settings.log_level, settings.jobs, say)
-    warm.expect([one.imports for one in coming])
+    # It imports what the first stage does while the run is prepared.
+    warm.expect([first.imports])
     return warm
 
 

@@ -15,12 +15,14 @@ from pathlib import Path
 from .imports import files_of, parsed
 from .model import Preload, SourceNotebook
 from .notebooks import PYTHON
+from .project import Project
 
 # Packages that start threads or hold a device or a connection from their import on, and
 # whose manuals warn of a fork.
 _NO_FORK = {
     *("cudf", "cugraph", "cuml", "cupy", "pycuda", "rmm"),
-    *("grpc", "h2o", "horovod", "jax", "mpi4py", "pyspark", "ray", "tensorflow", "torch_xla"),
+    *("grpc", "h2o", "horovod", "jax", "mpi4py", "polars", "pyspark", "ray", "tensorflow"),
+    *("jnius", "julia", "juliacall", "rpy2", "torch_xla"),
 }
 _HARMLESS_MAGIC = re.compile(r"^\s*%(matplotlib|config|time|timeit|precision|pprint|xmode)\b")
 _MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
@@ -102,13 +104,13 @@ class _Reading:
             self.cold = f"it imports {top}"
 
 
-def of_notebook(notebook: SourceNotebook, kernel: str | None, folder: Path) -> Preload:
+def of_notebook(notebook: SourceNotebook, kernel: str | None, project: Project) -> Preload:
     """Say what can be imported ahead of a notebook's kernel.
 
     Args:
         notebook: the notebook.
         kernel: the installed kernel that it runs on, or None for this interpreter.
-        folder: the one in which it runs.
+        project: its own modules are read, but not imported.
     """
     if sys.platform != "linux":
         return Preload(cold="this is not Linux")
@@ -116,7 +118,8 @@ def of_notebook(notebook: SourceNotebook, kernel: str | None, folder: Path) -> P
         return Preload(cold="it has a kernel of its own")
     if not notebook.warm:
         return Preload(cold="its metadata says so")
-    return of_cells((cell.source for cell in notebook.cells), (folder,))
+    folders = (project.working_directory, project.root, project.root / "src")
+    return of_cells((cell.source for cell in notebook.cells), folders)
 
 
 def of_cells(cells: Iterable[str], folders: tuple[Path, ...]) -> Preload:

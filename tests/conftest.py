@@ -8,9 +8,15 @@ from tests.project import TemporaryProject
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> TemporaryProject:
+def cold() -> bool:
+    """Say how kernels start; `both_ways` takes its place."""
+    return False
+
+
+@pytest.fixture
+def project(tmp_path: Path, *, cold: bool) -> TemporaryProject:
     """Give an empty project."""
-    return TemporaryProject(tmp_path / "project")
+    return TemporaryProject(tmp_path / "project", cold=cold)
 
 
 @pytest.fixture

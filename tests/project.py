@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ("notebooks", "params", "testdata", "pyproject.toml", ".gitignore")
 
 Text = str | None
+
+# For tests of what must hold however a kernel was started; the fixture `project` obeys it.
+both_ways = pytest.mark.parametrize("cold", [False, True], ids=["warm", "cold"])
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,11 @@ class Done:
 class TemporaryProject:
     """Writes a project's files, and runs `run.py` in it."""
 
-    def __init__(self, root: Path) -> None:
-        """Make an empty project: the runner alone."""
+    def __init__(self, root: Path, *, cold: bool = False) -> None:
+        """Make an empty project: the runner alone; with `cold`, no kernel is forked."""
         self.root = root
+        if cold:
+            self.write("pyproject.toml", "[tool.runner]\nwarm = false\n")
         root.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / "run.py", root)
         (root / "runner").symlink_to(ROOT / "runner")

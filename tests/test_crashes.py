@@ -3,6 +3,7 @@
 The environment variables CRASHES, SEED and TOGETHER make these tests longer, or the same again.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -18,10 +19,10 @@ import pytest
 from runner.journal import read_journal
 from tests.project import TemporaryProject
 
-CRASHES = int(os.environ.get("CRASHES", "6"))
+CRASHES = int(os.environ.get("CRASHES", "8"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 # What a build takes here, about, in seconds.
-LONGEST = 6.0
+LONGEST = 3.0
 
 
 def six_stages(project: TemporaryProject) -> None:
@@ -52,17 +53,26 @@ def made_in(run: Path) -> list[str]:
 
 
 def victims(process: psutil.Process, who: str) -> list[psutil.Process]:
-    """Find whom to kill: the runner, the kernels, or all of them."""
-    kernels = [one for one in process.children(recursive=True) if _is_kernel(one)]
-    return {"runner": [process], "kernel": kernels, "both": [process, *kernels]}[who]
+    """Find whom to kill: the runner, the kernels, both, or what kernels are forked from."""
+    below = process.children(recursive=True)
+    kernels = [one for one in below if _is_kernel(one, process.pid)]
+    warm = [one for one in below if _runs(one, "nursery.py") and one not in kernels]
+    both = [process, *kernels]
+    return {"runner": [process], "kernel": kernels, "both": both, "warm": warm}[who]
 
 
-def _is_kernel(process: psutil.Process) -> bool:
-    try:
-        script = Path(process.cmdline()[1]).name
-    except (psutil.Error, IndexError):
-        return False
-    return script == "main.py"
+def _is_kernel(process: psutil.Process, runner: int) -> bool:
+    """Tell a kernel by its session, which it leads; a warm one has no command line of its own."""
+    with contextlib.suppress(psutil.Error, OSError):
+        leads = os.getsid(process.pid) == process.pid
+        return leads and process.ppid() != runner and not _runs(process, "guard.py")
+    return False
+
+
+def _runs(process: psutil.Process, script: str) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(Path(word).name == script for word in process.cmdline()[:4])
+    return False
 
 
 @pytest.mark.slow
@@ -77,8 +87,9 @@ def test_kill_at_random_moments(project: TemporaryProject) -> None:
     struck = 0
     while struck < CRASHES:
         shutil.rmtree(project.outputs("all"))
-        who = chance.choice(["runner", "kernel", "both"])
-        with project.running("all", "-j", str(chance.choice([1, 2]))) as process:
+        who = chance.choice(["runner", "kernel", "both", "warm"])
+        how = chance.choice([[], ["--cold"]])
+        with project.running("all", "-j", str(chance.choice([1, 2])), *how) as process:
             runner = psutil.Process(process.pid)
             time.sleep(chance.uniform(0.1, LONGEST))
             if process.poll() is not None:

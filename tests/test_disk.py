@@ -47,9 +47,10 @@ def whole(project: TemporaryProject, value: str) -> None:
 def test_the_nth_write_fails(project: TemporaryProject, tmp_path: Path, how: str) -> None:
     small(project)
     faults = Faults.build(tmp_path)
-    at, struck, codes = 0, True, []
+    # A crash is tried at every write, an error at every other one: each takes a second.
+    at, step, struck, codes = 0, 1 if how == "KILL" else 2, True, []
     while struck:
-        at += 1
+        at += step
         assert at < 300, "it never passes"
         # What earlier runs say is true of files that later ones replaced.
         shutil.rmtree(project.outputs("all") / "runs", ignore_errors=True)

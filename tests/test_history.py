@@ -75,6 +75,8 @@ def test_a_run_that_is_not_heard_of_is_lost_in_the_history(
     project.stage("a", WAIT.format(marker=tmp_path / "never"), writes=("a.txt",))
     with project.running("all") as process:
         wait_for(project.outputs("all") / "log.txt", "a: started")
+        while not [*project.outputs("all").glob("runs/*/heartbeat.json")]:
+            time.sleep(0.05)
         process.kill()
         process.wait(10)
     (beat,) = project.outputs("all").glob("runs/*/heartbeat.json")

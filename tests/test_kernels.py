@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.mistakes import told_once
-from tests.project import TemporaryProject, environment
+from tests.project import TemporaryProject, both_ways, environment
 
 STAGES = 20
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
@@ -19,6 +19,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "4"))
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+@both_ways
 def test_twenty_kernels_come_up_at_once_again_and_again(project: TemporaryProject) -> None:
     project.profile("all")
     for number in range(STAGES):

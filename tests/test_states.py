@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tests.project import TemporaryProject
+from tests.project import TemporaryProject, both_ways
 from tests.test_builds import WAIT, wait_for
 
 
@@ -53,6 +53,7 @@ ENDS = {
     "left with a status": End("import sys\nsys.exit(3)", "failed", "SystemExit: 3"),
 }
 CELLS = 3
+pytestmark = both_ways
 
 
 @pytest.mark.parametrize("position", range(CELLS))

@@ -51,6 +51,25 @@ UNFIT = {
     "fails": Package("raise OSError('no licence')", "it fails (OSError)"),
     "exits": Package("import os\nos._exit(3)", "it ends the process"),
     "leaves": Package("import sys\nsys.exit()", "it fails (SystemExit)"),
+    "handles": Package(
+        "import signal\nsignal.signal(signal.SIGINT, lambda *_: print('no'))",
+        "it changes signal handlers",
+    ),
+    "replaces": Package(
+        "import io, sys\nsys.stdout = io.StringIO()",
+        "it changes sys.stdout",
+    ),
+    "moves": Package("import os\nos.chdir('..')", "it changes the working directory"),
+    "uses_up": Package(
+        "import random\nrandom.random()", "it changes the state of Python's random generator"
+    ),
+    "ours": Package(
+        "import importlib.util, os\n"
+        "spec = importlib.util.spec_from_file_location('far', os.path.abspath('beside.py'))\n"
+        "import sys\nsys.modules['far'] = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(sys.modules['far'])",
+        "it imports `far`, a module of the project",
+    ),
     "shadowed": Package("import beside", "the notebooks' folder has a module `beside`"),
 }
 
@@ -119,9 +138,10 @@ def test_random_numbers_differ_from_kernel_to_kernel(project: TemporaryProject) 
         "print(random.random(), np.random.rand(), np.random.default_rng().random(),\n"
         "      uuid.uuid4(), next(tempfile._get_candidate_names()))"
     )
+    imports = "import random, tempfile, uuid\nimport numpy as np\nimport numpy.random"
     project.profile("all")
     for stage in ("a", "b", "c"):
-        project.notebook(stage, "import random, tempfile, uuid\nimport numpy as np", draw)
+        project.notebook(stage, imports, draw)
     project.run("all")
     assert all(stage["warm"] for stage in project.record("all")["stages"])
     drawn = [number for stage in ("a", "b", "c") for number in texts(project, stage)[0].split()]

@@ -22,60 +22,18 @@ import contextlib
 import gc
 import importlib
 import importlib.util
-import io
 import json
 import os
-import random
 import signal
 import socket
 import sys
-import tempfile
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 _HERE = Path(__file__).parent
 _MOST = 1 << 18
-# jemalloc starts its thread anew after a fork, as its `background_thread` says.
-_FORK_SAFE_THREADS = {"jemalloc_bg_thd"}
-
-
-class Unfit(Exception):  # noqa: N818 - it tells of a state
-    """Kernels forked after an import would differ from those that import it themselves."""
-
-
-class Relay(io.TextIOBase):
-    """Stands for stdout or stderr while modules are imported.
-
-    A module may keep the stream that it finds; in a kernel that is to be the notebook's.
-    """
-
-    def __init__(self, target: Any) -> None:  # noqa: ANN401 - a stream of any kind
-        """Pass on to `target`, which may be changed."""
-        self.target = target
-
-    def write(self, text: str) -> int:
-        """Pass on a text."""
-        written: int = self.target.write(text)
-        return written
-
-    def flush(self) -> None:
-        """Pass it on."""
-        self.target.flush()
-
-    def fileno(self) -> int:
-        """Give the target's."""
-        number: int = self.target.fileno()
-        return number
-
-    def isatty(self) -> bool:
-        """Ask the target."""
-        return bool(self.target.isatty())
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the target has
-        return getattr(self.target, name)
 
 
 def load(name: str, file: str) -> ModuleType:
@@ -89,18 +47,6 @@ def load(name: str, file: str) -> ModuleType:
     return module
 
 
-class KernelToBe:
-    """Stands for the kernel while modules are imported; notes what they ask of it."""
-
-    def __init__(self, asked: list[str]) -> None:
-        """Note the names of attributes in `asked`."""
-        self._asked = asked
-
-    def __getattr__(self, name: str) -> object:
-        self._asked.append(name)
-        raise AttributeError(name)
-
-
 class Nursery:
     """This process, and after a fork the one that it has become."""
 
@@ -108,18 +54,21 @@ class Nursery:
         """Import what every kernel needs."""
         self.control = control
         self.guard = load("_runner_guard", "guard.py")
+        self.fitness = load("_runner_fitness", "fitness.py")
         self.guard.die_with(os.getppid())
         # ipykernel sets it in every kernel, before a notebook imports anything.
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         self.kernel = load("_runner_kernel", "main.py")
+        sys.argv = [str(_HERE / "main.py"), "-f", "kernel.json"]
         # A kernel would import them on its way up.
         for name in ("IPython.core.debugger", "IPython.extensions.storemagic"):
             importlib.import_module(name)
-        self.streams = {name: Relay(getattr(sys, name)) for name in ("stdout", "stderr")}
+        self.streams = {
+            name: self.fitness.Relay(getattr(sys, name)) for name in ("stdout", "stderr")
+        }
         sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]
-        self.asked: list[str] = []
         self.shell = self.kernel.early_shell()
-        self.shell.kernel = KernelToBe(self.asked)
+        self.shell.kernel = self.fitness.KernelToBe()
         self.base = frozenset(sys.modules)
 
     def serve(self) -> Callable[[], None]:
@@ -152,72 +101,27 @@ class Nursery:
         """Carry out imports; say what they have changed."""
         self.kernel.log_to_notebook(request["log_level"])
         changed = []
-        # What an import prints shows that it cannot be done ahead.
-        self.printed = os.memfd_create("printed")
-        for number in (1, 2):
-            os.dup2(self.printed, number)
-        self.files = _open_files()
-        self.hooks = _hooks(self.shell)
+        before = self.fitness.Before(self.shell, self.base)
         gc.disable()
         with self.shell.builtin_trap, self.shell.display_trap:
             for statement in request["imports"]:
-                before = len(sys.modules)
+                modules = len(sys.modules)
+                fails = None
                 try:
                     _execute(statement)
-                    if len(sys.modules) != before:
-                        changed.append(statement)
-                        self._check()
-                except Unfit as reason:
-                    self._give_up(statement, str(reason))
                 except BaseException as error:  # noqa: BLE001 - the notebook is to meet it
                     fails = f"it fails ({type(error).__name__})"
-                    self._give_up(statement, self._asks() or fails)
+                if len(sys.modules) != modules or fails is not None:
+                    changed.append(statement)
+                    fails = before.fault() or fails
+                if fails is not None:
+                    self._say({"unfit": fails, "statement": statement})
+                    os._exit(0)
         gc.enable()
-        os.close(self.printed)
+        before.close()
         self._settle()
         loaded = [statement for statement in request["known"] if _is_loaded(statement)]
         self._say({"ready": True, "changed": changed, "loaded": loaded})
-
-    def _check(self) -> None:
-        """Look whether a kernel forked from here would be as one that is not.
-
-        Raises:
-            Unfit: it would not.
-        """
-        if what := self._asks():
-            raise Unfit(what)
-        if not _hooks(self.shell) <= self.hooks:
-            what = "it hooks into IPython"
-            raise Unfit(what)
-        for stream in self.streams.values():
-            stream.flush()
-        if os.fstat(self.printed).st_size:
-            what = "it prints something"
-            raise Unfit(what)
-        if not _open_files() <= self.files:
-            what = "it keeps a file or a socket open"
-            raise Unfit(what)
-        if _threads_that_a_fork_loses():
-            what = "it starts a thread"
-            raise Unfit(what)
-        if _generators():
-            what = "it makes a random generator"
-            raise Unfit(what)
-        shadowed = _names(Path.cwd()) & {
-            name.partition(".")[0] for name in sys.modules.keys() - self.base
-        }
-        if shadowed:
-            what = f"the notebooks' folder has a module `{min(shadowed)}`"
-            raise Unfit(what)
-        # Looked at, and not to be looked at again.
-        gc.freeze()
-
-    def _asks(self) -> str | None:
-        return f"it asks for the kernel's {self.asked[0]}" if self.asked else None
-
-    def _give_up(self, statement: str, reason: str) -> NoReturn:
-        self._say({"unfit": reason, "statement": statement})
-        os._exit(0)
 
     def _say(self, message: dict[str, object]) -> None:
         with contextlib.suppress(OSError):
@@ -228,7 +132,7 @@ class Nursery:
             os._exit(0)
         os.environ.update(place["environment"])
         sys.argv = [str(_HERE / "main.py"), "-f", place["connection"]]
-        _reseed()
+        self.fitness.reseed()
 
         def run() -> None:
             app = self.kernel.prepare(place["log_level"], place["crashes"])
@@ -243,15 +147,6 @@ def _reap(*_: object) -> None:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _hooks(shell: Any) -> frozenset[object]:  # noqa: ANN401 - IPython's, which has no types
-    """Give what acts on every cell; matplotlib's does nothing while there is no figure."""
-    found = [one for each in shell.events.callbacks.values() for one in each]
-    found += [*shell.input_transformers_post, *shell.input_transformers_cleanup]
-    found += shell.ast_transformers
-    names = {id(one): str(getattr(one, "__module__", "")) for one in found}
-    return frozenset(one for one, name in names.items() if not name.startswith("matplotlib"))
 
 
 def _execute(statement: str) -> None:
@@ -271,85 +166,6 @@ def _is_loaded(statement: str) -> bool:
         one.name in vars(module) or f"{found.module}.{one.name}" in sys.modules
         for one in found.names
     )
-
-
-def _open_files() -> frozenset[int]:
-    """Give the descriptors of open files, but for that of the listing itself."""
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            os.fstat(int(name))
-            found.add(int(name))
-    return frozenset(found)
-
-
-def _threads_that_a_fork_loses() -> list[str]:
-    """Name the threads that would be missing in a forked process.
-
-    Some libraries, such as OpenBLAS, end their threads before a fork and start them anew
-    on both sides; so one is tried.
-    """
-    if len(os.listdir("/proc/self/task")) == 1:
-        return []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        child = os.fork()
-    if not child:
-        os._exit(0)
-    names = []
-    for task in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError):
-            names.append(Path(f"/proc/self/task/{task}/comm").read_text("utf-8").strip())
-    os.waitpid(child, 0)
-    own = Path("/proc/self/comm").read_text("utf-8").strip()
-    with contextlib.suppress(ValueError):
-        names.remove(own)
-    return [name for name in names if name not in _FORK_SAFE_THREADS]
-
-
-def _generators() -> bool:
-    """Tell whether there are random generators that no fork reseeds: a module's own ones."""
-    kinds: tuple[type, ...] = (random.Random,)
-    numpy = sys.modules.get("numpy.random")
-    if numpy is not None:
-        kinds += (numpy.Generator, numpy.RandomState, numpy.BitGenerator)
-    found: list[object] = gc.get_objects()
-    types = {kind for kind in set(map(type, found)) if issubclass(kind, kinds)}
-    types.discard(random.SystemRandom)
-    own = {id(each) for each in _reseeded()}
-    # These make a new one in every process.
-    names = [each for each in found if type(each) is tempfile._RandomNameSequence]  # type: ignore[attr-defined]  # noqa: SLF001
-    own |= {id(vars(each).get("_rng")) for each in names}
-    return any(type(each) in types and id(each) not in own for each in found) if types else False
-
-
-def _reseeded() -> Iterable[object]:
-    """Give the generators that `_reseed` and Python itself take care of."""
-    yield vars(random)["_inst"]
-    mtrand = sys.modules.get("numpy.random.mtrand")
-    if mtrand is not None:
-        yield from (mtrand._rand, mtrand._rand._bit_generator)  # noqa: SLF001 - numpy's global one
-
-
-def _reseed() -> None:
-    """Have each kernel draw numbers of its own, as if it had imported the modules itself."""
-    mtrand = sys.modules.get("numpy.random.mtrand")
-    if mtrand is not None:
-        mtrand.seed()
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.default_generator.seed()
-
-
-def _names(folder: Path) -> set[str]:
-    """Name the modules that a notebook in a folder finds there first."""
-    names = set()
-    with contextlib.suppress(OSError):
-        for entry in folder.iterdir():
-            name, _, rest = entry.name.partition(".")
-            if rest.endswith(("py", "so")) or (entry / "__init__.py").exists():
-                names.add(name)
-    return names
 
 
 def main() -> None:

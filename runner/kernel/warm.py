@@ -28,7 +28,10 @@ _MOST = 1 << 18
 _MOST_NODES = 24
 # How many stages ahead imports are begun, and looked at.
 _HORIZON = 8
-_IN_SIGHT = 100
+_IN_SIGHT = 50
+# Statements of which a new process says whether they would load something; a message of
+# SOCK_SEQPACKET has to fit into the socket's buffer, some 200 KB.
+_MOST_KNOWN = 500
 _END = 2.0
 
 Imports = tuple[str, ...]
@@ -230,7 +233,7 @@ class Warm:
         return [*waited_for, *self._expected[:_IN_SIGHT]]
 
     def _grow(self, node: _Node, imports: Imports) -> None:
-        known = sorted({one for each in self._coming() for one in each})
+        known = list(dict.fromkeys(one for each in self._coming() for one in each))[:_MOST_KNOWN]
         request = self._request("grow", imports=imports, known=known)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:

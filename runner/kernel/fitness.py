@@ -1,0 +1,239 @@
+"""Whether a kernel that is forked after an import is as one that does the import itself.
+
+A warm process loads this file; nothing of the runner is imported.
+"""
+
+import contextlib
+import gc
+import io
+import os
+import random
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# jemalloc starts its thread anew after a fork, as its `background_thread` says.
+_FORK_SAFE_THREADS = {"jemalloc_bg_thd"}
+
+
+class Relay(io.TextIOBase):
+    """Stands for stdout or stderr while modules are imported.
+
+    A module may keep the stream that it finds; in a kernel that is to be the notebook's.
+    """
+
+    def __init__(self, target: Any) -> None:  # noqa: ANN401 - a stream of any kind
+        """Pass on to `target`, which may be changed."""
+        self.target = target
+
+    def write(self, text: str) -> int:
+        """Pass on a text."""
+        written: int = self.target.write(text)
+        return written
+
+    def flush(self) -> None:
+        """Pass it on."""
+        self.target.flush()
+
+    def fileno(self) -> int:
+        """Give the target's."""
+        number: int = self.target.fileno()
+        return number
+
+    def isatty(self) -> bool:
+        """Ask the target."""
+        return bool(self.target.isatty())
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the target has
+        return getattr(self.target, name)
+
+
+class KernelToBe:
+    """Stands for the kernel while modules are imported; notes what they ask of it."""
+
+    def __init__(self) -> None:
+        """Note nothing yet."""
+        self._asked: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self._asked.append(name)
+        raise AttributeError(name)
+
+
+class Before:
+    """What this process was like before imports; stdout and stderr go to a file from now on."""
+
+    def __init__(self, shell: Any, base: frozenset[str]) -> None:  # noqa: ANN401 - IPython's
+        """Look.
+
+        Args:
+            shell: the one that a kernel forked from here takes over.
+            base: the modules that every kernel has.
+        """
+        self.shell = shell
+        self.base = base
+        self.printed = os.memfd_create("printed")
+        for number in (1, 2):
+            os.dup2(self.printed, number)
+        self.files = _open_files()
+        self.hooks, self.state = _hooks(shell), _state()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.printed)
+
+    def fault(self) -> str | None:
+        """Say what of a kernel forked from here would be otherwise, if anything."""
+        fault = next(chain(self._in_python(), self._in_process(), self._in_modules()), None)
+        # Looked at, and not to be looked at again.
+        gc.freeze()
+        return fault
+
+    def _in_python(self) -> Iterator[str]:
+        for name in vars(self.shell.kernel)["_asked"]:
+            yield f"it asks for the kernel's {name}"
+        if not _hooks(self.shell) <= self.hooks:
+            yield "it hooks into IPython"
+        for name, value in _state().items():
+            if value != self.state.get(name, value):
+                yield f"it changes {name}"
+
+    def _in_process(self) -> Iterator[str]:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        if os.fstat(self.printed).st_size:
+            yield "it prints something"
+        if not _open_files() <= self.files:
+            yield "it keeps a file or a socket open"
+        if _threads_that_a_fork_loses():
+            yield "it starts a thread"
+
+    def _in_modules(self) -> Iterator[str]:
+        if _generators():
+            yield "it makes a random generator"
+        loaded = sys.modules.keys() - self.base
+        if own := [name for name in loaded if _is_of_project(sys.modules[name])]:
+            yield f"it imports `{min(own)}`, a module of the project"
+        if shadowed := _names(Path.cwd()) & {name.partition(".")[0] for name in loaded}:
+            yield f"the notebooks' folder has a module `{min(shadowed)}`"
+
+
+def _state() -> dict[str, object]:
+    """Give what a kernel sets anew as it starts, and what imports could use up."""
+    mtrand = sys.modules.get("numpy.random.mtrand")
+    state: dict[str, object] = {
+        "signal handlers": [signal.getsignal(each) for each in signal.Signals],
+        "the working directory": Path.cwd(),
+        "sys.excepthook": sys.excepthook,
+        "sys.stdout": id(sys.stdout),
+        "sys.stderr": id(sys.stderr),
+        "the state of Python's random generator": random.getstate(),
+    }
+    if mtrand is not None:
+        state["the state of NumPy's random generator"] = str(mtrand.get_state())
+    return state
+
+
+def _hooks(shell: Any) -> frozenset[object]:  # noqa: ANN401 - IPython's, which has no types
+    """Give what acts on every cell; matplotlib's does nothing while there is no figure."""
+    found = [one for each in shell.events.callbacks.values() for one in each]
+    found += [*shell.input_transformers_post, *shell.input_transformers_cleanup]
+    found += shell.ast_transformers
+    names = {id(one): str(getattr(one, "__module__", "")) for one in found}
+    return frozenset(one for one, name in names.items() if not name.startswith("matplotlib"))
+
+
+def _open_files() -> frozenset[int]:
+    """Give the descriptors of open files, but for that of the listing itself."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            os.fstat(int(name))
+            found.add(int(name))
+    return frozenset(found)
+
+
+def _threads_that_a_fork_loses() -> list[str]:
+    """Name the threads that would be missing in a forked process.
+
+    Some libraries, such as OpenBLAS, end their threads before a fork and start them anew
+    on both sides; so one is tried.
+    """
+    if len(os.listdir("/proc/self/task")) == 1:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if not child:
+        os._exit(0)
+    names = []
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            names.append(Path(f"/proc/self/task/{task}/comm").read_text("utf-8").strip())
+    os.waitpid(child, 0)
+    own = Path("/proc/self/comm").read_text("utf-8").strip()
+    with contextlib.suppress(ValueError):
+        names.remove(own)
+    return [name for name in names if name not in _FORK_SAFE_THREADS]
+
+
+def _generators() -> bool:
+    """Tell whether there are random generators that no fork reseeds: a module's own ones."""
+    kinds: tuple[type, ...] = (random.Random,)
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        kinds += (numpy.Generator, numpy.RandomState, numpy.BitGenerator)
+    found: list[object] = gc.get_objects()
+    types = {kind for kind in set(map(type, found)) if issubclass(kind, kinds)}
+    types.discard(random.SystemRandom)
+    own = {id(each) for each in _reseeded()}
+    # These make a new one in every process.
+    names = [each for each in found if type(each) is tempfile._RandomNameSequence]  # type: ignore[attr-defined]  # noqa: SLF001
+    own |= {id(vars(each).get("_rng")) for each in names}
+    return any(type(each) in types and id(each) not in own for each in found) if types else False
+
+
+def _reseeded() -> Iterable[object]:
+    """Give the generators that `_reseed` and Python itself take care of."""
+    yield vars(random)["_inst"]
+    mtrand = sys.modules.get("numpy.random.mtrand")
+    if mtrand is not None:
+        yield from (mtrand._rand, mtrand._rand._bit_generator)  # noqa: SLF001 - numpy's global one
+
+
+def reseed() -> None:
+    """Have each kernel draw numbers of its own, as if it had imported the modules itself."""
+    mtrand = sys.modules.get("numpy.random.mtrand")
+    if mtrand is not None:
+        mtrand.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.seed()
+
+
+def _is_of_project(module: ModuleType) -> bool:
+    """Tell whether a module lies in the project, not in an environment inside it."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return False
+    path, project = Path(file), Path.cwd().parent
+    return path.is_relative_to(project) and not {"site-packages", "dist-packages"} & set(path.parts)
+
+
+def _names(folder: Path) -> set[str]:
+    """Name the modules that a notebook in a folder finds there first."""
+    names = set()
+    with contextlib.suppress(OSError):
+        for entry in folder.iterdir():
+            name, _, rest = entry.name.partition(".")
+            if rest.endswith(("py", "so")) or (entry / "__init__.py").exists():
+                names.add(name)
+    return names
