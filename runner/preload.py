@@ -27,9 +27,9 @@ _NO_FORK = {
 _HARMLESS_MAGIC = re.compile(r"^\s*%(matplotlib|config|time|timeit|precision|pprint|xmode)\b")
 _MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
 _SETS = re.compile(r"^\s*%(set_env\b|env\s+\w+\s*=?\s*\S)", re.MULTILINE)
-# What decides where modules come from, or what they find.
+# What decides where modules come from, or what they find; some draw random numbers.
 _DECIDES = re.compile(
-    r"\b(sys\.(path|modules|meta_path|path_hooks)|chdir|subprocess|os\.system|Popen|pip|conda"
+    r"\b(seed|setstate|set_state|sys\.(path|modules|meta_path|path_hooks)|chdir|subprocess|os\.system|Popen|pip|conda"
     r"|importlib|__import__|setrlimit|set_start_method)\b"
 )
 _MAY_SET = re.compile(r"environ|putenv|unsetenv|setenv|dotenv")

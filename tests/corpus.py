@@ -88,6 +88,15 @@ np.random.default_rng(3).normal(size=3)
 x = np.random.default_rng(0).normal(size=(50, 2))
 SGDRegressor(random_state=0).fit(x, x @ [1, 2]).coef_.round(6)
 """,
+    "seeded_first": """
+import random
+
+random.seed(3)
+# %%
+from sklearn.linear_model import SGDRegressor
+# %%
+random.random()
+""",
     "threads": """
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -60,9 +60,6 @@ UNFIT = {
         "it changes sys.stdout",
     ),
     "moves": Package("import os\nos.chdir('..')", "it changes the working directory"),
-    "uses_up": Package(
-        "import random\nrandom.random()", "it changes the state of Python's random generator"
-    ),
     "ours": Package(
         "import importlib.util, os\n"
         "spec = importlib.util.spec_from_file_location('far', os.path.abspath('beside.py'))\n"
@@ -117,6 +114,12 @@ def test_what_a_fork_could_not_hide_is_left_to_each_kernel(
             log = project.log("all")
             assert log.count(f"`import {name}` is left to each kernel: {module.reason}") == 1, log
     assert found[0] == found[1]
+
+
+def test_the_examples_imports_are_all_done_ahead(example: TemporaryProject) -> None:
+    done = example.run("test")
+    assert "left to each kernel" not in done.text
+    assert all(stage["warm"] for stage in example.record("test")["stages"])
 
 
 def test_no_notebook_finds_what_another_one_imports(project: TemporaryProject, site: Path) -> None:

@@ -127,19 +127,14 @@ class Before:
 
 
 def _state() -> dict[str, object]:
-    """Give what a kernel sets anew as it starts, and what imports could use up."""
-    mtrand = sys.modules.get("numpy.random.mtrand")
-    state: dict[str, object] = {
+    """Give what a kernel sets anew as it starts."""
+    return {
         "signal handlers": [signal.getsignal(each) for each in signal.Signals],
         "the working directory": Path.cwd(),
         "sys.excepthook": sys.excepthook,
         "sys.stdout": id(sys.stdout),
         "sys.stderr": id(sys.stderr),
-        "the state of Python's random generator": random.getstate(),
     }
-    if mtrand is not None:
-        state["the state of NumPy's random generator"] = str(mtrand.get_state())
-    return state
 
 
 def _hooks(shell: Any) -> frozenset[object]:  # noqa: ANN401 - IPython's, which has no types

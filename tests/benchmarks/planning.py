@@ -8,10 +8,9 @@ measured, as whole commands.
 """
 
 import argparse
-import os
 import subprocess
+import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,17 @@ from typing import NamedTuple
 from runner import basis, journal, options, project, records, tasks
 from runner.secrets import Mask
 from tests.project import TemporaryProject
+
+_MEASURE = """
+import os, sys, time
+began = time.monotonic()
+pid = os.posix_spawn(
+    sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, 1, 0)]
+)
+_, status, used = os.wait4(pid, 0)
+assert status == 0, status
+print(time.monotonic() - began, used.ru_maxrss)
+"""
 
 
 class Cost(NamedTuple):
@@ -29,15 +39,16 @@ class Cost(NamedTuple):
 
 
 def measure(command: list[str]) -> Cost:
-    """Run a command to its end."""
-    began = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        message = f"{command} ended with {process.returncode}"
-        raise RuntimeError(message)
-    return Cost(time.monotonic() - began, used.ru_maxrss / 1024)
+    """Run a command to its good end."""
+    # A process begins with the peak of the one that starts it, so that is to be a small one.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _MEASURE, *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    seconds, kibibytes = done.stdout.split()
+    return Cost(float(seconds), int(kibibytes) / 1024)
 
 
 def built(root: Path, stages: int) -> TemporaryProject:
