@@ -34,6 +34,7 @@ _DECIDES = re.compile(
 )
 _MAY_SET = re.compile(r"environ|putenv|unsetenv|setenv|dotenv")
 _CHANGING = {"update", "setdefault", "pop", "popitem", "clear"}
+_READERS = {"bool", "dict", "len", "list", "print", "repr", "set", "sorted", "str"}
 _SETTERS = {"putenv", "unsetenv", "load_dotenv", "setenv"}
 
 
@@ -174,7 +175,7 @@ def _sets_environment(statement: ast.stmt) -> bool:
                 reading.add(id(value))
             case ast.Compare(comparators=found):
                 reading.update(id(each) for each in found)
-            case ast.Call(args=[value]) if _is_environment(value):
+            case ast.Call(func=ast.Name(id=name), args=[value]) if name in _READERS:
                 reading.add(id(value))
             case _ if isinstance(node, ast.expr) and _is_environment(node):
                 if id(node) not in reading:

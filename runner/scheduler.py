@@ -50,8 +50,13 @@ def run(
             running[start(name)] = name
         if running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                work.end(_result(future, running.pop(future)))
+            ended = [_result(future, running.pop(future)) for future in done]
+            # Hashes and copies take a while; what does not wait for them starts before.
+            if all(result.good for result in ended) and _held_up(work, rules) is None:
+                for name in work.ready(rules.jobs - len(running)):
+                    running[start(name)] = name
+            for result in ended:
+                work.end(result)
     return work.results
 
 

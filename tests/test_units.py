@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from concurrent.futures import Future
 from pathlib import Path
 from random import Random
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import graph, notebooks, streams
+from runner import graph, notebooks, preload, scheduler, streams
 from runner.literals import converted, fits, unwritable
+from runner.model import Result, State
 from runner.settings import SettingError, Settings, duration, level, whole_number
 from runner.sources import SourceError, is_outside, locate
+from runner.stop import Stop
 
 Needs = dict[str, set[str]]
 
@@ -323,3 +326,96 @@ def test_a_packages_file_is_found_and_a_url_is_kept_under_its_checksum(tmp_path:
 )
 def test_packages_and_urls_are_outside(text: str, *, outside: bool) -> None:
     assert is_outside(text) is outside
+
+
+@pytest.mark.parametrize(
+    ("state", "order"),
+    [
+        (State.SUCCEEDED, ["start a", "start b", "end a", "end b", "start c", "end c"]),
+        (State.FAILED, ["start a", "end a", "end c", "end b"]),
+    ],
+    ids=["good", "bad"],
+)
+def test_what_does_not_wait_for_a_result_starts_before_it_is_committed(
+    state: State, order: list[str]
+) -> None:
+    said: list[str] = []
+
+    def start(name: str) -> Future[Result]:
+        said.append(f"start {name}")
+        future: Future[Result] = Future()
+        future.set_result(Result(name, state, 0.0, 0.0))
+        return future
+
+    def commit(result: Result) -> Result:
+        said.append(f"end {result.stage}")
+        return result
+
+    rules = scheduler.Rules(jobs=1, keep_going=False, stop=Stop())
+    needs = {"a": [], "b": [], "c": ["a", "b"]}
+    scheduler.run(needs, start=start, commit=commit, rules=rules)
+    assert said == order
+
+
+NUMPY = ("import numpy",)
+ENVIRONMENT = "it sets environment variables before it imports numpy"
+
+
+@pytest.mark.parametrize(
+    ("cells", "imports", "cold"),
+    [
+        (["import numpy as np"], NUMPY, None),
+        (["import json, numpy, os.path"], NUMPY, None),
+        (
+            ["from a.b import C, d as e"],
+            ("import a.b", "from a.b import C", "from a.b import d"),
+            None,
+        ),
+        (["from a import *"], ("import a",), None),
+        (["from __future__ import annotations", "from . import x"], (), None),
+        (
+            ["%matplotlib inline\nimport numpy", "x = 1", "import pandas"],
+            (*NUMPY, "import pandas"),
+            None,
+        ),
+        # Code decides whether these are carried out.
+        (["if x:\n    import numpy"], (), None),
+        (["try:\n    import numpy\nexcept ImportError:\n    numpy = None"], (), None),
+        (["def f():\n    import numpy"], (), None),
+        # What comes before them decides what they find, or do.
+        (["import sys\nsys.path.insert(0, 'x')\nimport numpy"], (), None),
+        (["!pip install numpy", "import numpy"], (), None),
+        (["%pip install numpy\nimport numpy"], (), None),
+        (["%%bash\nexport A=1", "import numpy"], (), None),
+        (["import os\nos.chdir('x')", "import numpy"], (), None),
+        (["import numpy", "import random\nrandom.seed(1)", "import pandas"], NUMPY, None),
+        (["this is no Python", "import numpy"], (), None),
+        # A module of the project is not imported ahead, but read.
+        (["import helper"], NUMPY, None),
+        (["import helper", "import chooser", "import pandas"], NUMPY, None),
+        # The environment is read by many packages as they are imported.
+        (["import os\nos.environ['A'] = '1'", "import numpy"], (), ENVIRONMENT),
+        (["import os\nos.environ |= {'A': '1'}\nimport numpy"], (), ENVIRONMENT),
+        (["from os import environ\nenviron.setdefault('A', '1')\nimport numpy"], (), ENVIRONMENT),
+        (["import os\ndel os.environ['A']\nimport numpy"], (), ENVIRONMENT),
+        (["import os\nchange(os.environ)\nimport numpy"], (), ENVIRONMENT),
+        (["import os\nx = os.environ\nimport numpy"], (), ENVIRONMENT),
+        (["%env A=1\nimport numpy"], (), ENVIRONMENT),
+        (["from dotenv import load_dotenv\nload_dotenv()\nimport numpy"], (), ENVIRONMENT),
+        (["import os\nos.putenv('A', '1')\nimport numpy"], (), ENVIRONMENT),
+        (["import numpy", "import os\nos.environ['A'] = '1'"], NUMPY, None),
+        (["import os\nprint(os.environ['A'], os.environ.get('B'))\nimport numpy"], NUMPY, None),
+        (["import os\nprint(dict(os.environ))\nimport numpy"], NUMPY, None),
+        (["import os\nif 'A' in os.environ:\n    x = len(os.environ)\nimport numpy"], NUMPY, None),
+        # These do not bear a fork, wherever they are imported.
+        (["import numpy", "def f():\n    import tensorflow.keras"], (), "it imports tensorflow"),
+        (["from polars import DataFrame"], (), "it imports polars"),
+    ],
+)
+def test_what_is_imported_ahead(
+    tmp_path: Path, cells: list[str], imports: tuple[str, ...], cold: str | None
+) -> None:
+    (tmp_path / "helper.py").write_text("import json\nimport numpy\n", "utf-8")
+    (tmp_path / "chooser.py").write_text("import sys\nsys.path.append('x')\n", "utf-8")
+    found = preload.of_cells(cells, (tmp_path,))
+    assert (found.imports, found.cold) == (imports, cold)

@@ -25,7 +25,7 @@ from .root import Root
 
 _MOST = 1 << 18
 # Processes of the tree; past them, notebooks import by themselves what is not there yet.
-_MOST_NODES = 24
+_MOST_NODES = 16
 # How many stages ahead imports are begun, and looked at.
 _HORIZON = 8
 _IN_SIGHT = 50
@@ -59,6 +59,7 @@ class _Node:
     loaded: frozenset[str] = frozenset()
     importing: Imports = ()
     ready: bool = False
+    parent: "_Node | None" = None
 
     def suits(self, imports: Imports) -> bool:
         """Tell whether it has imported nothing that a notebook with these imports does not."""
@@ -239,12 +240,12 @@ class Warm:
         with theirs:
             if self._send(node, request, theirs):
                 loaded = node.loaded | set(imports)
-                self._add(_Node(ours, node.changed, loaded, importing=imports))
+                self._add(_Node(ours, node.changed, loaded, imports, parent=node))
             else:
                 ours.close()
 
     def _prune(self) -> None:
-        """End processes that no notebook to come can use, nor those below them."""
+        """End processes that no notebook to come can use."""
         coming = self._coming()
         for node in self._nodes[1:]:
             if node.ready and not any(node.suits(imports) for imports in coming):
@@ -293,17 +294,28 @@ class Warm:
             self._wake.send(b"x")
 
     def _remove(self, node: _Node) -> None:
+        """Let go of a process; it ends, and so do those below it."""
         if node not in self._nodes:
             return
-        was_root = node is self._root
         self._nodes.remove(node)
         self._selector.unregister(node.control)
         node.control.close()
-        if was_root:
-            for each in list(self._nodes):
+        for each in list(self._nodes):
+            if each.parent is node:
                 self._remove(each)
 
     def _listen(self) -> None:
+        try:
+            self._take_part()
+        except Exception as error:  # noqa: BLE001 - nobody is to wait for this thread
+            with self._lock:
+                self._closing = True
+                self.say(logging.WARNING, f"kernels start by themselves now: {error!r}")
+                for node in list(self._nodes):
+                    self._remove(node)
+                self._give_up()
+
+    def _take_part(self) -> None:
         while True:
             ready = self._selector.select()
             with self._lock:
