@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,7 @@ class Build:
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     _preloads: dict[str, Preload] = field(default_factory=dict)
+    _packages_changed: bool = False
 
     @property
     def folder(self) -> Path:
@@ -93,6 +94,12 @@ class Build:
     def coming(self) -> dict[str, None]:
         """The stages that may still run, in order."""
         return {planned.stage: None for planned in self.task.planned if planned.may_run}
+
+    @cached_property
+    def _installing(self) -> set[str]:
+        """The stages to run that may install packages."""
+        stages = self.task.pipeline.stages
+        return {one for one in self.coming if preload.installs(stages[one].notebook)}
 
     def preload(self, stage: str) -> Preload:
         """Say what can be imported ahead of a stage's kernel."""
@@ -169,14 +176,26 @@ class Build:
             results |= scheduler.run(
                 {name: needs[name] for name in todo},
                 start=lambda name: self._start(executor, todo[name]),
-                commit=self._commit,
+                commit=lambda result: self._and_forget(executor, self._commit(result)),
                 rules=scheduler.Rules(self.settings.jobs, self.settings.keep_going, self.stop),
             )
         return results
 
     def _expect(self, executor: Executor) -> None:
         if self.warm is not None:
-            executor.expect([self.preload(one) for one in islice(self.coming, _IN_SIGHT)])
+            names = takewhile(lambda one: not self._waits_for_packages(one), self.coming)
+            executor.expect([self.preload(one) for one in islice(names, _IN_SIGHT)])
+
+    def _waits_for_packages(self, stage: str) -> bool:
+        """Tell whether a stage that has not ended may install packages, before this one."""
+        return bool(self._installing - {stage})
+
+    def _and_forget(self, executor: Executor, result: Result) -> Result:
+        """Have imports done again once a stage may have installed something."""
+        if self._packages_changed:
+            self._packages_changed = False
+            executor.forget()
+        return result
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -255,6 +274,9 @@ class Build:
     def _commit(self, result: Result) -> Result:
         """Hash and publish what a good stage left, and write its end into the record."""
         self.coming.pop(result.stage, None)
+        if result.stage in self._installing:
+            self._installing.discard(result.stage)
+            self._packages_changed = True
         outputs: list[dict[str, object]] = []
         try:
             if result.good and result.state is not State.SKIPPED:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
         return 1
     finally:
         if early is not None:
-            early.end()
+            # Where it is not wanted, nothing is below it that would have to end first.
+            early.end(0.0)
 
 
 def _start_early(arguments: Sequence[str], folder: Path) -> "Root | None":
@@ -65,6 +67,9 @@ def _start_early(arguments: Sequence[str], folder: Path) -> "Root | None":
     """
     words = set(arguments)
     if sys.platform != "linux" or "test" not in words or words & _NO_TEST or not folder.is_dir():
+        return None
+    # Options of one letter may stand together.
+    if any(re.fullmatch(r"-[a-z]*[hn][a-z]*", word) for word in words):
         return None
     from .kernel import root  # noqa: PLC0415 - other commands do not need it
 

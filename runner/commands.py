@@ -128,6 +128,8 @@ def _warm(
         (one.preload(stage) for one, stage in stages if one.preload(stage).cold is None), None
     )
     if not settings.warm or first is None:
+        if early is not None:
+            early.end(0.0)
         return None
     from .kernel import root  # noqa: PLC0415 - with nothing to do it is not needed
     from .kernel.warm import Warm  # noqa: PLC0415 - as above

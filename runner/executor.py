@@ -23,6 +23,10 @@ class Executor(Protocol):
         """Say what jobs to come import, in their order, so that it can be done ahead."""
         ...
 
+    def forget(self) -> None:
+        """Say that packages may be others than those that were imported ahead."""
+        ...
+
 
 class LocalExecutor:
     """Runs up to `jobs` stages at once; events go to `emit`, from any thread.
@@ -65,6 +69,11 @@ class LocalExecutor:
         if self._warm is not None:
             self._warm.expect([one.imports for one in coming if one.cold is None])
 
+    def forget(self) -> None:
+        """Have nothing forked from what was imported so far."""
+        if self._warm is not None:
+            self._warm.forget()
+
     def _run(self, job: Job, spare: "Future[Spare | None] | None") -> Result:
         # papermill takes a moment to import; a build with nothing to do never does.
         from . import engine  # noqa: PLC0415
@@ -72,5 +81,10 @@ class LocalExecutor:
         try:
             return engine.run(job, self._emit, self._stop, spare)
         finally:
-            if spare is not None and not spare.cancel() and (unused := spare.result()):
-                unused.control.close()
+            if spare is not None:
+                self._give_back(spare)
+
+    def _give_back(self, spare: "Future[Spare | None]") -> None:
+        """Return a kernel that was not used after all; one that was used has ended."""
+        if not spare.cancel() and (found := spare.result()) and self._warm is not None:
+            self._warm.drop(found)

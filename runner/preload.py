@@ -1,8 +1,8 @@
 """What a notebook imports before anything else: that can be done ahead of its kernel.
 
 Only imports of installed packages count, at the top level of cells, up to the first
-statement that may change what an import does. The standard library is left out: it loads
-in no time, and so fewer notebooks differ.
+statement that is not surely without influence on them. The standard library is left out: it
+loads in no time, and so fewer notebooks differ.
 """
 
 import ast
@@ -13,29 +13,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .imports import files_of, parsed
+from .kernel.forkless import NO_FORK
 from .model import Preload, SourceNotebook
 from .notebooks import PYTHON
 from .project import Project
 
-# Packages that start threads or hold a device or a connection from their import on, and
-# whose manuals warn of a fork.
-_NO_FORK = {
-    *("cudf", "cugraph", "cuml", "cupy", "pycuda", "rmm"),
-    *("grpc", "h2o", "horovod", "jax", "mpi4py", "polars", "pyspark", "ray", "tensorflow"),
-    *("jnius", "julia", "juliacall", "rpy2", "torch_xla"),
-}
 _HARMLESS_MAGIC = re.compile(r"^\s*%(matplotlib|config|time|timeit|precision|pprint|xmode)\b")
 _MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+_INSTALLS = re.compile(r"^\s*[%!].*\b(pip3?|conda|mamba|uv|apt|apt-get)\b", re.MULTILINE)
 _SETS = re.compile(r"^\s*%(set_env\b|env\s+\w+\s*=?\s*\S)", re.MULTILINE)
-# What decides where modules come from, or what they find; some draw random numbers.
-_DECIDES = re.compile(
-    r"\b(seed|setstate|set_state|sys\.(path|modules|meta_path|path_hooks)|chdir|subprocess|os\.system|Popen|pip|conda"
-    r"|importlib|__import__|setrlimit|set_start_method)\b"
-)
+# What may be called before an import without changing it.
+_HARMLESS_CALLS = {
+    *("Path", "bool", "dict", "float", "frozenset", "int", "len", "list", "print", "range"),
+    *("set", "str", "tuple", "TypeVar", "namedtuple", "logging.getLogger", "getLogger"),
+    *("re.compile", "os.path.join", "os.getenv", "os.environ.get", "pathlib.Path"),
+}
+_HARMLESS_DECORATORS = {
+    *("abstractmethod", "cache", "classmethod", "contextmanager", "dataclass", "lru_cache"),
+    *("property", "staticmethod", "contextlib.contextmanager", "dataclasses.dataclass"),
+    *("functools.cache", "functools.lru_cache", "functools.wraps", "wraps"),
+}
 _MAY_SET = re.compile(r"environ|putenv|unsetenv|setenv|dotenv")
 _CHANGING = {"update", "setdefault", "pop", "popitem", "clear"}
 _READERS = {"bool", "dict", "len", "list", "print", "repr", "set", "sorted", "str"}
 _SETTERS = {"putenv", "unsetenv", "load_dotenv", "setenv"}
+# papermill and nbclient leave out cells with this tag.
+_SKIPPED = "skip-execution"
 
 
 @dataclass
@@ -58,39 +61,36 @@ class _Reading:
         if tree is None:
             self.over = True
             return
-        self.module(tree, source)
+        self.module(tree, source, ())
 
-    def module(self, tree: ast.Module, source: str) -> None:
+    def module(self, tree: ast.Module, source: str, package: tuple[str, ...]) -> None:
+        """Read code; `package` is what it lies in."""
         lines = source.splitlines()
         for statement in tree.body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                for name, text in _single(statement):
+                for name, text in _single(statement, package):
                     self.imported(name, text)
+                # Under another name, what is done with it would not be seen.
+                self.sets_environment |= _takes_environment(statement)
                 continue
             text = "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
             if "import" in text:
+                # It is not done ahead, but what has been done may not bear it.
                 for name in _inner_imports(statement):
                     self.refuse(name)
             if _MAY_SET.search(text):
                 self.sets_environment |= _sets_environment(statement)
-            self.over |= bool(_DECIDES.search(text))
+            self.over |= not _is_harmless(statement)
 
     def imported(self, name: str, text: str) -> None:
-        """Take in an import of a dotted name."""
-        files = [path for path in files_of(name, self.folders) if path not in self.seen]
-        if files or any(files_of(name, self.folders)):
-            # A module of the project: it is not run ahead, but read.
-            for path in files:
-                self.seen.add(path)
-                source = path.read_text("utf-8", "replace")
-                tree = parsed(source) if path.suffix == ".py" else None
-                if tree is None:
-                    self.over = True
-                else:
-                    self.module(tree, source)
-            return
+        """Take in an import of a dotted name; `text` is what does it, if it can be done ahead."""
         top = name.partition(".")[0]
-        if top in sys.stdlib_module_names:
+        if any((folder / top).is_dir() or any(files_of(top, (folder,))) for folder in self.folders):
+            # A module of the project: it is not run ahead, but read.
+            for path in files_of(name, self.folders):
+                self.read(path)
+            return
+        if not text or top in sys.stdlib_module_names:
             return
         self.refuse(name)
         if self.sets_environment and self.cold is None:
@@ -98,10 +98,27 @@ class _Reading:
         if not self.over:
             self.imports[text] = None
 
+    def read(self, path: Path) -> None:
+        """Read a file of the project, once."""
+        if path in self.seen:
+            return
+        self.seen.add(path)
+        try:
+            source = path.read_text("utf-8", "replace") if path.suffix == ".py" else ""
+        except OSError:
+            source = ""
+        tree = parsed(source) if source else None
+        if tree is None:
+            # Nothing in it is harmless; an empty one is.
+            self.over |= path.suffix != ".py" or bool(source.strip())
+            return
+        folder = next(one for one in self.folders if path.is_relative_to(one))
+        self.module(tree, source, path.parent.relative_to(folder).parts)
+
     def refuse(self, name: str) -> None:
         """Have the kernel start by itself if a package does not bear a fork."""
         top = name.partition(".")[0]
-        if top in _NO_FORK and self.cold is None:
+        if top in NO_FORK and self.cold is None:
             self.cold = f"it imports {top}"
 
 
@@ -120,7 +137,12 @@ def of_notebook(notebook: SourceNotebook, kernel: str | None, project: Project) 
     if not notebook.warm:
         return Preload(cold="its metadata says so")
     folders = (project.working_directory, project.root, project.root / "src")
-    return of_cells((cell.source for cell in notebook.cells), folders)
+    return of_cells((one.source for one in notebook.cells if _SKIPPED not in one.tags), folders)
+
+
+def installs(notebook: SourceNotebook) -> bool:
+    """Tell whether a notebook may install packages, so that an import gives something else."""
+    return any(_INSTALLS.search(cell.source) for cell in notebook.cells)
 
 
 def of_cells(cells: Iterable[str], folders: tuple[Path, ...]) -> Preload:
@@ -136,20 +158,78 @@ def of_cells(cells: Iterable[str], folders: tuple[Path, ...]) -> Preload:
     return Preload(() if reading.cold else tuple(reading.imports), reading.cold)
 
 
-def _single(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Split an import into single ones; give the module and the statement of each."""
+def _single(
+    statement: ast.Import | ast.ImportFrom, package: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    """Split an import into single ones; give the dotted name and the statement of each.
+
+    What is imported relatively to `package` is the project's, and has no statement.
+    """
     if isinstance(statement, ast.Import):
         for each in statement.names:
             yield each.name, f"import {each.name}"
         return
     module = statement.module or ""
-    if statement.level or module == "__future__":
+    if module == "__future__":
+        return
+    if statement.level:
+        base = ".".join([*package[: len(package) - statement.level + 1], module]).strip(".")
+        for each in statement.names:
+            yield f"{base}.{each.name}".strip("."), ""
         return
     # What several notebooks have in common is the module, whatever they take from it.
     yield module, f"import {module}"
     for each in statement.names:
         if each.name != "*":
-            yield module, f"from {module} import {each.name}"
+            yield f"{module}.{each.name}", f"from {module} import {each.name}"
+
+
+def _takes_environment(statement: ast.Import | ast.ImportFrom) -> bool:
+    names = {each.name for each in statement.names if each.asname is not None}
+    of_os = isinstance(statement, ast.ImportFrom) and statement.module == "os"
+    return of_os and bool(names & {"environ", *_SETTERS})
+
+
+def _is_harmless(statement: ast.stmt) -> bool:
+    """Tell whether a statement surely changes nothing of what a later import does."""
+    harmless = isinstance(statement, ast.Pass)
+    match statement:
+        case ast.Expr(value=value):
+            harmless = _is_plain(value)
+        case ast.Assign(targets=targets, value=value):
+            harmless = all(map(_is_name, targets)) and _is_plain(value)
+        case ast.AnnAssign(target=target, value=value):
+            harmless = _is_name(target) and (value is None or _is_plain(value))
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+            harmless = _is_decorated_plainly(statement) and all(map(_is_plain, defaults))
+        case ast.ClassDef():
+            bases = [*statement.bases, *(one.value for one in statement.keywords)]
+            inner = all(map(_is_harmless, statement.body)) and all(map(_is_plain, bases))
+            harmless = inner and _is_decorated_plainly(statement)
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            harmless = True
+    return harmless
+
+
+def _is_name(target: ast.expr) -> bool:
+    inner = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    return all(isinstance(one, ast.Name) for one in inner)
+
+
+def _is_decorated_plainly(statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    found = [one.func if isinstance(one, ast.Call) else one for one in statement.decorator_list]
+    return all(ast.unparse(one) in _HARMLESS_DECORATORS for one in found)
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """Tell whether an expression calls nothing but what is known to be harmless."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) not in _HARMLESS_CALLS:
+            return False
+        if isinstance(node, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr):
+            return False
+    return True
 
 
 def _inner_imports(statement: ast.stmt) -> Iterator[str]:

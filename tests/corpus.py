@@ -192,7 +192,7 @@ for kind, message, category, module, _ in warnings.filters:
           getattr(module, 'pattern', module))
 # %%
 sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)
-       - {'_runner_fitness', '_runner_guard'})
+       - {'_runner_fitness', '_runner_forkless', '_runner_guard', '_runner_standins'})
 # %%
 __name__, '__file__' in globals(), sys.modules['__main__'].__dict__ is globals()
 # %%

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
 import psutil
 import pytest
 
@@ -38,6 +39,20 @@ UNFIT = {
     "draws": Package("import random\nown = random.Random()", "it makes a random generator"),
     "generates": Package(
         "import numpy\nown = numpy.random.default_rng()", "it makes a random generator"
+    ),
+    "seeds": Package("import random\nrandom.seed(0)", "it seeds random numbers"),
+    "seeds_numpy": Package("import numpy\nnumpy.random.seed(0)", "it seeds random numbers"),
+    "seeds_once": Package("from numpy.random import seed\nseed(0)", "it seeds random numbers"),
+    "spawns": Package(
+        "import subprocess\nchild = subprocess.Popen(['sleep', '300'])", "it starts a process"
+    ),
+    "shares": Package("import mmap\nmemory = mmap.mmap(-1, 4096)", "it shares memory"),
+    "waits": Package("import signal\nsignal.alarm(300)", "it changes timers"),
+    "keeps": Package("import os\nown = os.getpid()", "`keeps` keeps the number of its process"),
+    "hostile": Package("import jax", "it imports jax"),
+    "optional": Package(
+        "try:\n    import only_here\nexcept ImportError:\n    pass",
+        "the notebooks' folder has a module `only_here`",
     ),
     "asks": Package(
         "from IPython import get_ipython\nsession = get_ipython().kernel.session.session",
@@ -101,7 +116,9 @@ def test_what_a_fork_could_not_hide_is_left_to_each_kernel(
     module = UNFIT[name]
     (site / f"{name}.py").write_text(module.source, "utf-8")
     (site / "beside.py").write_text("place = 'site'", "utf-8")
+    (site / "jax.py").write_text("", "utf-8")
     project.write("notebooks/beside.py", "place = 'project'")
+    project.write("notebooks/only_here.py", "print('only here')")
     cells = (f"import {name}", f"print('done', getattr({name}, 'beside', None) is not None)")
     for stage in ("a", "b"):
         # What it declares makes it independent of the other one.
@@ -246,19 +263,22 @@ def test_an_import_that_takes_too_long_is_left_to_the_kernel(
     project.notebook("b", "import slow")
     began = time.monotonic()
     done = project.run("all", env=installed(site))
-    assert "its imports are not done after 3 seconds; its kernel does them" in done.text
-    # That it has ended at all shows that nobody waited for the import.
-    assert time.monotonic() - began < 600
+    words = "its imports are not done after 3 seconds; its kernel does them"
+    assert done.text.count(words) == 1
+    assert "`import slow` is left to each kernel: it takes too long" in done.text
+    assert [stage["warm"] for stage in project.record("all")["stages"]] == [False, True]
+    # The import would take ten minutes.
+    assert time.monotonic() - began < 60
 
 
+@pytest.mark.parametrize("wait", ["time.sleep(600)", "subprocess.run(['sleep', '600'])"])
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_the_runner_ends_while_imports_are_done(
-    project: TemporaryProject, site: Path, sent: signal.Signals
+    project: TemporaryProject, site: Path, sent: signal.Signals, wait: str
 ) -> None:
     mark = site / "begun"
-    (site / "slow.py").write_text(
-        f"import time\nopen({str(mark)!r}, 'w')\ntime.sleep(600)", "utf-8"
-    )
+    source = f"import subprocess, time\nopen({str(mark)!r}, 'w')\n{wait}"
+    (site / "slow.py").write_text(source, "utf-8")
     project.notebook("a", "import slow")
     with project.running("all", env=installed(site)) as process:
         wait_for(mark)
@@ -271,6 +291,80 @@ def test_nothing_is_left_when_the_runner_ends_while_imports_are_done(
         assert alive == []
     if sent is not signal.SIGKILL:
         assert project.states("all") == {"a": "cancelled"}
+
+
+@pytest.mark.parametrize("first", ["root", "grown"])
+def test_no_stage_waits_in_vain_when_warm_processes_are_killed(
+    project: TemporaryProject, site: Path, first: str
+) -> None:
+    mark = site / "begun"
+    slow = (
+        f"import os, time\nopen({str(mark)!r}, 'w')\n"
+        "if 'IPYTHONDIR' not in os.environ:\n    time.sleep(600)"
+    )
+    (site / "slow.py").write_text(slow, "utf-8")
+    for stage in ("a", "b"):
+        project.notebook(stage, "import numpy\nimport slow")
+    with project.running("all", "-j", "2", env=installed(site)) as process:
+        wait_for(mark)
+        found = nurseries(psutil.Process(process.pid))
+        for one in found if first == "root" else reversed(found):
+            one.send_signal(signal.SIGKILL)
+        assert process.wait(50) == 0
+    assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
+    assert project.log("all").count("the process that kernels are forked from ended") == 1
+
+
+def test_the_next_kernel_is_forked_while_a_stage_runs(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    wait = f"import time\nwhile not Path({str(tmp_path / 'go')!r}).exists():\n    time.sleep(0.05)"
+    on = f"from pathlib import Path\nPath({str(tmp_path / 'on')!r}).touch()"
+    project.notebook("a", "import numpy", on, wait)
+    project.notebook("b", "import numpy", "import os\nprint(os.getpid())")
+    with project.running("all") as process:
+        wait_for(tmp_path / "on")
+        runner, leaders = psutil.Process(process.pid), set[int]()
+        while len(leaders) < 2:
+            below = [one.pid for one in runner.children(recursive=True)]
+            root = nurseries(runner)[0].pid
+            leaders = {pid for pid in below if pid != root and os.getsid(pid) == pid}
+            time.sleep(0.05)
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
+    assert int(texts(project, "b")[0]) in leaders
+
+
+def test_what_a_stage_installs_is_what_the_next_one_imports(
+    project: TemporaryProject, site: Path
+) -> None:
+    (site / "tool.py").write_text("version = 1", "utf-8")
+    look = ("import tool", "print(tool.version)")
+    project.notebook("a", *look)
+    project.notebook("b", f"!echo pip install; echo 'version = 2' > {site}/tool.py")
+    project.notebook("c", *look)
+    project.run("all", env=installed(site))
+    assert (texts(project, "a"), texts(project, "c")) == (["1\n"], ["2\n"])
+
+
+def test_skipped_cells_are_not_imported_ahead(project: TemporaryProject, site: Path) -> None:
+    (site / "heavy.py").write_text(f"open({str(site / 'imported')!r}, 'w')", "utf-8")
+    path = project.notebook("a", "import heavy", "import numpy")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["skip-execution"]
+    nbformat.write(notebook, path)
+    project.run("all", env=installed(site))
+    assert not (site / "imported").exists()
+
+
+def test_what_an_import_does_to_logging_lasts(project: TemporaryProject, site: Path) -> None:
+    quiet = "import logging\nlogging.getLogger().setLevel(logging.ERROR)"
+    (site / "quiet.py").write_text(quiet, "utf-8")
+    project.notebook("a", "import logging\nimport quiet", "logging.warning('not to be seen')")
+    project.run("all", env=installed(site))
+    assert project.stage_record("all", "a")["warm"] is True
+    assert texts(project, "a") == []
 
 
 def test_warm_processes_and_spare_kernels_are_gone_after_a_run(
@@ -321,4 +415,5 @@ def test_nothing_to_do_starts_nothing_and_imports_nothing_heavy(
     found = json.loads(done.stdout.splitlines()[-1])
     heavy = {"papermill", "nbformat", "zmq", "pandas", "numpy", "asyncio", "psutil", "rich.live"}
     assert not heavy & set(found)
-    assert not [name for name in found if name.startswith("runner.kernel.")]
+    kernel = {name for name in found if name.startswith("runner.kernel.")}
+    assert kernel <= {"runner.kernel.forkless"}

@@ -5,11 +5,11 @@ A warm process loads this file; nothing of the runner is imported.
 
 import contextlib
 import gc
-import io
 import os
 import random
 import signal
 import sys
+import sysconfig
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -20,70 +20,34 @@ from typing import Any
 
 # jemalloc starts its thread anew after a fork, as its `background_thread` says.
 _FORK_SAFE_THREADS = {"jemalloc_bg_thd"}
-
-
-class Relay(io.TextIOBase):
-    """Stands for stdout or stderr while modules are imported.
-
-    A module may keep the stream that it finds; in a kernel that is to be the notebook's.
-    """
-
-    def __init__(self, target: Any) -> None:  # noqa: ANN401 - a stream of any kind
-        """Pass on to `target`, which may be changed."""
-        self.target = target
-
-    def write(self, text: str) -> int:
-        """Pass on a text."""
-        written: int = self.target.write(text)
-        return written
-
-    def flush(self) -> None:
-        """Pass it on."""
-        self.target.flush()
-
-    def fileno(self) -> int:
-        """Give the target's."""
-        number: int = self.target.fileno()
-        return number
-
-    def isatty(self) -> bool:
-        """Ask the target."""
-        return bool(self.target.isatty())
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the target has
-        return getattr(self.target, name)
-
-
-class KernelToBe:
-    """Stands for the kernel while modules are imported; notes what they ask of it."""
-
-    def __init__(self) -> None:
-        """Note nothing yet."""
-        self._asked: list[str] = []
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        self._asked.append(name)
-        raise AttributeError(name)
+_INSTALLED = [sysconfig.get_path(one) for one in ("stdlib", "platstdlib", "purelib", "platlib")]
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
 class Before:
     """What this process was like before imports; stdout and stderr go to a file from now on."""
 
-    def __init__(self, shell: Any, base: frozenset[str]) -> None:  # noqa: ANN401 - IPython's
+    def __init__(
+        self,
+        shell: Any,  # noqa: ANN401 - IPython's, which has no types
+        base: frozenset[str],
+        not_to_be_forked: frozenset[str],
+    ) -> None:
         """Look.
 
         Args:
             shell: the one that a kernel forked from here takes over.
             base: the modules that every kernel has.
+            not_to_be_forked: packages that do not bear a fork.
         """
         self.shell = shell
         self.base = base
+        self.not_to_be_forked = not_to_be_forked
         self.printed = os.memfd_create("printed")
         for number in (1, 2):
             os.dup2(self.printed, number)
         self.files = _open_files()
+        self.shared = _shared_memory()
         self.hooks, self.state = _hooks(shell), _state()
 
     def close(self) -> None:
@@ -113,6 +77,10 @@ class Before:
             yield "it prints something"
         if not _open_files() <= self.files:
             yield "it keeps a file or a socket open"
+        if _children():
+            yield "it starts a process"
+        if _shared_memory() - self.shared:
+            yield "it shares memory"
         if _threads_that_a_fork_loses():
             yield "it starts a thread"
 
@@ -120,10 +88,15 @@ class Before:
         if _generators():
             yield "it makes a random generator"
         loaded = sys.modules.keys() - self.base
+        if hostile := self.not_to_be_forked & {name.partition(".")[0] for name in loaded}:
+            yield f"it imports {min(hostile)}"
         if own := [name for name in loaded if _is_of_project(sys.modules[name])]:
             yield f"it imports `{min(own)}`, a module of the project"
-        if shadowed := _names(Path.cwd()) & {name.partition(".")[0] for name in loaded}:
-            yield f"the notebooks' folder has a module `{min(shadowed)}`"
+        pid = os.getpid()
+        for name in loaded:
+            values = getattr(sys.modules[name], "__dict__", {}).values()
+            if pid in [one for one in list(values) if type(one) is int]:
+                yield f"`{name}` keeps the number of its process"
 
 
 def _state() -> dict[str, object]:
@@ -131,6 +104,7 @@ def _state() -> dict[str, object]:
     return {
         "signal handlers": [signal.getsignal(each) for each in signal.Signals],
         "the working directory": Path.cwd(),
+        "timers": [signal.getitimer(each) for each in _TIMERS],
         "sys.excepthook": sys.excepthook,
         "sys.stdout": id(sys.stdout),
         "sys.stderr": id(sys.stderr),
@@ -154,6 +128,20 @@ def _open_files() -> frozenset[int]:
             os.fstat(int(name))
             found.add(int(name))
     return frozenset(found)
+
+
+def _children() -> list[str]:
+    """Give the processes that this one has started and that have not been waited for."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
+    return []
+
+
+def _shared_memory() -> frozenset[str]:
+    """Give the places of writable memory that a forked process would share."""
+    with contextlib.suppress(OSError), open("/proc/self/maps", encoding="utf-8") as file:  # noqa: PTH123
+        return frozenset(line.split()[0] for line in file if line.split()[1] == "rw-s")
+    return frozenset()
 
 
 def _threads_that_a_fork_loses() -> list[str]:
@@ -197,21 +185,11 @@ def _generators() -> bool:
 
 
 def _reseeded() -> Iterable[object]:
-    """Give the generators that `_reseed` and Python itself take care of."""
+    """Give the generators that the nursery's `reseed` and Python itself take care of."""
     yield vars(random)["_inst"]
     mtrand = sys.modules.get("numpy.random.mtrand")
     if mtrand is not None:
         yield from (mtrand._rand, mtrand._rand._bit_generator)  # noqa: SLF001 - numpy's global one
-
-
-def reseed() -> None:
-    """Have each kernel draw numbers of its own, as if it had imported the modules itself."""
-    mtrand = sys.modules.get("numpy.random.mtrand")
-    if mtrand is not None:
-        mtrand.seed()
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.default_generator.seed()
 
 
 def _is_of_project(module: ModuleType) -> bool:
@@ -220,15 +198,15 @@ def _is_of_project(module: ModuleType) -> bool:
     if not isinstance(file, str):
         return False
     path, project = Path(file), Path.cwd().parent
-    return path.is_relative_to(project) and not {"site-packages", "dist-packages"} & set(path.parts)
+    return path.is_relative_to(project) and not any(map(path.is_relative_to, _INSTALLED))
 
 
-def _names(folder: Path) -> set[str]:
+def names(folder: Path) -> frozenset[str]:
     """Name the modules that a notebook in a folder finds there first."""
-    names = set()
+    found = set()
     with contextlib.suppress(OSError):
         for entry in folder.iterdir():
             name, _, rest = entry.name.partition(".")
             if rest.endswith(("py", "so")) or (entry / "__init__.py").exists():
-                names.add(name)
-    return names
+                found.add(name)
+    return frozenset(found)

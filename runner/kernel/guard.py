@@ -24,9 +24,11 @@ import select
 import signal
 import socket
 import sys
+import time
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_NAME = "kernel-guard"
 _ON_LINUX = sys.platform == "linux"
 
 
@@ -43,6 +45,11 @@ def die_with(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Have every process below this one become its child when its parent ends (Linux)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def main(argv: list[str]) -> None:
@@ -66,7 +73,7 @@ def guard(control: socket.socket, output: str, folder: str) -> bool:
         Whether this is the child: in a session of its own, with standard streams and
         signal handlers as those of a process that was just started, and no other files.
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     woken, wake = os.pipe()
@@ -79,6 +86,7 @@ def guard(control: socket.socket, output: str, folder: str) -> bool:
     if not kernel:
         _be_fresh(own, output, control)
         return True
+    _name_process()
     _tell(control, {"pid": kernel})
     status = _watch(control, woken, kernel)
     status = _kill_all(kernel, status)
@@ -198,8 +206,33 @@ def _kill_all(kernel: int, status: int | None) -> int | None:
             status = ended
 
 
-def _descendants() -> list[int]:
-    """List the processes below this one; where there is no /proc, none is found."""
+def kill_all_but_guards(limit: float = 5.0) -> None:
+    """Kill what is below this process; guards, and what is below them, have a while to end."""
+    end = time.monotonic() + limit
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    while time.monotonic() < end:
+        for pid in _descendants(guards=False):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.01)
+
+
+def _name_process() -> None:
+    """Let this process be told from others below a warm one."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as file:
+        file.write(_NAME)
+
+
+def _descendants(*, guards: bool = True) -> list[int]:
+    """List the processes below this one; where there is no /proc, none is found.
+
+    Without `guards`, neither guards nor what is below them is listed.
+    """
     children: dict[int, list[int]] = {}
     try:
         names = os.listdir("/proc")
@@ -211,7 +244,10 @@ def _descendants() -> list[int]:
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
                 # The name in parentheses may hold anything, a parenthesis too.
-                parent = int(file.read().rpartition(b")")[2].split()[1])
+                head, _, rest = file.read().rpartition(b")")
+                parent = int(rest.split()[1])
+                if not guards and head.endswith(b"(" + _NAME.encode()):
+                    continue
         except (OSError, ValueError, IndexError):
             continue
         children.setdefault(parent, []).append(int(name))

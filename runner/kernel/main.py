@@ -200,7 +200,6 @@ def prepare(level: str, crashes: str) -> HeadlessApp:
 
     The command line is the notebook's: a script's name, `-f` and the connection file.
     """
-    log_to_notebook(level)
     # Appending, for a fatal error may follow a dump.
     file = Path(crashes).open("a", encoding="utf-8")  # noqa: SIM115 - open to the end
     faulthandler.enable(file, all_threads=False)
@@ -221,6 +220,7 @@ def main() -> None:
     # The notebook sees the command line as Jupyter makes it.
     del sys.argv[1:3]
     sys.modules[NAME] = sys.modules[__name__]
+    log_to_notebook(level)
     prepare(level, crashes).start()
 
 

@@ -30,7 +30,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 _HERE = Path(__file__).parent
 _MOST = 1 << 18
@@ -55,7 +55,11 @@ class Nursery:
         self.control = control
         self.guard = load("_runner_guard", "guard.py")
         self.fitness = load("_runner_fitness", "fitness.py")
-        self.guard.die_with(os.getppid())
+        self.standins = load("_runner_standins", "standins.py")
+        self.no_fork = load("_runner_forkless", "forkless.py").NO_FORK
+        # What a module starts as it is imported becomes our child, and ends with us.
+        self.guard.adopt_orphans()
+        self.logs, self.is_root = False, True
         # ipykernel sets it in every kernel, before a notebook imports anything.
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         self.kernel = load("_runner_kernel", "main.py")
@@ -64,11 +68,11 @@ class Nursery:
         for name in ("IPython.core.debugger", "IPython.extensions.storemagic"):
             importlib.import_module(name)
         self.streams = {
-            name: self.fitness.Relay(getattr(sys, name)) for name in ("stdout", "stderr")
+            name: self.standins.Relay(getattr(sys, name)) for name in ("stdout", "stderr")
         }
         sys.stdout, sys.stderr = self.streams["stdout"], self.streams["stderr"]
         self.shell = self.kernel.early_shell()
-        self.shell.kernel = self.fitness.KernelToBe()
+        self.shell.kernel = self.standins.KernelToBe()
         self.base = frozenset(sys.modules)
 
     def serve(self) -> Callable[[], None]:
@@ -78,7 +82,9 @@ class Nursery:
         while True:
             data, descriptors, _, _ = socket.recv_fds(self.control, _MOST, 1)
             if not data:
-                os._exit(0)
+                self._end()
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own signature
             request = json.loads(data)
             parent = os.getpid()
             if os.fork():
@@ -87,6 +93,7 @@ class Nursery:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.close(self.control.detach())
             self.control = socket.socket(fileno=descriptors[0])
+            self.is_root = False
             if request["do"] == "kernel":
                 return self._become_kernel(request)
             self.guard.die_with(parent)
@@ -99,10 +106,10 @@ class Nursery:
 
     def _grow(self, request: dict[str, Any]) -> None:
         """Carry out imports; say what they have changed."""
-        self.kernel.log_to_notebook(request["log_level"])
+        self._log(request["log_level"])
         changed = []
-        before = self.fitness.Before(self.shell, self.base)
-        gc.disable()
+        before = self.fitness.Before(self.shell, self.base, self.no_fork)
+        lookout = self.standins.Lookout(self.fitness.names(Path.cwd()))
         with self.shell.builtin_trap, self.shell.display_trap:
             for statement in request["imports"]:
                 modules = len(sys.modules)
@@ -111,17 +118,28 @@ class Nursery:
                     _execute(statement)
                 except BaseException as error:  # noqa: BLE001 - the notebook is to meet it
                     fails = f"it fails ({type(error).__name__})"
-                if len(sys.modules) != modules or fails is not None:
+                if len(sys.modules) != modules:
                     changed.append(statement)
-                    fails = before.fault() or fails
+                fails = lookout.fault or before.fault() or fails
                 if fails is not None:
                     self._say({"unfit": fails, "statement": statement})
                     os._exit(0)
-        gc.enable()
+        lookout.end()
         before.close()
         self._settle()
         loaded = [statement for statement in request["known"] if _is_loaded(statement)]
         self._say({"ready": True, "changed": changed, "loaded": loaded})
+
+    def _log(self, level: str) -> None:
+        """Log as a kernel does, before anything is imported, which may do it otherwise."""
+        if not self.logs:
+            self.kernel.log_to_notebook(level)
+            self.logs = True
+
+    def _end(self) -> NoReturn:
+        """End, and with it what imports have started; guards end by themselves."""
+        self.guard.kill_all_but_guards(5.0 if self.is_root else 0.05)
+        os._exit(0)
 
     def _say(self, message: dict[str, object]) -> None:
         with contextlib.suppress(OSError):
@@ -132,7 +150,8 @@ class Nursery:
             os._exit(0)
         os.environ.update(place["environment"])
         sys.argv = [str(_HERE / "main.py"), "-f", place["connection"]]
-        self.fitness.reseed()
+        _reseed()
+        self._log(place["log_level"])
 
         def run() -> None:
             app = self.kernel.prepare(place["log_level"], place["crashes"])
@@ -147,6 +166,16 @@ def _reap(*_: object) -> None:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+
+
+def _reseed() -> None:
+    """Have each kernel draw numbers of its own, as if it had imported the modules itself."""
+    mtrand = sys.modules.get("numpy.random.mtrand")
+    if mtrand is not None:
+        mtrand.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.seed()
 
 
 def _execute(statement: str) -> None:

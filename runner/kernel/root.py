@@ -27,7 +27,7 @@ class Root:
         size = os.fstat(self.said).st_size
         return os.pread(self.said, size, 0).decode("utf-8", "replace").strip().rpartition("\n")[2]
 
-    def end(self, limit: float = 2.0) -> None:
+    def end(self, limit: float) -> None:
         """Close the socket, on which it ends; kill it if it does not, in `limit` seconds."""
         if self.process.returncode is not None:
             return

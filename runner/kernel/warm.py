@@ -1,9 +1,9 @@
-"""The runner's side of warm kernels: which process imports what, and which kernel comes next.
+"""The runner's side of warm kernels: keeps the tree of processes, and hands out kernels.
 
-The processes form a tree (see `nursery`): below one that has imported nothing but what every
-kernel needs, each has imported something more. A kernel is forked from the process that has
-imported exactly what its notebook imports, as far as that is done ahead, so that no notebook
-finds in it what another one has imported.
+The processes form a tree (see `family` and `nursery`): below one that has imported nothing
+but what every kernel needs, each has imported something more. A kernel is forked from the
+process that has imported exactly what its notebook imports, as far as that is done ahead, so
+that no notebook finds in it what another one has imported.
 """
 
 import contextlib
@@ -20,21 +20,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
 
+from .family import Family, Imports, Member
 from .place import Place
 from .root import Root
 
 _MOST = 1 << 18
 # Processes of the tree; past them, notebooks import by themselves what is not there yet.
-_MOST_NODES = 16
-# How many stages ahead imports are begun, and looked at.
+_MOST_MEMBERS = 16
+# How many stages ahead imports are begun.
 _HORIZON = 8
-_IN_SIGHT = 50
 # Statements of which a new process says whether they would load something; a message of
 # SOCK_SEQPACKET has to fit into the socket's buffer, some 200 KB.
 _MOST_KNOWN = 500
 _END = 2.0
-
-Imports = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,36 +43,27 @@ class Spare:
     connection: dict[str, str | int]
     control: socket.socket
 
+    def drop(self) -> None:
+        """Let go of it: its guard ends it, if there is one already."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_WR)
 
-@dataclass(eq=False)
-class _Node:
-    """A process of the tree.
-
-    `changed` are the imports that loaded something, from the root down to here, `loaded`
-    those that would load nothing more; `importing` is what it does until it is ready.
-    """
-
-    control: socket.socket
-    changed: frozenset[str] = frozenset()
-    loaded: frozenset[str] = frozenset()
-    importing: Imports = ()
-    ready: bool = False
-    parent: "_Node | None" = None
-
-    def suits(self, imports: Imports) -> bool:
-        """Tell whether it has imported nothing that a notebook with these imports does not."""
-        return self.changed <= set(imports)
-
-    def missing(self, imports: Imports) -> Imports:
-        """Give the imports that would load something."""
-        return tuple(one for one in imports if one not in self.loaded | self.changed)
+    def clear(self, limit: float) -> None:
+        """Wait up to `limit` seconds until a kernel let go of has ended; leave nothing of it."""
+        end = time.monotonic() + limit
+        with contextlib.suppress(OSError), self.control:
+            while True:
+                self.control.settimeout(max(0.01, end - time.monotonic()))
+                if not self.control.recv(4096):
+                    break
+        shutil.rmtree(self.place.folder, ignore_errors=True)
 
 
 @dataclass
 class Warm:
     """Gives kernels forked from `root` or from a process below it.
 
-    `jobs` kernels may be needed at once. Whatever happens to the process, `take` gives an
+    `jobs` kernels may be needed at once. Whatever happens to the processes, `take` gives an
     answer: None is for a kernel that starts by itself. `say` is told once what went wrong.
     """
 
@@ -82,11 +71,12 @@ class Warm:
     log_level: str
     jobs: int
     say: Callable[[int, str], None]
-    _nodes: list[_Node] = field(default_factory=list)
+    _family: Family = field(default_factory=Family)
+    _sockets: dict[Member, socket.socket] = field(default_factory=dict)
     _expected: list[Imports] = field(default_factory=list)
     _waiting: list[tuple[Imports, Future[Spare | None]]] = field(default_factory=list)
     _spares: list[tuple[Imports, Spare]] = field(default_factory=list)
-    _banned: set[str] = field(default_factory=set)
+    _dropped: list[Spare] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __enter__(self) -> Self:
@@ -94,8 +84,9 @@ class Warm:
         self._closing = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
+        self._wake.setblocking(False)  # noqa: FBT003 - the socket's own signature
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._add(_Node(self.root.control))
+        self._add(Member(), self.root.control)
         self._thread = threading.Thread(target=self._listen, name="warm", daemon=True)
         self._thread.start()
         return self
@@ -104,11 +95,17 @@ class Warm:
         """End the processes, and the kernels that nobody took."""
         with self._lock:
             self._closing = True
-            self._wake.send(b"x")
-            left, self._spares = self._spares, []
+            self._expected = []
+            self._discard()
             self._give_up()
+            self._rouse()
         self._thread.join()
-        self._end(left)
+        limit = time.monotonic() + _END
+        for member in list(self._family.members):
+            self._remove(member)
+        for spare in self._dropped:
+            spare.clear(limit - time.monotonic())
+        self.root.end(limit - time.monotonic())
         for one in (self._woken, self._wake):
             one.close()
         self._selector.close()
@@ -120,33 +117,56 @@ class Warm:
             self._discard()
             self._advance()
 
+    def forget(self) -> None:
+        """Let go of all that was imported: packages may be others now."""
+        with self._lock:
+            for member in self._family.members[1:]:
+                self._remove(member)
+            expected, self._expected = self._expected, []
+            self._discard()
+            self._expected = expected
+
     def take(self, imports: Imports) -> Future[Spare | None]:
-        """Give a kernel to a notebook with these imports, as soon as there is one."""
+        """Give a kernel to a notebook with these imports, as soon as there is one.
+
+        Whoever cancels the future has waited too long.
+        """
         future: Future[Spare | None] = Future()
         with self._lock:
             if imports in self._expected:
                 self._expected.remove(imports)
             self._waiting.append((imports, future))
             self._advance()
+        future.add_done_callback(lambda done: self._not_waited_for(imports, done))
         return future
+
+    def drop(self, spare: Spare) -> None:
+        """Take back a kernel that was not needed."""
+        spare.drop()
+        with self._lock:
+            self._dropped.append(spare)
 
     @property
     def _most_at_once(self) -> int:
         """How many processes may import at once: a stage that runs needs a CPU, too."""
         return min(self.jobs + len(self._waiting), max(2, os.cpu_count() or 1))
 
-    @property
-    def _root(self) -> _Node | None:
-        return self._nodes[0] if self._nodes else None
+    def _coming(self) -> list[Imports]:
+        return [*(imports for imports, _ in self._waiting), *self._expected]
 
     def _advance(self) -> None:
         """Do all that can be done now."""
-        if self._root is None:
-            self._give_up()
+        if self._closing_or_new:
             return
-        if self._root.ready:
+        if self._family.members and self._family.members[0].ready:
             self._answer()
             self._prepare()
+        if not self._family.members:
+            self._give_up()
+
+    @property
+    def _closing_or_new(self) -> bool:
+        return getattr(self, "_closing", True)
 
     def _answer(self) -> None:
         """Give kernels to those who wait, as far as the imports are done."""
@@ -155,11 +175,12 @@ class Warm:
             if future.cancelled():
                 self._waiting.remove(waiting)
                 continue
-            if (home := self._home(imports)) is None:
+            if (home := self._home(imports, waited_for=True)) is None:
                 continue
             spare = self._spare(imports, home)
-            if spare is None and home not in self._nodes:
-                # It ended meanwhile; the socket to it says so, too, and we look again.
+            if spare is None and home not in self._family.members:
+                # It ended meanwhile; there is another one, or none, at the next look.
+                self._rouse()
                 continue
             self._waiting.remove(waiting)
             if future.set_running_or_notify_cancel():
@@ -180,7 +201,7 @@ class Warm:
         for imports in self._expected[:_HORIZON]:
             self._home(imports)
 
-    def _spare(self, imports: Imports, home: _Node) -> Spare | None:
+    def _spare(self, imports: Imports, home: Member) -> Spare | None:
         """Give a kernel that was forked ahead, or fork one."""
         for each in self._spares:
             if each[0] == imports:
@@ -196,72 +217,43 @@ class Warm:
                 coming.remove(each[0])
             else:
                 self._spares.remove(each)
-                each[1].control.close()
+                self.drop(each[1])
 
-    def _home(self, imports: Imports) -> _Node | None:
+    def _home(self, imports: Imports, *, waited_for: bool = False) -> Member | None:
         """Give the process to fork from, or None while one is importing what is missing."""
-        wanted = tuple(one for one in imports if one not in self._banned)
-        suitable = [node for node in self._nodes if node.ready and node.suits(wanted)]
-        if not suitable:
-            return None
-        best = max(suitable, key=lambda node: (len(node.changed), len(node.loaded)))
-        missing = best.missing(wanted)
-        if not missing:
-            return best
-        importing = [node for node in self._nodes if not node.ready]
-        if any(node.suits(wanted) and set(node.importing) <= set(wanted) for node in importing):
-            return None
-        if len(self._nodes) >= _MOST_NODES:
-            self._prune()
-        if len(self._nodes) >= _MOST_NODES or len(importing) >= self._most_at_once:
-            waited_for = any(imports == each for each, _ in self._waiting)
-            return best if waited_for else None
-        self._grow(best, self._shared(best, missing))
+        step = self._family.step(imports, self._coming())
+        if step.complete or step.home is None or not step.grow:
+            return step.home if step.complete else None
+        if len(self._family.members) >= _MOST_MEMBERS:
+            for member in self._family.useless(self._coming()):
+                self._remove(member)
+        full = len(self._family.members) >= _MOST_MEMBERS
+        if full or self._family.importing() >= self._most_at_once:
+            return step.home if waited_for else None
+        self._grow(step.home, step.grow)
         return None
 
-    def _shared(self, node: _Node, missing: Imports) -> Imports:
-        """Choose the imports that most notebooks share; what they all share comes first."""
-        coming = self._coming()
-        users = {
-            one: [n for n, each in enumerate(coming) if one in each and node.suits(each)]
-            for one in missing
-        }
-        first = max(missing, key=lambda one: len(users[one]))
-        return tuple(one for one in missing if users[one] == users[first])
-
-    def _coming(self) -> list[Imports]:
-        waited_for = [imports for imports, _ in self._waiting]
-        return [*waited_for, *self._expected[:_IN_SIGHT]]
-
-    def _grow(self, node: _Node, imports: Imports) -> None:
+    def _grow(self, member: Member, imports: Imports) -> None:
         known = list(dict.fromkeys(one for each in self._coming() for one in each))[:_MOST_KNOWN]
         request = self._request("grow", imports=imports, known=known)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            if self._send(node, request, theirs):
-                loaded = node.loaded | set(imports)
-                self._add(_Node(ours, node.changed, loaded, imports, parent=node))
+            if self._send(member, request, theirs):
+                loaded = member.loaded | set(imports)
+                self._add(Member(member, member.changed, loaded, imports), ours)
             else:
                 ours.close()
 
-    def _prune(self) -> None:
-        """End processes that no notebook to come can use."""
-        coming = self._coming()
-        for node in self._nodes[1:]:
-            if node.ready and not any(node.suits(imports) for imports in coming):
-                self._remove(node)
-
-    def _fork(self, node: _Node) -> Spare | None:
+    def _fork(self, member: Member) -> Spare | None:
         """Fork a kernel; None if the process is gone, or no folder can be made."""
+        try:
+            place = Place.make()
+        except OSError:
+            # The same will befall a cold kernel, whose stage will tell.
+            return None
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                place = Place.make()
-                connection = place.write_connection()
-            except OSError:
-                # The same will befall a cold kernel, whose stage will tell.
-                ours.close()
-                return None
+        with theirs, contextlib.suppress(OSError):
+            connection = place.write_connection()
             request = self._request(
                 "kernel",
                 folder=str(place.folder),
@@ -270,7 +262,7 @@ class Warm:
                 connection=str(place.connection_file),
                 environment=place.environment,
             )
-            if self._send(node, request, theirs):
+            if self._send(member, request, theirs):
                 return Spare(place, connection, ours)
         ours.close()
         shutil.rmtree(place.folder, ignore_errors=True)
@@ -279,40 +271,44 @@ class Warm:
     def _request(self, what: str, **details: object) -> dict[str, object]:
         return {"do": what, "log_level": self.log_level, **details}
 
-    def _send(self, node: _Node, request: Mapping[str, object], end: socket.socket) -> bool:
+    def _send(self, member: Member, request: Mapping[str, object], end: socket.socket) -> bool:
         try:
-            socket.send_fds(node.control, [json.dumps(request).encode()], [end.fileno()])
+            data = json.dumps(request).encode()
+            socket.send_fds(self._sockets[member], [data], [end.fileno()])
         except OSError:
-            self._remove(node)
+            self._has_ended(member)
             return False
         return True
 
-    def _add(self, node: _Node) -> None:
-        self._nodes.append(node)
-        self._selector.register(node.control, selectors.EVENT_READ, node)
+    def _add(self, member: Member, control: socket.socket) -> None:
+        self._family.members.append(member)
+        self._sockets[member] = control
+        self._selector.register(control, selectors.EVENT_READ, member)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Have the thread look again."""
         with contextlib.suppress(OSError):
             self._wake.send(b"x")
 
-    def _remove(self, node: _Node) -> None:
-        """Let go of a process; it ends, and so do those below it."""
-        if node not in self._nodes:
+    def _remove(self, member: Member) -> None:
+        """Let go of a process, and of those below it: they end."""
+        if member not in self._family.members:
             return
-        self._nodes.remove(node)
-        self._selector.unregister(node.control)
-        node.control.close()
-        for each in list(self._nodes):
-            if each.parent is node:
-                self._remove(each)
+        for each in self._family.below(member):
+            self._family.members.remove(each)
+            control = self._sockets.pop(each)
+            self._selector.unregister(control)
+            control.close()
 
     def _listen(self) -> None:
         try:
             self._take_part()
-        except Exception as error:  # noqa: BLE001 - nobody is to wait for this thread
+        except Exception as error:  # noqa: BLE001 - nobody is to wait for this thread in vain
             with self._lock:
-                self._closing = True
                 self.say(logging.WARNING, f"kernels start by themselves now: {error!r}")
-                for node in list(self._nodes):
-                    self._remove(node)
+                for member in list(self._family.members):
+                    self._remove(member)
                 self._give_up()
 
     def _take_part(self) -> None:
@@ -324,37 +320,58 @@ class Warm:
                 for key, _ in ready:
                     if key.data is None:
                         self._woken.recv(4096)
-                    elif key.data in self._nodes:
+                    elif key.data in self._family.members:
                         self._hear(key.data)
                 self._advance()
 
-    def _hear(self, node: _Node) -> None:
+    def _hear(self, member: Member) -> None:
+        """Take in what a process says of its imports."""
         try:
-            data = node.control.recv(_MOST)
+            data = self._sockets[member].recv(_MOST)
         except OSError:
             data = b""
-        root = node is self._root
-        if data:
-            message = json.loads(data)
-            if "ready" in message:
-                node.ready = True
-                node.changed |= set(message["changed"])
-                node.loaded |= set(message["loaded"])
-                node.importing = ()
-                return
-            self._ban([message["statement"]], message["unfit"])
-        elif root:
+        if not data:
+            self._has_ended(member)
+            return
+        message = json.loads(data)
+        if "ready" in message:
+            member.ready = True
+            member.changed |= set(message["changed"])
+            member.loaded |= set(message["loaded"])
+            member.importing = ()
+            return
+        self._ban([message["statement"]], message["unfit"])
+        self._remove(member)
+
+    def _has_ended(self, member: Member) -> None:
+        """Take note that a process is gone, and say so where that is news."""
+        if member not in self._family.members:
+            return
+        if member is self._family.members[0]:
             last = self.root.last_words
             words = "the process that kernels are forked from ended; they start by themselves now"
             self.say(logging.WARNING, f"{words} ({last})" if last else words)
-        elif not node.ready:
-            self._ban(node.importing, "it ends the process")
-        self._remove(node)
+        elif not member.ready:
+            self._ban(member.importing, "it ends the process")
+        self._remove(member)
+
+    def _not_waited_for(self, imports: Imports, future: Future[Spare | None]) -> None:
+        """Do without imports that take too long, here and for the stages to come."""
+        if not future.cancelled():
+            return
+        with self._lock:
+            if self._closing:
+                return
+            wanted = tuple(one for one in imports if one not in self._family.banned)
+            for member in self._family.importing_for(wanted):
+                self._ban(member.importing, "it takes too long")
+                self._remove(member)
+            self._rouse()
 
     def _ban(self, statements: Sequence[str], why: str) -> None:
         for statement in statements:
-            if statement not in self._banned:
-                self._banned.add(statement)
+            if statement not in self._family.banned:
+                self._family.banned.add(statement)
                 self.say(logging.INFO, f"`{statement}` is left to each kernel: {why}")
 
     def _give_up(self) -> None:
@@ -363,18 +380,3 @@ class Warm:
         for _, future in waiting:
             if future.set_running_or_notify_cancel():
                 future.set_result(None)
-
-    def _end(self, left: list[tuple[Imports, Spare]]) -> None:
-        """Close all sockets, on which everything ends, and wait for it, but not for ever."""
-        limit = time.monotonic() + _END
-        for node in list(self._nodes):
-            self._remove(node)
-        for _, spare in left:
-            with contextlib.suppress(OSError):
-                spare.control.shutdown(socket.SHUT_WR)
-        for _, spare in left:
-            spare.control.settimeout(max(0.01, limit - time.monotonic()))
-            with contextlib.suppress(OSError), spare.control:
-                while spare.control.recv(4096):
-                    pass
-        self.root.end(limit - time.monotonic())
