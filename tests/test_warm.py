@@ -43,6 +43,7 @@ UNFIT = {
     "seeds": Package("import random\nrandom.seed(0)", "it seeds random numbers"),
     "seeds_numpy": Package("import numpy\nnumpy.random.seed(0)", "it seeds random numbers"),
     "seeds_once": Package("from numpy.random import seed\nseed(0)", "it seeds random numbers"),
+    "stops": Package("import gc\ngc.disable()", "it stops the garbage collection"),
     "spawns": Package(
         "import subprocess\nchild = subprocess.Popen(['sleep', '300'])", "it starts a process"
     ),

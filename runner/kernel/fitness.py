@@ -37,7 +37,7 @@ class Before:
 
         Args:
             shell: the one that a kernel forked from here takes over.
-            base: the modules that every kernel has.
+            base: the modules that have been looked at.
             not_to_be_forked: packages that do not bear a fork.
         """
         self.shell = shell
@@ -88,6 +88,7 @@ class Before:
         if _generators():
             yield "it makes a random generator"
         loaded = sys.modules.keys() - self.base
+        self.base |= loaded
         if hostile := self.not_to_be_forked & {name.partition(".")[0] for name in loaded}:
             yield f"it imports {min(hostile)}"
         if own := [name for name in loaded if _is_of_project(sys.modules[name])]:
@@ -150,22 +151,26 @@ def _threads_that_a_fork_loses() -> list[str]:
     Some libraries, such as OpenBLAS, end their threads before a fork and start them anew
     on both sides; so one is tried.
     """
-    if len(os.listdir("/proc/self/task")) == 1:
+    if not _threads():
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         child = os.fork()
     if not child:
         os._exit(0)
-    names = []
-    for task in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError):
-            names.append(Path(f"/proc/self/task/{task}/comm").read_text("utf-8").strip())
+    found = _threads()
     os.waitpid(child, 0)
-    own = Path("/proc/self/comm").read_text("utf-8").strip()
-    with contextlib.suppress(ValueError):
-        names.remove(own)
-    return [name for name in names if name not in _FORK_SAFE_THREADS]
+    return found
+
+
+def _threads() -> list[str]:
+    """Name the threads but for the main one and those that do not mind a fork."""
+    found = []
+    for task in os.listdir("/proc/self/task"):
+        if int(task) != os.getpid():
+            with contextlib.suppress(OSError):
+                found.append(Path(f"/proc/self/task/{task}/comm").read_text("utf-8").strip())
+    return [name for name in found if name not in _FORK_SAFE_THREADS]
 
 
 def _generators() -> bool:

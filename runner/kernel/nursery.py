@@ -109,6 +109,7 @@ class Nursery:
         self._log(request["log_level"])
         changed = []
         before = self.fitness.Before(self.shell, self.base, self.no_fork)
+        gc.disable()
         lookout = self.standins.Lookout(self.fitness.names(Path.cwd()))
         with self.shell.builtin_trap, self.shell.display_trap:
             for statement in request["imports"]:
@@ -125,6 +126,8 @@ class Nursery:
                     self._say({"unfit": fails, "statement": statement})
                     os._exit(0)
         lookout.end()
+        gc.enable()
+        self.base = before.base
         before.close()
         self._settle()
         loaded = [statement for statement in request["known"] if _is_loaded(statement)]

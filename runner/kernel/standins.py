@@ -3,6 +3,7 @@
 A warm process loads this file; nothing of the runner is imported.
 """
 
+import gc
 import importlib.abc
 import importlib.machinery
 import io
@@ -88,10 +89,12 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._wrapped: list[tuple[Any, str, Any]] = []
         self._loaders: dict[str, Any] = {}
         sys.meta_path.insert(0, self)
-        self._wrap(random, ("seed", "setstate"))
+        self._wrap(random, ("seed", "setstate"), "it seeds random numbers")
+        # The warm process has stopped it, and starts it again after the imports.
+        self._wrap(gc, ("disable",), "it stops the garbage collection")
         for name, functions in self._LATER.items():
             if name in sys.modules:
-                self._wrap(sys.modules[name], functions)
+                self._wrap(sys.modules[name], functions, "it seeds random numbers")
 
     def end(self) -> None:
         """Put the functions themselves back."""
@@ -99,16 +102,16 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for module, name, function in self._wrapped:
             setattr(module, name, function)
 
-    def _wrap(self, module: Any, names: Iterable[str]) -> None:  # noqa: ANN401 - a module
+    def _wrap(self, module: Any, names: Iterable[str], fault: str) -> None:  # noqa: ANN401 - a module
         for name in names:
             function = getattr(module, name, None)
             if callable(function):
                 self._wrapped.append((module, name, function))
-                setattr(module, name, self._listening(function))
+                setattr(module, name, self._listening(function, fault))
 
-    def _listening(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _listening(self, function: Callable[..., Any], fault: str) -> Callable[..., Any]:
         def listening(*values: Any, **named: Any) -> Any:  # noqa: ANN401 - passed on as they are
-            self.fault = "it seeds random numbers"
+            self.fault = fault
             return function(*values, **named)
 
         return listening
@@ -143,4 +146,4 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = loader
         loader.exec_module(module)
-        self._wrap(module, self._LATER[name])
+        self._wrap(module, self._LATER[name], "it seeds random numbers")
