@@ -371,6 +371,16 @@ try:
 except Exception as error:
     print(type(error).__name__)
 """,
+    "strict": """
+import warnings
+
+warnings.simplefilter("error")
+# %%
+try:
+    warnings.warn("this")
+except UserWarning as error:
+    print(error)
+""",
     "modules": """
 import helper
 import pandas as pd

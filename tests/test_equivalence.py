@@ -65,6 +65,12 @@ def test_a_warm_kernel_gives_the_same_outputs(
         assert one == other, source
 
 
+def test_every_kernel_ends_when_it_is_asked(both: Mapping[str, TemporaryProject]) -> None:
+    # Helper processes of joblib's do not listen to SIGTERM; a warning may be an error.
+    for project in both.values():
+        assert "the kernel did not end when asked" not in project.log("all")
+
+
 def test_what_a_kernel_does_as_it_ends_is_the_same(both: Mapping[str, TemporaryProject]) -> None:
     for project in both.values():
         assert (project.root / "outputs/at_exit.txt").read_text() == "the end"

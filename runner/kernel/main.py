@@ -123,6 +123,18 @@ class HeadlessKernel(IPythonKernel):
         shell.profile_dir = place
         shell.ipython_dir = str(Path(place.location).parent)
 
+    async def do_shutdown(self, restart: bool) -> Any:  # noqa: ANN401, FBT001 - as ipykernel has it
+        """Shut down; not to be awaitable is warned of, and the warning may be an error."""
+        return super().do_shutdown(restart)
+
+    async def _progressively_terminate_all_children(self) -> None:
+        """Ask what the notebook has started to end, but do not wait for it.
+
+        ipykernel waits for five seconds and more where one does not listen, as helpers of
+        joblib's do not; our guard ends them at once.
+        """
+        self._signal_children(signal.SIGTERM)
+
 
 class HeadlessApp(IPKernelApp):
     """Puts the parts together."""
