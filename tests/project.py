@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -204,6 +205,20 @@ class TemporaryProject:
         """Read the executed notebook of the newest run."""
         path = self.runs(profile)[-1] / "notebooks" / f"{stage}.ipynb"
         return nbformat.read(path, as_version=4)
+
+
+def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psutil.Process]:
+    """Give the processes that are still there after a while.
+
+    One that only waits for the system's first process to take note of its end is not.
+    """
+    _, alive = psutil.wait_procs(list(processes), timeout=seconds)
+    found = []
+    for one in alive:
+        with suppress(psutil.NoSuchProcess):
+            if one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one)
+    return found
 
 
 def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:

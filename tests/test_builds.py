@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import TemporaryProject
+from tests.project import TemporaryProject, left
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR) {1,5}\S+( \S+)?: .*"
@@ -194,8 +194,7 @@ def test_a_signal_ends_the_run_in_good_order(
         assert below
         process.send_signal(number)
         assert process.wait(30) == code
-    _, alive = psutil.wait_procs(below, timeout=2)
-    assert alive == []
+    assert left(below, 2) == []
     assert project.record("all")["state"] == "cancelled"
     assert project.states("all") == {"a": "cancelled", "b": "cancelled"}
     cells = project.executed("all", "a").cells

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from runner.journal import read_journal
-from tests.project import TemporaryProject
+from tests.project import TemporaryProject, left
 
 CRASHES = int(os.environ.get("CRASHES", "8"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
@@ -101,8 +101,7 @@ def test_kill_at_random_moments(project: TemporaryProject) -> None:
             assert process.stdout is not None
             out = process.stdout.read()
             process.wait(60)
-        _, alive = psutil.wait_procs(family[1:], timeout=2)
-        assert alive == []
+        assert left(family[1:], 2) == []
         whole(project)
         runs = project.runs("all") if (project.outputs("all") / "runs").is_dir() else []
         finished = made_in(runs[0]) if runs else []

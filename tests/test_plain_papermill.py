@@ -19,7 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import TraitError
 
 from tests.faults import Faults
-from tests.project import TemporaryProject, environment
+from tests.project import TemporaryProject, environment, left
 from tests.test_builds import wait_for
 from tests.test_states import ENDS
 
@@ -198,7 +198,7 @@ def test_a_killed_runner_leaves_its_kernel(project: TemporaryProject, tmp_path: 
             below = psutil.Process(process.pid).children(recursive=True)
             process.kill()
             process.wait(20)
-            _, alive = psutil.wait_procs(below, timeout=2)
+            alive = left(below, 2)
             assert alive
         finally:
             process.kill()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, both_ways
+from tests.project import TemporaryProject, both_ways, left
 from tests.test_builds import WAIT, wait_for
 
 
@@ -115,8 +115,7 @@ def test_a_signal_to_the_runner(
         below = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(sent.number)
         assert process.wait(10) == sent.code
-        _, alive = psutil.wait_procs(below, timeout=2)
-        assert alive == []
+        assert left(below, 2) == []
     folder = project.runs("all")[-1]
     statuses = [
         cell.metadata.papermill.status for cell in project.executed("all", "a").cells[-CELLS:]
@@ -151,8 +150,7 @@ def test_a_second_interrupt_ends_at_once(project: TemporaryProject, tmp_path: Pa
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.wait(2) == 130
-        _, alive = psutil.wait_procs(below, timeout=2)
-        assert alive == []
+        assert left(below, 2) == []
 
 
 def test_a_kernel_that_does_not_end_by_itself_is_ended(project: TemporaryProject) -> None:
@@ -339,5 +337,4 @@ def test_no_process_is_left_after_the_runner_was_killed(
         assert int((tmp_path / "pid").read_text("utf-8")) in {one.pid for one in below}
         process.send_signal(signal.SIGKILL)
         process.wait(10)
-        _, alive = psutil.wait_procs(below, timeout=2)
-        assert alive == []
+        assert left(below, 2) == []

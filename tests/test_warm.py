@@ -13,7 +13,7 @@ import nbformat
 import psutil
 import pytest
 
-from tests.project import TemporaryProject
+from tests.project import TemporaryProject, left
 from tests.test_builds import wait_for
 
 SEEN = "import json, sys\nfrom pathlib import Path\n"
@@ -288,8 +288,7 @@ def test_nothing_is_left_when_the_runner_ends_while_imports_are_done(
         process.send_signal(sent)
         expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
         assert process.wait(20) == expected[sent]
-        _, alive = psutil.wait_procs(below, timeout=5)
-        assert alive == []
+        assert left(below, 5) == []
     if sent is not signal.SIGKILL:
         assert project.states("all") == {"a": "cancelled"}
 
