@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -79,6 +79,7 @@ class Build:
     stop: Stop
     mask: Mask
     warm: "Warm | None" = None
+    on_start: Callable[["Build"], None] | None = None
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -120,9 +121,11 @@ class Build:
         self.record = RunRecord(self.folder, self.run_id, self.mask)
         began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
-        with self.log.to_files(*files), beating(self.record.folder):
+        with self.log.to_files(*files), beating(self.record.folder, self.stop):
             try:
                 self._begin(command)
+                if self.on_start is not None:
+                    self.on_start(self)
                 for words in lost:
                     self.log.say(words, level=logging.WARNING)
                 facts = threading.Thread(target=self._facts)

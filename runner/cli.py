@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Words with which `test` builds nothing, or not so.
 _NO_TEST = {
-    *("-n", "--dry-run", "-h", "--help", "--cold"),
+    *("-n", "--dry-run", "-h", "--help", "--cold", "-b", "--background"),
     *("check", "history", "job", "list", "log", "status", "stop"),
 }
 

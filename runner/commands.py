@@ -3,20 +3,30 @@
 import contextlib
 import logging
 import os
+import platform
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from . import build, journal, lock, options, project, runs, sources, tasks
+from . import (
+    background,
+    build,
+    following,
+    journal,
+    lock,
+    options,
+    project,
+    reports,
+    sources,
+    tasks,
+)
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove, why
 from .logs import Log, seconds_in_words
-from .model import Planned
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
@@ -50,42 +60,38 @@ def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> in
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
     verbs = {
-        "list": lambda: _list(loaded, rest, chosen.parameters),
+        "list": lambda: reports.stages(loaded, rest, chosen.parameters),
         "check": lambda: _check(loaded, settings, chosen, rest),
-        "history": lambda: _history(loaded, rest),
-        "status": lambda: _status(loaded, settings, chosen, rest),
+        "history": lambda: reports.history(loaded, rest),
+        "status": lambda: reports.status(loaded, settings, chosen, rest),
+        "log": lambda: following.log(loaded, rest, follow=settings.force),
+        "stop": lambda: following.stop(loaded, rest, now=chosen.now),
     }
     if first in verbs:
         return verbs[first]()
     request = tasks.read(loaded, settings, chosen)
     if chosen.dry_run:
         return _show(request)
-    return _build(request, ["run.py", *arguments], early)
+    command = ["run.py", *arguments]
+    if chosen.background:
+        return background.detach(lambda started: _build(request, command, None, started))
+    return _build(request, command, early)
 
 
 def _show(request: Request) -> int:
     mask = Mask.of(os.environ, request.settings.secrets)
     for task in request.tasks():
         print(f"{task.profile}:")
-        _print_plan(task, mask, "skip   up to date")
+        reports.print_plan(task, mask, "skip   up to date")
     return Exit.OK
 
 
-def _print_plan(task: build.Task, mask: Mask, skipped: str) -> None:
-    """Print each stage and what becomes of it; `skipped` is said of one that is up to date."""
-    width = max(len(planned.stage) for planned in task.planned)
-    for planned in task.planned:
-        fate = _fate(planned) if planned.may_run else skipped
-        print(mask(f"  {planned.stage:<{width}}  {fate}"))
-
-
-def _fate(planned: Planned) -> str:
-    if planned.reasons:
-        return f"run    {'; '.join(reason.text for reason in planned.reasons)}"
-    return f"maybe  if {' or '.join(planned.before)} writes something else"
-
-
-def _build(request: Request, command: Sequence[str], early: "Root | None") -> int:
+def _build(
+    request: Request,
+    command: Sequence[str],
+    early: "Root | None",
+    started: background.Started | None = None,
+) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = request.project, request.settings
     stop, mask = Stop(), Mask.of(os.environ, settings.secrets)
@@ -95,7 +101,7 @@ def _build(request: Request, command: Sequence[str], early: "Root | None") -> in
             ids[name] = journal.new_run_id(loaded.build(name))
             held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}"))
         todo = request.tasks()
-        shown = held.enter_context(console())
+        shown = held.enter_context(console(plain=started is not None))
         log = Log(shown, settings.log_level, mask)
         _fetch(todo, log, stop)
         if stop.asked():
@@ -104,6 +110,10 @@ def _build(request: Request, command: Sequence[str], early: "Root | None") -> in
         builds = [
             build.Build(loaded, settings, task, ids[task.profile], log, stop, mask) for task in todo
         ]
+        if started is not None:
+            builds[0].on_start = lambda one: started(
+                _in_background(one), one.record.folder / "log.txt"
+            )
         warm = _warm(builds, settings, log, early)
         if warm is not None:
             held.enter_context(warm)
@@ -117,6 +127,16 @@ def _build(request: Request, command: Sequence[str], early: "Root | None") -> in
                     log.say(f"{other.profile} was not started", level=logging.WARNING)
                 break
         return worst
+
+
+def _in_background(one: build.Build) -> str:
+    """Say how to follow a run in the background, and how to stop it."""
+    profile = one.task.profile
+    return (
+        f"run {one.run_id} goes on in the background on {platform.node()}\n"
+        f"  python run.py log -f {profile}   follow it\n"
+        f"  python run.py stop {profile}     end it in good order"
+    )
 
 
 def _warm(
@@ -231,79 +251,6 @@ def _signals(stop: Stop) -> Iterator[None]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
-
-
-def _list(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
-    """Print the stages in order: what each reads and writes, and its parameters."""
-    _profiles_only("list", words, loaded)
-    default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
-    mask = Mask.of(os.environ, loaded.settings.secrets)
-    names = words or [default or next(iter(loaded.profiles))]
-    for name, found in tasks.bind(loaded, names, overrides).items():
-        print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
-        for stage in found.stages.values():
-            print(f"\n  {stage.name}  ({stage.notebook.label})")
-            for one in stage.inputs:
-                print(f"    reads   {one.source or loaded.label(one.path)}")
-            for output in stage.outputs:
-                print(f"    writes  {loaded.label(output.path)}")
-            for parameter, value in stage.values.items():
-                if not parameter.startswith(("input_", "output_")):
-                    origin = "" if value.origin == "notebook" else f"  ({value.origin})"
-                    print(mask(f"    {parameter} = {value.value!r}{origin}"))
-        print()
-    print(f"profiles: {', '.join(loaded.profiles)}")
-    return Exit.OK
-
-
-def _profiles_only(command: str, words: Sequence[str], loaded: Project) -> None:
-    unknown = [word for word in words if word not in loaded.profiles]
-    if unknown:
-        hint = project.did_you_mean(unknown[0], loaded.profiles)
-        message = f"{command} takes names of profiles; there is no profile `{unknown[0]}`{hint}"
-        raise UsageError(message)
-
-
-def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
-    """Give the profiles that were named, or all that have a build."""
-    _profiles_only(command, words, loaded)
-    return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
-
-
-def _history(loaded: Project, words: Sequence[str]) -> int:
-    """Print the runs of builds, the oldest first."""
-    found = _built("history", words, loaded)
-    for name in found:
-        print(f"{name}:")
-        for run in reversed(list(runs.of_build(loaded.build(name)))):
-            print(f"  {runs.line(run)}")
-    if not found:
-        print("nothing has run yet")
-    return Exit.OK
-
-
-def _status(
-    loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
-) -> int:
-    """Print for each build what is up to date, what not and why, and what is running."""
-    mask = Mask.of(os.environ, settings.secrets)
-    found = _built("status", words, loaded)
-    for name in found:
-        past = list(runs.of_build(loaded.build(name)))
-        print(f"{name}:")
-        if past and past[0].state == "running":
-            for text in runs.under_way(past[0], runs.durations(past)):
-                print(f"  {text}")
-            continue
-        asked = replace(chosen, words=(name,), forced=())
-        request = tasks.read(loaded, replace(settings, force=False), asked)
-        for task in request.tasks(anew=False):
-            _print_plan(task, mask, "up to date")
-        if past:
-            print(f"  newest run: {runs.line(past[0])}")
-    if not found:
-        print("nothing has run yet")
-    return Exit.OK
 
 
 def _check(

@@ -10,17 +10,27 @@ from .logs import Console, PlainConsole
 
 
 @contextlib.contextmanager
-def console() -> Iterator[Console]:
+def console(*, plain: bool = False) -> Iterator[Console]:
     """Give a live display if a person watches a terminal, else plain lines."""
     if sys.stdout is None:  # closed by whoever started us
         with Path(os.devnull).open("wb") as nowhere:
             yield PlainConsole(nowhere.fileno())
         return
     sys.stdout.flush()
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+    if plain or not _in_front():
         yield PlainConsole(sys.stdout.fileno())
         return
     from .terminal import LiveConsole  # noqa: PLC0415 - rich is slow to import
 
     with LiveConsole() as live:
         yield live
+
+
+def _in_front() -> bool:
+    """Tell whether a person watches a terminal that is ours, not that of a shell's `&`."""
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    except OSError:
+        return False

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .errors import Exit
 from .files import to_json, write_whole
+from .stop import Stop
 
 _FILE = "heartbeat.json"
-_EVERY, _FIRST = 5.0, 1.0
+_REQUEST = "stop.json"
+_EVERY, _FIRST, _LOOK = 5.0, 1.0, 0.5
 # Clocks of hosts that share a disk differ, and a disk may be slow.
 _DEAD, _DEAD_HERE = 60.0, 20.0
 
@@ -36,9 +39,31 @@ class Beat:
         return abs(time.time() - self.at) < limit
 
 
+def ask_to_stop(folder: Path, *, at_once: bool) -> None:
+    """Leave a request in a run's folder, which its runner finds within a second or two.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_whole(folder / _REQUEST, to_json({"host": platform.node(), "at_once": at_once}))
+
+
+def _obey(folder: Path, stop: Stop) -> None:
+    """Take in a request to stop, if there is one."""
+    try:
+        found = json.loads((folder / _REQUEST).read_text("utf-8"))
+        words = f"stopped by `run.py stop` on {found['host']}"
+        stop.request(words, Exit.TERMINATED, at_once=bool(found["at_once"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+
+
 @contextlib.contextmanager
-def beating(folder: Path) -> Iterator[None]:
-    """Give a sign of life in `folder` every few seconds; it is gone at the end."""
+def beating(folder: Path, stop: Stop) -> Iterator[None]:
+    """Give a sign of life in `folder` every few seconds; it is gone at the end.
+
+    A request to stop that is left there is passed on.
+    """
     over = threading.Event()
 
     def beat() -> None:
@@ -48,7 +73,10 @@ def beating(folder: Path) -> Iterator[None]:
             data = to_json(asdict(Beat(time.time(), platform.node(), memory)))
             with contextlib.suppress(OSError):
                 write_whole(folder / _FILE, data)
-            if not over.wait(_EVERY if memory else _FIRST):
+            until = time.monotonic() + (_EVERY if memory else _FIRST)
+            while not over.wait(_LOOK) and time.monotonic() < until:
+                _obey(folder, stop)
+            if not over.is_set():
                 memory = _memory()
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -58,8 +86,9 @@ def beating(folder: Path) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        with contextlib.suppress(OSError):
-            (folder / _FILE).unlink()
+        for name in (_FILE, _REQUEST):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
 
 
 def last(folder: Path) -> Beat | None:

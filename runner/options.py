@@ -19,7 +19,9 @@ targets:
 
 commands:
   list [PROFILE]  the stages in order: what each reads, writes and takes
-  status [PROFILE]   what is up to date, what not and why, what is running
+  status [PROFILE]   what is up to date, what not and why, what is running (--json)
+  log [-f] [PROFILE|RUN] [STAGE]   the log of the newest run, or of that one
+  stop [--now] [PROFILE|RUN]       end a run in good order, from any host that sees it
   history [PROFILE]  the runs: when, how long, how they ended, what ran
   check           look for mistakes in the project, compare the test build
   clean           remove what was built (clean-PROFILE: of one profile)
@@ -32,6 +34,9 @@ class Options:
 
     words: tuple[str, ...]
     dry_run: bool
+    background: bool
+    json: bool
+    now: bool
     parameters: tuple[str, ...]
     forced: tuple[str, ...]
     changes: dict[str, object]
@@ -69,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("words", nargs="*", metavar="TARGET", help=argparse.SUPPRESS)
     add("-n", "--dry-run", action="store_true", help="say what would run, and why")
+    add("-b", "--background", action="store_true", help="go on when this terminal is gone")
+    add("--json", action="store_true", help=argparse.SUPPRESS)
+    add("--now", action="store_true", help=argparse.SUPPRESS)
     add(
         "-f",
         "--force",
@@ -118,6 +126,13 @@ def parse(arguments: Sequence[str]) -> Options:
         parser.print_help()
         message = "no target given"
         raise UsageError(message)
-    dry_run, parameters = found.pop("dry_run"), tuple(found.pop("parameter"))
+    parameters = tuple(found.pop("parameter"))
+    flags = {name: found.pop(name) for name in ("dry_run", "background", "json", "now")}
+    for name, verb in (("json", "status"), ("now", "stop")):
+        if flags[name] and words[0] != verb:
+            message = f"--{name} goes with {verb} alone; see python run.py --help"
+            raise UsageError(message)
     changes = {name: value for name, value in found.items() if value is not None}
-    return Options(words, dry_run, parameters, tuple(forced), changes)
+    return Options(
+        words=words, parameters=parameters, forced=tuple(forced), changes=changes, **flags
+    )

@@ -17,6 +17,9 @@ from .machine import size_in_words
 from .model import State
 from .records import summary
 
+# A run that has only just started may not have given a sign of life.
+_FIRST_BEAT = 10.0
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,9 +33,10 @@ class Run:
     def state(self) -> str:
         """How it ended, or `running`; one that is not heard of any more is lost."""
         state = str(self.record["state"])
-        if state == State.RUNNING and not (self.beat and self.beat.alive):
-            return State.LOST
-        return state
+        if state != State.RUNNING:
+            return state
+        alive = self.beat.alive if self.beat else time.time() - self.started < _FIRST_BEAT
+        return State.RUNNING if alive else State.LOST
 
     @property
     def started(self) -> float:
@@ -56,9 +60,16 @@ class Run:
 def of_build(build: Path) -> Iterator[Run]:
     """Give a build's runs, the newest first; what no record can be made of is left out."""
     for folder in reversed(run_folders(build)):
-        record = summary(read_journal(folder / "journal.jsonl"))
-        if "started" in record:
-            yield Run(folder, record, heartbeat.last(folder))
+        if (run := of_folder(folder)) is not None:
+            yield run
+
+
+def of_folder(folder: Path) -> Run | None:
+    """Give the run that a folder holds, if a record can be made of it."""
+    # In this order: a run that ends meanwhile is not taken for one that is lost.
+    beat = heartbeat.last(folder)
+    record = summary(read_journal(folder / "journal.jsonl"))
+    return Run(folder, record, beat) if "started" in record else None
 
 
 def line(run: Run) -> str:
@@ -77,6 +88,23 @@ def line(run: Run) -> str:
     took = seconds_in_words(run.seconds)
     state = run.state.replace("_", " ")
     return f"{run.folder.name}  {when}  {took:>9}  {state:<12}  {'; '.join(words) or 'nothing'}"
+
+
+def details(run: Run) -> dict[str, Any]:
+    """Say for programs how a run stands; memory in bytes, times in seconds."""
+    beat = run.beat if run.state == State.RUNNING else None
+    return {
+        "id": run.folder.name,
+        "state": run.state,
+        "started": run.record["started"],
+        "seconds": round(run.seconds, 3),
+        "host": beat.host if beat else run.record.get("host"),
+        "memory": beat.memory if beat and beat.memory else None,
+        "stages": [
+            {key: stage.get(key) for key in ("name", "state", "cell", "error", "seconds")}
+            for stage in run.record["stages"]
+        ],
+    }
 
 
 def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:

@@ -16,10 +16,17 @@ class Stop:
         self._callbacks: list[Callable[[], object]] = []
         self.reason: str | None = None
         self.exit_code = Exit.INTERRUPTED
+        self.at_once = False
 
-    def request(self, reason: str, exit_code: Exit = Exit.INTERRUPTED) -> None:
-        """Ask everything to end; only the first reason counts."""
+    def request(
+        self, reason: str, exit_code: Exit = Exit.INTERRUPTED, *, at_once: bool = False
+    ) -> None:
+        """Ask everything to end; only the first reason counts.
+
+        With `at_once` kernels are killed, not interrupted; this can be asked for later, too.
+        """
         with self._lock:
+            self.at_once = self.at_once or at_once
             if self.reason is not None:
                 return
             self.reason = reason

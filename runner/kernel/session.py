@@ -182,8 +182,11 @@ class Session(NotebookClient):
 
     async def _interrupt(self, running: asyncio.Task[NotebookNode]) -> None:
         """Interrupt the cell as Ctrl-C would; kill the kernel if it does not listen."""
-        await self._manager.interrupt_kernel()
-        await asyncio.wait({running}, timeout=_AFTER_INTERRUPT)
+        if not self.stop.at_once:
+            await self._manager.interrupt_kernel()
+        limit = time.monotonic() + _AFTER_INTERRUPT
+        while not running.done() and time.monotonic() < limit and not self.stop.at_once:
+            await asyncio.wait({running}, timeout=0.2)
         if not running.done():
             await self._manager.guarded.kill()
             await asyncio.wait({running}, timeout=_AFTER_INTERRUPT)

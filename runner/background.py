@@ -1,0 +1,63 @@
+"""A run that goes on when the terminal that it was started on is gone."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import Exit
+
+Started = Callable[[str, Path], None]
+
+
+def detach(work: Callable[[Started], int]) -> int:
+    """Do `work` in a process of its own, and wait until it has started.
+
+    Until then the process writes where this one does. It tells by calling what it is given,
+    with a text for the person who waits, and the log that takes what it writes to stderr
+    from then on: a session of its own, without a terminal.
+
+    Returns:
+        In this process 0 once the work has started, else its exit code. In the other one
+        what `work` gives.
+    """
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.close(writer)
+        return _wait(child, reader)
+    os.close(reader)
+    os.setsid()
+    _point(0, os.devnull, os.O_RDONLY)
+
+    def started(text: str, log: Path) -> None:
+        print(text, flush=True)
+        _point(1, os.devnull, os.O_WRONLY)
+        _point(2, str(log), os.O_WRONLY | os.O_APPEND)
+        os.write(writer, b".")
+        os.close(writer)
+
+    return work(started)
+
+
+def _wait(child: int, reader: int) -> int:
+    try:
+        if os.read(reader, 1):
+            return Exit.OK
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)
+    finally:
+        os.close(reader)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _point(number: int, path: str, flags: int) -> None:
+    """Have a standard stream's descriptor point to another file."""
+    descriptor = os.open(path, flags)
+    os.dup2(descriptor, number)
+    os.close(descriptor)

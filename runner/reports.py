@@ -1,0 +1,135 @@
+"""Commands that tell what is there: the stages, the builds, the runs and their logs."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from . import options, project, runs, tasks
+from .build import Task
+from .errors import Exit, UsageError
+from .model import Planned, State
+from .project import Project
+from .records import VERSION
+from .secrets import Mask
+from .settings import Settings
+
+
+def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
+    """Print the stages in order: what each reads and writes, and its parameters."""
+    profiles_only("list", words, loaded)
+    default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
+    mask = Mask.of(os.environ, loaded.settings.secrets)
+    names = words or [default or next(iter(loaded.profiles))]
+    for name, found in tasks.bind(loaded, names, overrides).items():
+        print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
+        for stage in found.stages.values():
+            print(f"\n  {stage.name}  ({stage.notebook.label})")
+            for one in stage.inputs:
+                print(f"    reads   {one.source or loaded.label(one.path)}")
+            for output in stage.outputs:
+                print(f"    writes  {loaded.label(output.path)}")
+            for parameter, value in stage.values.items():
+                if not parameter.startswith(("input_", "output_")):
+                    origin = "" if value.origin == "notebook" else f"  ({value.origin})"
+                    print(mask(f"    {parameter} = {value.value!r}{origin}"))
+        print()
+    print(f"profiles: {', '.join(loaded.profiles)}")
+    return Exit.OK
+
+
+def print_plan(task: Task, mask: Mask, skipped: str) -> None:
+    """Print each stage and what becomes of it; `skipped` is said of one that is up to date."""
+    width = max(len(planned.stage) for planned in task.planned)
+    for planned in task.planned:
+        fate = _fate(planned) if planned.may_run else skipped
+        print(mask(f"  {planned.stage:<{width}}  {fate}"))
+
+
+def _fate(planned: Planned) -> str:
+    if planned.reasons:
+        return f"run    {'; '.join(reason.text for reason in planned.reasons)}"
+    return f"maybe  if {' or '.join(planned.before)} writes something else"
+
+
+def profiles_only(command: str, words: Sequence[str], loaded: Project) -> None:
+    """Refuse words that are no profiles.
+
+    Raises:
+        UsageError: there is one.
+    """
+    unknown = [word for word in words if word not in loaded.profiles]
+    if unknown:
+        hint = project.did_you_mean(unknown[0], loaded.profiles)
+        message = f"{command} takes names of profiles; there is no profile `{unknown[0]}`{hint}"
+        raise UsageError(message)
+
+
+def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
+    """Give the profiles that were named, or all that have a build."""
+    profiles_only(command, words, loaded)
+    return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
+
+
+def history(loaded: Project, words: Sequence[str]) -> int:
+    """Print the runs of builds, the oldest first."""
+    found = _built("history", words, loaded)
+    for name in found:
+        print(f"{name}:")
+        for run in reversed(list(runs.of_build(loaded.build(name)))):
+            print(f"  {runs.line(run)}")
+    if not found:
+        print("nothing has run yet")
+    return Exit.OK
+
+
+def status(
+    loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
+) -> int:
+    """Print for each build what is up to date, what not and why, and what is running."""
+    mask = Mask.of(os.environ, settings.secrets)
+    found = _built("status", words, loaded)
+    told: list[dict[str, object]] = []
+    for name in found:
+        past = list(runs.of_build(loaded.build(name)))
+        newest = past[0] if past else None
+        running = newest is not None and newest.state == State.RUNNING
+        planned: list[Task] = []
+        if not running:
+            asked = replace(chosen, words=(name,), forced=())
+            request = tasks.read(loaded, replace(settings, force=False), asked)
+            planned = list(request.tasks(anew=False))
+        if chosen.json:
+            told.append(_build_details(name, newest, planned))
+            continue
+        print(f"{name}:")
+        if newest is not None and running:
+            for text in runs.under_way(newest, runs.durations(past)):
+                print(f"  {text}")
+            continue
+        for task in planned:
+            print_plan(task, mask, "up to date")
+        if newest is not None:
+            print(f"  newest run: {runs.line(newest)}")
+    if chosen.json:
+        print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
+    elif not found:
+        print("nothing has run yet")
+    return Exit.OK
+
+
+def _build_details(
+    profile: str, newest: runs.Run | None, planned: Sequence[Task]
+) -> dict[str, object]:
+    """Say for programs how a build stands: its newest run, and what the next one would do."""
+    stages = [
+        {
+            "name": one.stage,
+            "up_to_date": not one.may_run,
+            "reasons": [asdict(reason) for reason in one.reasons],
+            "before": list(one.before),
+        }
+        for task in planned
+        for one in task.planned
+    ]
+    return {"profile": profile, "run": newest and runs.details(newest), "plan": stages}
