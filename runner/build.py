@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import machine, notebooks, preload, runs, scheduler
+from .deadline import Deadline
 from .errors import Exit
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, sync, why
@@ -78,6 +79,7 @@ class Build:
     log: Log
     stop: Stop
     mask: Mask
+    until: Deadline | None = None
     warm: "Warm | None" = None
     on_start: Callable[["Build"], None] | None = None
     record: RunRecord = field(init=False)
@@ -85,6 +87,7 @@ class Build:
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     _preloads: dict[str, Preload] = field(default_factory=dict)
     _packages_changed: bool = False
+    _late: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -225,6 +228,9 @@ class Build:
         reasons = planned.reasons or self._reasons_now(planned)
         if not reasons:
             return _done(_skipped(stage.name))
+        if (why_not := self._too_late(stage.name)) is not None:
+            self._late.append(stage.name)
+            return _done(Result(stage.name, State.CANCELLED, time.time(), 0.0, error=why_not))
         if notebooks.read(stage.notebook.path, stage.notebook.label) != stage.notebook:
             what = "the notebook was edited after this run began; give the same command again"
             result = Result(stage.name, State.FAILED, time.time(), 0.0, error=what)
@@ -242,6 +248,24 @@ class Build:
         submitted = executor.submit(self._job(stage))
         self._expect(executor)
         return submitted
+
+    @cached_property
+    def _usual(self) -> dict[str, float]:
+        """The seconds that stages took in earlier runs."""
+        return runs.durations(list(runs.of_build(self.folder)))
+
+    def _too_late(self, stage: str) -> str | None:
+        """Say why a stage cannot end before the deadline, by earlier runs, if so."""
+        if self.until is None or self.settings.start_late:
+            return None
+        usual, left = self._usual.get(stage, 0.0), max(0.0, self.until.left)
+        if usual <= left:
+            return None
+        took, rest = seconds_in_words(usual), seconds_in_words(left)
+        return (
+            f"it took {took} before, and {rest} are left ({self.until.origin}); "
+            "--start-late starts it all the same"
+        )
 
     def _reasons_now(self, planned: Planned) -> tuple[Reason, ...]:
         """Look again at a stage, now that those before it have run or were skipped."""
@@ -363,8 +387,8 @@ class Build:
         self._warn_of_strays()
         state = _run_state(list(results.values()))
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
-        if self.stop.reason is not None:
-            code = self.stop.exit_code
+        if self.stop.reason is not None or self._late:
+            code = self.stop.exit_code if self.stop.reason is not None else Exit.OUT_OF_TIME
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from . import (
     background,
     build,
+    deadline,
     following,
     journal,
     lock,
@@ -26,7 +27,7 @@ from . import (
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .files import remove, why
-from .logs import Log, seconds_in_words
+from .logs import Log
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
@@ -95,7 +96,8 @@ def _build(
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = request.project, request.settings
     stop, mask = Stop(), Mask.of(os.environ, settings.secrets)
-    with contextlib.ExitStack() as held, _signals(stop), _deadline(settings, stop):
+    until = deadline.of(settings, os.environ)
+    with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
         ids = {}
         for name in request.profiles:
             ids[name] = journal.new_run_id(loaded.build(name))
@@ -108,7 +110,8 @@ def _build(
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         builds = [
-            build.Build(loaded, settings, task, ids[task.profile], log, stop, mask) for task in todo
+            build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, until)
+            for task in todo
         ]
         if started is not None:
             builds[0].on_start = lambda one: started(
@@ -208,22 +211,6 @@ def _fetch_for(task: build.Task, name: str, log: Log, problems: list[Problem]) -
             origin = stage.values[one.parameter].origin
             where = stage.notebook.label if origin == "notebook" else origin
             problems.append(Problem(where, str(error)))
-
-
-@contextlib.contextmanager
-def _deadline(settings: Settings, stop: Stop) -> Iterator[None]:
-    """Ask everything to end when the run's time is over."""
-    if settings.deadline is None:
-        yield
-        return
-    words = f"out of time ({seconds_in_words(settings.deadline)} for the run)"
-    timer = threading.Timer(settings.deadline, stop.request, (words, Exit.OUT_OF_TIME))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextlib.contextmanager

@@ -105,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="start each kernel by itself, not forked from one that has imported packages",
     )
+    add(
+        "--start-late",
+        action="store_true",
+        default=None,
+        help="start stages that by earlier runs cannot end before the deadline",
+    )
     add("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (INFO)")
     return parser
 

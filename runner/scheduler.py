@@ -9,6 +9,9 @@ from . import graph
 from .model import Result, State
 from .stop import Stop
 
+# What was not run is no failure that holds up the rest.
+_NOT_RUN = {State.BLOCKED, State.CANCELLED}
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -41,7 +44,7 @@ def run(
         rules: how.
     """
     within = {name: [one for one in needed if one in needs] for name, needed in needs.items()}
-    work = _Work(within, commit)
+    work = _Work(within, commit, rules.stop)
     running: dict[Future[Result], str] = {}
     while work.waiting or running:
         if (why := _held_up(work, rules)) is not None:
@@ -64,7 +67,9 @@ def _held_up(work: "_Work", rules: Rules) -> str | None:
     """Say why nothing more is to be started, if so."""
     if rules.stop.reason is not None or rules.keep_going:
         return rules.stop.reason
-    failed = next((name for name, result in work.results.items() if not result.good), None)
+    results = work.results.items()
+    bad = (name for name, one in results if not one.good and one.state not in _NOT_RUN)
+    failed = next(bad, None)
     return failed and f"{failed} failed; -k goes on with what does not need it"
 
 
@@ -72,10 +77,11 @@ class _Work:
     """What waits, and what has ended."""
 
     def __init__(
-        self, needs: Mapping[str, Sequence[str]], commit: Callable[[Result], Result]
+        self, needs: Mapping[str, Sequence[str]], commit: Callable[[Result], Result], stop: Stop
     ) -> None:
         self._needs = needs
         self._commit = commit
+        self._stop = stop
         self.waiting = list(needs)
         self.results: dict[str, Result] = {}
 
@@ -90,9 +96,10 @@ class _Work:
         return found
 
     def end(self, result: Result) -> None:
-        """Commit a result; block what needs a stage that failed."""
+        """Commit a result; block what needs a stage that failed or was not started."""
         self.results[result.stage] = self._commit(result)
-        if self.results[result.stage].good or result.state is State.CANCELLED:
+        stopped = result.state is State.CANCELLED and self._stop.asked()
+        if self.results[result.stage].good or stopped:
             return
         for reader in graph.readers(result.stage, self._needs):
             if reader in self.waiting:

@@ -37,6 +37,7 @@ class Settings:
     retries: int | Mapping[str, int] = 0
     retry_exceptions: bool = False
     warm: bool = True
+    start_late: bool = False
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -52,7 +53,7 @@ class Settings:
         if self.keep is not None:
             _set(self, "keep", whole_number(self.keep))
         _set(self, "retries", retries(self.retries))
-        for name in ("keep_going", "force", "retry_exceptions", "warm"):
+        for name in ("keep_going", "force", "retry_exceptions", "start_late", "warm"):
             if type(getattr(self, name)) is not bool:
                 message = "takes true or false"
                 raise SettingError(message)
