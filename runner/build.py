@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import platform
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import machine, notebooks, preload, runs, scheduler
+from . import machine, notebooks, preload, resources, runs, scheduler
 from .deadline import Deadline
 from .errors import Exit
 from .executor import Executor, LocalExecutor
@@ -36,17 +37,18 @@ from .model import (
     Stage,
     State,
 )
+from .notify import Notifier
 from .project import TEST_PROFILE, Project
 from .records import planned_details, reason_details, result_details, stage_details
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
-from .verdict import check, clear, strays
+from .verdict import check, clear, counted, strays
 
 if TYPE_CHECKING:
     from .kernel.warm import Warm
 
-_FEW = 12
+_FEW, _TOLD = 12, 3
 # Imports of so many stages to come are looked at.
 _IN_SIGHT = 50
 
@@ -80,6 +82,7 @@ class Build:
     stop: Stop
     mask: Mask
     until: Deadline | None = None
+    notifier: Notifier = field(default_factory=lambda: Notifier(()))
     warm: "Warm | None" = None
     on_start: Callable[["Build"], None] | None = None
     record: RunRecord = field(init=False)
@@ -88,6 +91,9 @@ class Build:
     _preloads: dict[str, Preload] = field(default_factory=dict)
     _packages_changed: bool = False
     _late: list[str] = field(default_factory=list)
+    _began: float = 0.0
+    _memory: int = 0
+    _done: set[str] = field(default_factory=set)
 
     @property
     def folder(self) -> Path:
@@ -122,9 +128,16 @@ class Build:
             clear(self.folder)
         lost = settle_lost(self.folder)
         self.record = RunRecord(self.folder, self.run_id, self.mask)
-        began = time.monotonic()
+        self._began = began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
-        with self.log.to_files(*files), beating(self.record.folder, self.stop):
+        warn = resources.Watch(self.folder, lambda level, text: self.log.say(text, level=level))
+
+        def watch(memory: int) -> None:
+            self._memory = memory
+            warn.look()
+            self._show_situation()
+
+        with self.log.to_files(*files), beating(self.record.folder, self.stop, watch):
             try:
                 self._begin(command)
                 if self.on_start is not None:
@@ -162,6 +175,8 @@ class Build:
         todo = [planned.stage for planned in task.planned if planned.may_run]
         words = ", ".join(todo) if todo else "nothing to do"
         self.log.say(f"{self.run_id} builds {self.project.label(self.folder)}/: {words}")
+        if todo:
+            self.log.say(resources.line(self.folder))
 
     def _facts(self) -> None:
         facts = machine.facts(self.project.root)
@@ -202,6 +217,21 @@ class Build:
             self._packages_changed = False
             executor.forget()
         return result
+
+    def _show_situation(self) -> None:
+        """Show how far the run is, for how long it will go on, and its memory."""
+        stages = [planned.stage for planned in self.task.planned if planned.may_run]
+        left = [stage for stage in stages if stage not in self._done]
+        words = [f"{len(stages) - len(left)} of {counted(len(stages), 'stage')}"]
+        words.append(seconds_in_words(time.monotonic() - self._began))
+        if left and all(stage in self._usual for stage in left):
+            rest = sum(self._usual[stage] for stage in left) / self.settings.jobs
+            words.append(f"about {seconds_in_words(rest)} left")
+        if self._memory:
+            total = machine.memory_total()
+            of = f" of {machine.size_in_words(total)}" if total else ""
+            words.append(f"{machine.size_in_words(self._memory)}{of}")
+        self.log.situation(" · ".join(words))
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -333,6 +363,8 @@ class Build:
             self.log.say(what, result.stage, logging.ERROR)
         self.log.ended(result)
         self._tell(result)
+        self._done.add(result.stage)
+        self._show_situation()
         return result
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:
@@ -403,7 +435,24 @@ class Build:
         self.log.say(text, level=level)
         if self.log.failure:
             self.log.say(self.log.failure, level=logging.ERROR)
+        self._notify(f"{self.task.profile} {how}", results, seconds)
         return code
+
+    def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:
+        """Tell whoever wants to know; that it fails is no failure of the run."""
+        took, host = seconds_in_words(seconds), platform.node()
+        lines = [f"{self.project.root.name}, run {self.run_id} on {host}, after {took}"]
+        own = [one for one in results.values() if not one.good and one.state is not State.BLOCKED]
+        for one in own[:_TOLD]:
+            place = f" in {one.cell}" if one.cell else ""
+            lines.append(f"{one.stage}: {one.state.replace('_', ' ')}{place}: {one.error}")
+        if len(own) > _TOLD:
+            lines.append(f"and {len(own) - _TOLD} more")
+        # Whoever asked us to end does not wait long.
+        limit = 5.0 if self.stop.asked() else 30.0
+        problem = self.notifier.send(self.mask(title), [*map(self.mask, lines)], limit)
+        if problem:
+            self.log.say(problem, level=logging.WARNING)
 
     def _record_verdict(self, state: State, code: Exit, seconds: float) -> Exit:
         """Write how the run ended; give the exit code, which is bad if that failed."""

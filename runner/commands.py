@@ -18,6 +18,8 @@ from . import (
     following,
     journal,
     lock,
+    manifest,
+    notify,
     options,
     project,
     reports,
@@ -67,6 +69,7 @@ def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> in
         "status": lambda: reports.status(loaded, settings, chosen, rest),
         "log": lambda: following.log(loaded, rest, follow=settings.force),
         "stop": lambda: following.stop(loaded, rest, now=chosen.now),
+        "job": lambda: manifest.command(loaded, settings, chosen, rest),
     }
     if first in verbs:
         return verbs[first]()
@@ -95,7 +98,10 @@ def _build(
 ) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = request.project, request.settings
-    stop, mask = Stop(), Mask.of(os.environ, settings.secrets)
+    notifier = notify.of(settings, os.environ)
+    # A URL holds a password or the like.
+    hidden = {**os.environ, "RUN_NOTIFY": "\n".join(notifier.urls)}
+    stop, mask = Stop(), Mask.of(hidden, settings.secrets)
     until = deadline.of(settings, os.environ)
     with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
         ids = {}
@@ -110,7 +116,7 @@ def _build(
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         builds = [
-            build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, until)
+            build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, until, notifier)
             for task in todo
         ]
         if started is not None:

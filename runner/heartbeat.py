@@ -2,16 +2,17 @@
 
 import contextlib
 import json
+import os
 import platform
-import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import Exit
 from .files import to_json, write_whole
+from .machine import tree_memory
 from .stop import Stop
 
 _FILE = "heartbeat.json"
@@ -59,10 +60,11 @@ def _obey(folder: Path, stop: Stop) -> None:
 
 
 @contextlib.contextmanager
-def beating(folder: Path, stop: Stop) -> Iterator[None]:
+def beating(folder: Path, stop: Stop, watch: Callable[[int], None]) -> Iterator[None]:
     """Give a sign of life in `folder` every few seconds; it is gone at the end.
 
-    A request to stop that is left there is passed on.
+    A request to stop that is left there is passed on; `watch` is called as often,
+    with the bytes of memory that all processes use.
     """
     over = threading.Event()
 
@@ -77,7 +79,8 @@ def beating(folder: Path, stop: Stop) -> Iterator[None]:
             while not over.wait(_LOOK) and time.monotonic() < until:
                 _obey(folder, stop)
             if not over.is_set():
-                memory = _memory()
+                memory = tree_memory(os.getpid())
+                watch(memory)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -97,25 +100,3 @@ def last(folder: Path) -> Beat | None:
         return Beat(**json.loads((folder / _FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _memory() -> int:
-    """Give the resident bytes of this process and all below it, what they share once."""
-    import psutil  # noqa: PLC0415 - only a run needs it
-
-    top = psutil.Process()
-    total = 0
-    for process in (top, *top.children(recursive=True)):
-        with contextlib.suppress(psutil.Error):
-            total += _share(process.pid) or process.memory_info().rss
-    return total
-
-
-def _share(pid: int) -> int | None:
-    """Give a process's proportional set size, in bytes, where the kernel tells (Linux 4.14)."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    except OSError:
-        return None
-    found = re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None

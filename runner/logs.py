@@ -29,6 +29,10 @@ class Console(Protocol):
         """Show that a stage is running."""
         ...
 
+    def situation(self, text: str) -> None:
+        """Show how far the run is."""
+        ...
+
     def ended(self, result: Result) -> None:
         """Show that a stage has ended."""
         ...
@@ -57,6 +61,9 @@ class PlainConsole:
 
     def started(self, stage: str) -> None:
         """Show nothing: the log has a line for it."""
+
+    def situation(self, text: str) -> None:
+        """Show nothing: `status` tells."""
 
     def ended(self, result: Result) -> None:
         """Show nothing: the log has a line for it."""
@@ -139,6 +146,11 @@ class Log:
         """Show on the console that a stage is running."""
         with self._lock:
             self.console.started(stage)
+
+    def situation(self, text: str) -> None:
+        """Show on the console how far the run is."""
+        with self._lock:
+            self.console.situation(text)
 
     def ended(self, result: Result) -> None:
         """Show on the console that a stage has ended."""

@@ -1,8 +1,10 @@
 """Facts about the machine, the interpreter and the working copy, for the record."""
 
+import contextlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ def facts(root: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "interpreter": _neutral(Path(sys.executable), root),
         "limits": {"cpus": cpus(), "memory": memory_limit()},
+        "disk_free": shutil.disk_usage(root).free,
         "git": git_state(root),
         "packages": packages(),
     }
@@ -55,6 +58,58 @@ def memory_limit() -> int | None:
         text = _first_line(f"{folder}/{name}")
         if text.isdecimal() and int(text) < _NO_LIMIT:
             return int(text)
+    return None
+
+
+def memory_used() -> int | None:
+    """Give the bytes that our cgroup uses and cannot give back, or None where none is known.
+
+    As the kubelet counts them: without pages of files that were not used lately.
+    """
+    for folder, name in _memory_files():
+        current = "memory.current" if name == "memory.max" else "memory.usage_in_bytes"
+        text = _first_line(f"{folder}/{current}")
+        if not text.isdecimal():
+            continue
+        words = ("inactive_file", "total_inactive_file")
+        lines = (line.split() for line in _lines(f"{folder}/memory.stat"))
+        found = {line[0]: int(line[1]) for line in lines if line and line[0] in words}
+        return max(0, int(text) - found.get(words[1], found.get(words[0], 0)))
+    return None
+
+
+def memory_total() -> int | None:
+    """Give the bytes of memory that there are for us: the cgroup's limit, or the machine's."""
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemTotal:"):
+            total = int(line.split()[1]) * 1024
+            return min(total, memory_limit() or total)
+    return memory_limit()
+
+
+def tree_memory(pid: int) -> int:
+    """Give the resident bytes of a process and all below it, what they share once.
+
+    A process that is alone is asked for less, for with much memory that takes a while.
+    """
+    import psutil  # noqa: PLC0415 - only a run needs it
+
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        top = psutil.Process(pid)
+        family = [top, *top.children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                shared = _proportional(process.pid) if len(family) > 1 else None
+                total += shared or process.memory_info().rss
+    return total
+
+
+def _proportional(pid: int) -> int | None:
+    """Give a process's proportional set size, in bytes, where the kernel tells (Linux 4.14)."""
+    for line in _lines(f"/proc/{pid}/smaps_rollup"):
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
     return None
 
 

@@ -1,7 +1,7 @@
 """The command line's words and options."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -9,6 +9,8 @@ from .errors import UsageError
 from .settings import LOG_LEVELS, SettingError, Settings
 
 _USAGE = "python run.py [OPTIONS] TARGET…"
+
+_OF_JOB = ("image", "name", "cpu", "memory", "gpu", "claim", "workdir", "user", "secret")
 
 _EPILOG = """\
 targets:
@@ -22,6 +24,9 @@ commands:
   status [PROFILE]   what is up to date, what not and why, what is running (--json)
   log [-f] [PROFILE|RUN] [STAGE]   the log of the newest run, or of that one
   stop [--now] [PROFILE|RUN]       end a run in good order, from any host that sees it
+  job TARGET… --image IMAGE        print a Kubernetes Job for it, for kubectl apply -f -
+      [--name N] [--cpu 4] [--memory 16Gi] [--gpu 1] [--claim PVC] [--workdir PATH]
+      [--user 1000:100] [--secret NAME] [--deadline 6h]
   history [PROFILE]  the runs: when, how long, how they ended, what ran
   check           look for mistakes in the project, compare the test build
   clean           remove what was built (clean-PROFILE: of one profile)
@@ -37,6 +42,7 @@ class Options:
     background: bool
     json: bool
     now: bool
+    job: Mapping[str, object]
     parameters: tuple[str, ...]
     forced: tuple[str, ...]
     changes: dict[str, object]
@@ -77,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     add("-b", "--background", action="store_true", help="go on when this terminal is gone")
     add("--json", action="store_true", help=argparse.SUPPRESS)
     add("--now", action="store_true", help=argparse.SUPPRESS)
+    for name in _OF_JOB:
+        action = "append" if name == "secret" else "store"
+        add(f"--{name}", action=action, dest=f"job_{name}", help=argparse.SUPPRESS)
     add(
         "-f",
         "--force",
@@ -111,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="start stages that by earlier runs cannot end before the deadline",
     )
+    add("--notify", metavar="URL", action="append", help="tell someone how it ended (apprise)")
     add("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (INFO)")
     return parser
 
@@ -134,11 +144,18 @@ def parse(arguments: Sequence[str]) -> Options:
         raise UsageError(message)
     parameters = tuple(found.pop("parameter"))
     flags = {name: found.pop(name) for name in ("dry_run", "background", "json", "now")}
-    for name, verb in (("json", "status"), ("now", "stop")):
-        if flags[name] and words[0] != verb:
+    job = {name: value for name in _OF_JOB if (value := found.pop(f"job_{name}")) is not None}
+    given = [("json", "status")] * flags["json"] + [("now", "stop")] * flags["now"]
+    for name, verb in [*given, *((name, "job") for name in job)]:
+        if words[0] != verb:
             message = f"--{name} goes with {verb} alone; see python run.py --help"
             raise UsageError(message)
     changes = {name: value for name, value in found.items() if value is not None}
     return Options(
-        words=words, parameters=parameters, forced=tuple(forced), changes=changes, **flags
+        words=words,
+        parameters=parameters,
+        forced=tuple(forced),
+        changes=changes,
+        job=job,
+        **flags,
     )

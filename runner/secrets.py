@@ -19,6 +19,7 @@ PATTERNS = (
     "*ACCESS_KEY*",
     "*PRIVATE_KEY*",
     "*CREDENTIAL*",
+    "RUN_NOTIFY",
 )
 MASK = "***"
 # Shorter values, and words of everyday use, would black out innocent text.

@@ -38,6 +38,7 @@ class Settings:
     retry_exceptions: bool = False
     warm: bool = True
     start_late: bool = False
+    notify: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -61,6 +62,7 @@ class Settings:
             message = "takes the name of an installed kernel, as text"
             raise SettingError(message)
         _set(self, "secrets", names(self.secrets))
+        _set(self, "notify", urls(self.notify))
         tolerance = self.tolerance
         if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
             message = "takes a number from 0 up"
@@ -94,6 +96,16 @@ def names(value: object) -> tuple[str, ...]:
     """Read a list of names, or patterns of names."""
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         message = 'takes a list of names in quotes, such as ["MY_PIN", "!MAX_TOKENS"]'
+        raise SettingError(message)
+    return tuple(value)
+
+
+def urls(value: object) -> tuple[str, ...]:
+    """Read one URL or several."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        message = 'takes a URL in quotes, or a list of them, such as ["slack://…", "mailto://…"]'
         raise SettingError(message)
     return tuple(value)
 

@@ -6,7 +6,8 @@ import sys
 from types import TracebackType
 from typing import IO, Self, cast
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -62,13 +63,15 @@ class LiveConsole:
             TextColumn("{task.fields[cell]}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
-            transient=True,
         )
+        self._situation = Text(style="dim")
+        shown = Group(self._progress, self._situation)
+        self._live = Live(shown, console=self._console, transient=True, refresh_per_second=8)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         """Show the display."""
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(
@@ -78,12 +81,12 @@ class LiveConsole:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the terminal as it was, with the lines on it."""
-        self._progress.stop()
+        self._live.stop()
 
     def line(self, line: Line, text: str) -> None:
         """Print a line of the log, coloured by its level."""
         styled = Text(text.removesuffix("\n"), style=_STYLES.get(line.level, ""))
-        self._progress.console.print(styled, soft_wrap=True)
+        self._console.print(styled, soft_wrap=True)
 
     def cell(self, event: CellStarted) -> None:
         """Move the stage's bar on."""
@@ -96,6 +99,10 @@ class LiveConsole:
     def started(self, stage: str) -> None:
         """Add a bar."""
         self._tasks[stage] = self._progress.add_task(stage, total=None, cell="starting")
+
+    def situation(self, text: str) -> None:
+        """Show a line below the bars."""
+        self._situation.plain = text
 
     def ended(self, result: Result) -> None:
         """Remove the bar; the log has the outcome."""

@@ -6,13 +6,17 @@ import pty
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import kubernetes_validate
 import psutil
 import pytest
+from ruamel.yaml import YAML
 
 from tests.project import TemporaryProject, environment
 from tests.test_builds import WAIT, wait_for
@@ -293,3 +297,155 @@ def test_a_job_of_the_shell_writes_plain_lines_to_its_terminal(
     os.close(terminal)
     os.waitpid(pid, 0)
     assert "\x1b" not in found
+
+
+@contextmanager
+def web_hook(*, answer: int = 200) -> Iterator[tuple[str, list[str]]]:
+    """Serve on loopback; give an apprise URL for it, and what was sent there."""
+    got: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8"))
+            self.send_response(answer)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"json://user:pass-word@127.0.0.1:{server.server_port}/hook", got
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "setting"])
+def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) -> None:
+    project.profile("all")
+    project.notebook("good", "x = 1", parameters='output_g = "../outputs/all/g.txt"')
+    project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/all/b.txt"')
+    with web_hook() as (url, got):
+        if how == "setting":
+            project.write("pyproject.toml", f'[tool.runner]\nnotify = "{url}"\n')
+        words = ["--notify", url] if how == "option" else []
+        variables = {"RUN_NOTIFY": url if how == "variable" else None}
+        done = project.run("all", "-k", *words, code=1, env=variables)
+        (message,) = map(json.loads, got)
+    assert message["title"] == "all failed"
+    run = project.runs("all")[-1].name
+    assert re.match(rf"project, run {run} on \S+, after [\d.]+ s\n", message["message"])
+    assert "bad: failed in cell 3 of 3 (1 / 0): ZeroDivisionError" in message["message"]
+    kept = "".join(
+        path.read_text() for path in project.outputs("all").rglob("*.*") if path.is_file()
+    )
+    for text in (done.text, kept):
+        assert "pass-word" not in text
+        assert url not in text
+
+
+def test_a_message_that_does_not_arrive_fails_nothing(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    with web_hook(answer=500) as (url, got):
+        done = project.run("all", "--notify", url)
+        assert got
+    assert "not everyone was told" in done.text
+    done = project.run("all", "-f", "--notify", "json://127.0.0.1:9/nobody")
+    assert "told" in done.text
+    done = project.run("all", "--notify", "nonsense://pass-word", code=2)
+    assert "--notify: URL is of no kind that is known" in done.err
+    assert "pass-word" not in done.err
+
+
+TMP = "/tmp"  # noqa: S108 - the container's own
+JOB = ("job", "all", "--image", "registry/project:1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--cpu", "4", "--memory", "16Gi", "--gpu", "1", "--deadline", "6h", "--name", "fit"),
+        ("--claim", "data", "--workdir", "/work/project", "--secret", "keys", "--secret", "more"),
+        ("-j", "2", "-k", "-p", "a.x=2", "--cold", "--force=a"),
+    ],
+)
+def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple[str, ...]) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",), parameters="x = 1")
+    text = project.run(*JOB, *options).out
+    made = YAML(typ="safe").load(text)
+    for version in ("1.25", kubernetes_validate.latest_version()):
+        kubernetes_validate.validate(made, version, strict=True)
+    assert "&" not in text
+    pod = made["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"][:3] == ["python", "run.py", "all"]
+    assert container["resources"]["requests"] == container["resources"]["limits"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["restartPolicy"] == "OnFailure"
+    assert pod["terminationGracePeriodSeconds"] >= 60
+    mounts = {one["mountPath"] for one in container["volumeMounts"]}
+    if "--deadline" in options:
+        assert made["metadata"]["name"] == "fit"
+        assert made["spec"]["activeDeadlineSeconds"] == 6 * 3600
+        assert container["env"] == [{"name": "RUN_DEADLINE", "value": str(6 * 3600 - 120)}]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+    if "--claim" in options:
+        assert mounts == {"/work/project", TMP}
+        assert container["workingDir"] == "/work/project"
+        assert [one["secretRef"]["name"] for one in container["envFrom"]] == ["keys", "more"]
+        assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "data"}
+    else:
+        assert mounts == {"/project/outputs", TMP}
+    if "-j" in options:
+        asked = {*container["args"][3:]}
+        assert asked == {"--jobs", "2", "--keep-going", "--cold", "--force=a", "-p", "a.x=2"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("job", "all"), "job needs --image IMAGE"),
+        (("job", "--image", "x"), "job needs a target"),
+        ((*JOB[:1], "alk", *JOB[2:]), "there is no target `alk`"),
+        ((*JOB, "--cpu", "many"), "--cpu takes a quantity such as 4 or 500m"),
+        ((*JOB, "--memory", "16 GB"), "--memory takes a quantity such as 16Gi"),
+        ((*JOB, "--name", "My_Job"), "--name takes small letters, digits and dashes"),
+        ((*JOB, "--user", "0:0"), "--user takes a user other than 0"),
+        ((*JOB, "--gpu", "one"), "--gpu takes a whole number"),
+        ((*JOB, "--workdir", "/x"), "--workdir takes an absolute path, where --claim"),
+        (("all", "--image", "x"), "--image goes with job alone"),
+    ],
+)
+def test_mistakes_of_a_job(project: TemporaryProject, words: tuple[str, ...], message: str) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    assert message in project.run(*words, code=2).err
+
+
+def test_the_peak_of_memory_is_that_of_all_processes_of_a_stage(project: TemporaryProject) -> None:
+    project.profile("all")
+    child = "import time; x = b'x' * (200 << 20); time.sleep(6)"
+    source = (
+        "import subprocess, sys\n"
+        f"children = [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in range(3)]\n"
+        "codes = [one.wait() for one in children]"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    assert project.stage_record("all", "a")["peak_memory"] > 600 << 20
+
+
+def test_a_run_says_what_it_has(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    size = r"[\d.]+ [KMG]iB"
+    assert re.search(
+        rf"run: [\d.]+ CPUs?, {size} of memory, {size} of disk free", project.run("all").out
+    )
+    assert project.record("all")["disk_free"] > 0

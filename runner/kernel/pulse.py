@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..logs import seconds_in_words
-from ..machine import size_in_words
+from ..machine import size_in_words, tree_memory
 from ..model import Pace
 from .manager import GuardedProvisioner
 from .stacks import readable
+
+# How often the memory of all processes is looked at, in seconds.
+_LOOK = 2.0
 
 Say = Callable[[int, str, str | None], None]
 
@@ -24,6 +27,8 @@ class Pulse:
         self._crashes = crashes
         self._pace = pace
         self._say = say
+        self._looked = time.monotonic()
+        self.peak_memory = 0
         self.begin("")
 
     def begin(self, where: str) -> None:
@@ -36,6 +41,10 @@ class Pulse:
     def tick(self, heard: float) -> None:
         """Say what is due; `heard` is when the cell last printed (monotonic clock)."""
         now = time.monotonic()
+        if now - self._looked >= _LOOK and self._kernel.kernel_pid is not None:
+            self._looked = now
+            memory = tree_memory(self._kernel.kernel_pid)
+            self.peak_memory = max(self.peak_memory, memory)
         if self._pace.heartbeat and now - self._said >= self._pace.heartbeat:
             self._said = now
             self._say(logging.INFO, self._busy(now), None)
@@ -71,14 +80,15 @@ def _used(pid: int | None) -> tuple[float, int]:
     """Give the CPU seconds and the resident bytes of a process and all below it."""
     import psutil  # noqa: PLC0415 - only cells that run for long need it
 
-    cpu, memory = 0.0, 0
+    if pid is None:
+        return 0.0, 0
+    cpu = 0.0
     try:
         top = psutil.Process(pid)
         for process in (top, *top.children(recursive=True)):
             with process.oneshot():
                 times = process.cpu_times()
                 cpu += times.user + times.system
-                memory += process.memory_info().rss
     except psutil.Error:
         pass
-    return cpu, memory
+    return cpu, tree_memory(pid)

@@ -122,6 +122,9 @@ class Session(NotebookClient):
             if manager.killed and self.stop.reason is None:
                 self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
             self.set_widgets_metadata()
+            if ended is not None and ended.peak_memory is not None:
+                peak = max(ended.peak_memory, self._pulse.peak_memory)
+                ended = replace(ended, peak_memory=peak)
             return replace(outcome, ended=ended, warm=manager.spare is not None)
 
     async def _cells(self) -> Outcome:

@@ -1,0 +1,199 @@
+"""A Kubernetes Job that builds targets in the project's image, to be applied by `kubectl`.
+
+The fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/job-v1/
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import tasks
+from .errors import Exit, UsageError
+from .options import Options
+from .project import Project
+from .settings import Settings
+
+# Where the image has the project (see Dockerfile).
+_PROJECT = "/project"
+# A run that is asked to end interrupts its cells, kills what does not listen, and saves.
+_GRACE = 90
+# The run ends by itself so long before the Job's deadline, or a tenth of a short one.
+_MARGIN = 120.0
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGT]|[KMGT]i)?")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the Job is to have; the texts are as Kubernetes writes them.
+
+    Raises:
+        UsageError: one is not.
+    """
+
+    image: str
+    name: str
+    cpu: str
+    memory: str
+    gpu: int
+    claim: str | None
+    workdir: str | None
+    user: str
+    secrets: tuple[str, ...]
+    deadline: float | None
+
+    def __post_init__(self) -> None:
+        """Check the texts."""
+        if not self.image:
+            message = "job needs --image IMAGE, the image made from the project's Dockerfile"
+            raise UsageError(message)
+        for option, text, form, what in (
+            ("name", self.name, _NAME, "small letters, digits and dashes, at most 63"),
+            ("cpu", self.cpu, _QUANTITY, "a quantity such as 4 or 500m"),
+            ("memory", self.memory, _QUANTITY, "a quantity such as 16Gi"),
+            ("user", self.user, re.compile(r"\d+:\d+"), "two numbers, such as 1000:100"),
+        ):
+            if not form.fullmatch(text):
+                message = f"--{option} takes {what}, not {text!r}"
+                raise UsageError(message)
+        if self.user.startswith("0:"):
+            message = "--user takes a user other than 0, who may do everything"
+            raise UsageError(message)
+        if self.workdir is not None and (self.claim is None or not self.workdir.startswith("/")):
+            message = "--workdir takes an absolute path, where --claim has a clone of the project"
+            raise UsageError(message)
+
+
+def _wanted(options: Mapping[str, Any], name: str, deadline: float | None) -> Wanted:
+    """Read the options of the command; `name` is the Job's if they give none."""
+    gpu = str(options.get("gpu") or "0")
+    if not gpu.isdecimal():
+        message = f"--gpu takes a whole number, not {gpu!r}"
+        raise UsageError(message)
+    return Wanted(
+        image=options.get("image") or "",
+        name=options.get("name") or name,
+        cpu=options.get("cpu") or "2",
+        memory=options.get("memory") or "8Gi",
+        gpu=int(gpu),
+        claim=options.get("claim"),
+        workdir=options.get("workdir"),
+        user=options.get("user") or "1000:100",
+        secrets=tuple(options.get("secret") or ()),
+        deadline=deadline,
+    )
+
+
+def _default_name(words: Sequence[str]) -> str:
+    """Make a name for a Job out of words."""
+    name = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
+    return (name if name[:1].isalpha() else f"run-{name}")[:63].rstrip("-")
+
+
+def _job(job: Wanted, command: Sequence[str]) -> dict[str, Any]:
+    """Make the Job that carries out a command."""
+    user, group = map(int, job.user.split(":"))
+    workdir = job.workdir or _PROJECT
+    resources: dict[str, Any] = {"cpu": job.cpu, "memory": job.memory}
+    if job.gpu:
+        resources["nvidia.com/gpu"] = job.gpu
+    workspace: dict[str, Any] = {"name": "workspace"}
+    workspace |= (
+        {"persistentVolumeClaim": {"claimName": job.claim}} if job.claim else {"emptyDir": {}}
+    )
+    container: dict[str, Any] = {
+        "name": "run",
+        "image": job.image,
+        # The image's entry point stays: it hands on signals and buries orphans.
+        "args": list(command),
+        "workingDir": workdir,
+        "resources": {"requests": dict(resources), "limits": dict(resources)},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "workspace", "mountPath": job.workdir or f"{workdir}/outputs"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
+        ],
+    }
+    if job.deadline is not None:
+        margin = min(_MARGIN, 0.1 * job.deadline)
+        seconds = int(job.deadline - margin)
+        container["env"] = [{"name": "RUN_DEADLINE", "value": str(seconds)}]
+    if job.secrets:
+        container["envFrom"] = [{"secretRef": {"name": name}} for name in job.secrets]
+    pod: dict[str, Any] = {
+        # The same command goes on where the last attempt stopped.
+        "restartPolicy": "OnFailure",
+        "terminationGracePeriodSeconds": _GRACE,
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": group,
+            "fsGroup": group,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [workspace, {"name": "tmp", "emptyDir": {}}],
+    }
+    labels = {"app.kubernetes.io/name": job.name}
+    spec: dict[str, Any] = {"backoffLimit": 3}
+    if job.deadline is not None:
+        spec["activeDeadlineSeconds"] = int(job.deadline)
+    spec["template"] = {"metadata": {"labels": dict(labels)}, "spec": pod}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": job.name, "labels": labels},
+        "spec": spec,
+    }
+
+
+def _show(made: Mapping[str, Any]) -> int:
+    """Print a Job as YAML."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only this command needs the writer
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.dump(made, sys.stdout)
+    return Exit.OK
+
+
+def _line(
+    words: Sequence[str],
+    changes: Mapping[str, object],
+    parameters: Sequence[str],
+    forced: Sequence[str],
+) -> list[str]:
+    """Write the command line that does in a pod what was asked for here."""
+    line = ["python", "run.py", *words]
+    for name, value in changes.items():
+        option = "--" + ("cold" if name == "warm" else name.replace("_", "-"))
+        if name != "deadline":
+            line += [option] if isinstance(value, bool) else [option, str(value)]
+    line += [f"--force={stage}" for stage in forced]
+    for text in parameters:
+        line += ["-p", text]
+    return line
+
+
+def command(loaded: Project, settings: Settings, chosen: Options, words: Sequence[str]) -> int:
+    """Print a Kubernetes Job that builds targets.
+
+    Raises:
+        UsageError: a word or an option says nothing possible.
+        ProjectError: the project has mistakes.
+    """
+    if not words:
+        message = "job needs a target, such as `python run.py job all --image IMAGE`"
+        raise UsageError(message)
+    name = _default_name([loaded.root.name, *words])
+    wanted = _wanted(chosen.job, name, settings.deadline)
+    tasks.read(loaded, settings, replace(chosen, words=tuple(words)))
+    line = _line(words, chosen.changes, chosen.parameters, chosen.forced)
+    return _show(_job(wanted, line))

@@ -1,0 +1,76 @@
+"""Tell someone how a run ended, through whatever service a URL names (apprise)."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .errors import UsageError
+from .settings import Settings
+
+# A message that does not go out is not waited for longer, in seconds.
+_LIMIT = 30.0
+
+
+def of(settings: Settings, environ: Mapping[str, str]) -> "Notifier":
+    """Find out whom to tell: by the setting or option, else by RUN_NOTIFY.
+
+    Raises:
+        UsageError: a URL is of no kind that is known.
+    """
+    found = Notifier(settings.notify or tuple(environ.get("RUN_NOTIFY", "").split()))
+    found.check()
+    return found
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """Sends a message to each URL, such as `slack://…`, `mailto://…`, `json://host/path`."""
+
+    urls: tuple[str, ...]
+
+    def check(self) -> None:
+        """Refuse URLs that no service understands, before anything runs.
+
+        Raises:
+            UsageError: there is one; it is named by its place, for it holds a secret.
+        """
+        if not self.urls:
+            return
+        import apprise  # noqa: PLC0415 - slow, and few runs notify
+
+        for number, url in enumerate(self.urls, 1):
+            if apprise.Apprise.instantiate(url) is None:
+                which = f" {number}" if len(self.urls) > 1 else ""
+                message = (
+                    f"--notify: URL{which} is of no kind that is known; "
+                    "see https://github.com/caronc/apprise for the forms"
+                )
+                raise UsageError(message)
+
+    def send(self, title: str, lines: Sequence[str], limit: float = _LIMIT) -> str | None:
+        """Send a message, within `limit` seconds; give what went wrong, and never raise."""
+        if not self.urls:
+            return None
+        failed: list[str] = []
+        worker = threading.Thread(target=self._send, args=(title, lines, failed), daemon=True)
+        worker.start()
+        worker.join(limit)
+        if worker.is_alive():
+            return f"nobody was told: no answer in {limit:g} seconds"
+        return failed[0] if failed else None
+
+    def _send(self, title: str, lines: Sequence[str], failed: list[str]) -> None:
+        try:
+            import apprise  # noqa: PLC0415 - as above
+
+            # Its own messages would show the URLs.
+            logging.getLogger("apprise").addHandler(logging.NullHandler())
+            logging.getLogger("apprise").propagate = False
+            receivers = apprise.Apprise()
+            for url in self.urls:
+                receivers.add(url)
+            if not receivers.notify(title=title, body="\n".join(lines)):
+                failed.append("not everyone was told: a service refused the message")
+        except Exception as error:  # noqa: BLE001 - a message is never why a run fails
+            failed.append(f"nobody was told: {type(error).__name__}")
