@@ -23,6 +23,14 @@ _NO_TEST = {
 
 def main(arguments: Sequence[str], root: Path) -> int:
     """Carry out a command line for the project at `root`; give the exit code."""
+    if os.getpid() != 1:
+        return _carry_out(arguments, root)
+    from .init import as_first  # noqa: PLC0415 - only in a container without an init
+
+    return as_first(lambda: _carry_out(arguments, root))
+
+
+def _carry_out(arguments: Sequence[str], root: Path) -> int:
     early = _start_early(arguments, root / "notebooks")
     try:
         # Imported here so that a package that is missing gets a message, not a traceback.

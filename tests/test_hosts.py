@@ -1,0 +1,159 @@
+"""Runs in containers and on other hosts, simulated by namespaces that share the project."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.project import TemporaryProject, environment
+from tests.test_builds import WAIT, wait_for
+
+UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net", "--uts"]
+
+
+def _possible() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not _possible(), reason="namespaces cannot be made here")
+
+
+@contextmanager
+def host(project: TemporaryProject, name: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command on a host of its own, where it is the first process."""
+    line = 'hostname "$0"; exec "$@"'
+    process = subprocess.Popen(
+        [*UNSHARE, "sh", "-c", line, name, *project.command(*words)],
+        cwd=project.root,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(30)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def on(project: TemporaryProject, name: str, *words: str) -> str:
+    """Run a command on another host to its end; give what it says."""
+    with host(project, name, *words) as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+        assert process.wait(60) == 0, text
+    return text
+
+
+def waiting(project: TemporaryProject, go: Path) -> None:
+    project.profile("all")
+    project.stage("a", 'print("here")', WAIT.format(marker=go), writes=("a.txt",))
+
+
+def first_process(process: subprocess.Popen[str]) -> int:
+    """Give the number that a namespace's first process has outside of it."""
+    (child,) = psutil.Process(process.pid).children()
+    return child.pid
+
+
+def test_a_run_is_seen_followed_and_stopped_from_another_host(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    waiting(project, tmp_path / "never")
+    with host(project, "alpha", "all") as process:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        assert re.search(r"running for [\d.]+ s on alpha", on(project, "beta", "status"))
+        (build,) = json.loads(on(project, "beta", "status", "--json"))["builds"]
+        assert (build["run"]["state"], build["run"]["host"]) == ("running", "alpha")
+        assert "here" in on(project, "beta", "log")
+        with host(project, "beta", "all") as other:
+            assert other.wait(60) == 5
+            assert other.stdout is not None
+            assert "on alpha" in other.stdout.read()
+        stopped = on(project, "beta", "stop")
+        assert re.search(r"asked run \S+ on alpha to stop", stopped)
+        assert "it has ended: cancelled" in stopped
+        assert process.wait(60) == 143
+    assert "stopped by `run.py stop` on beta" in project.log("all")
+
+
+def test_a_host_that_is_taken_away_leaves_a_run_that_is_lost(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    waiting(project, tmp_path / "never")
+    with host(project, "alpha", "all") as process:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
+        os.kill(first_process(process), signal.SIGKILL)
+        process.wait(30)
+    (beat,) = project.outputs("all").glob("runs/*/heartbeat.json")
+    beat.write_text(re.sub(r'"at": \d+', '"at": 1', beat.read_text("utf-8")), "utf-8")
+    (build,) = json.loads(on(project, "beta", "status", "--json"))["builds"]
+    assert build["run"]["state"] == "lost"
+
+
+def test_the_first_process_ends_in_good_order(project: TemporaryProject, tmp_path: Path) -> None:
+    waiting(project, tmp_path / "never")
+    with host(project, "alpha", "all") as process:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        os.kill(first_process(process), signal.SIGTERM)
+        assert process.wait(30) == 143
+    record = project.record("all")
+    assert (record["state"], record["exit_code"]) == ("cancelled", 143)
+
+
+def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:
+    project.profile("all")
+    orphan = (
+        "import os, signal, subprocess\n"
+        "subprocess.Popen(['sleep', '0.5'], start_new_session=True)\n"
+        "os.kill(os.getppid(), signal.SIGKILL)"
+    )
+    look = (
+        "import time\nfrom pathlib import Path\ntime.sleep(2)\n"
+        "found = [path.read_text() for path in Path('/proc').glob('[0-9]*/stat')]\n"
+        "states = [text.rpartition(')')[2].split()[0] for text in found]\n"
+        "print('zombies:', states.count('Z'))"
+    )
+    project.notebook("a", orphan, parameters='output_a = "../outputs/all/a.txt"')
+    project.notebook("b", look, parameters='output_b = "../outputs/all/b.txt"')
+    with host(project, "alpha", "all", "-k") as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+        assert process.wait(60) == 1
+    assert project.states("all")["a"] == "kernel_died"
+    assert "zombies: 0" in text
+
+
+def test_a_deadline_in_the_middle_of_a_stage_costs_nothing_but_time(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    plain = TemporaryProject(tmp_path / "plain")
+    for one in (plain, project):
+        one.profile("all")
+        one.stage("a", writes=("a.txt",))
+        one.stage("b", "import time\ntime.sleep(3)", reads=("a.txt",), writes=("b.txt",))
+        one.stage("c", reads=("b.txt",), writes=("c.txt",))
+    plain.run("all")
+    project.run("all", "--deadline", "2.5", code=4)
+    assert project.states("all") == {"a": "succeeded", "b": "timed_out", "c": "blocked"}
+    project.run("all")
+    assert project.states("all") == {"a": "skipped", "b": "succeeded", "c": "succeeded"}
+    for name in ("a.txt", "b.txt", "c.txt"):
+        made, wanted = (one.outputs("all") / name for one in (project, plain))
+        assert made.read_bytes() == wanted.read_bytes()
