@@ -122,7 +122,7 @@ def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:
     orphan = (
         "import os, signal, subprocess\n"
         "subprocess.Popen(['sleep', '0.5'], start_new_session=True)\n"
-        "os.kill(os.getppid(), signal.SIGKILL)"
+        "os.kill(os.getppid(), signal.SIGKILL)\nsignal.pause()"
     )
     look = (
         "import time\nfrom pathlib import Path\ntime.sleep(2)\n"
@@ -132,7 +132,8 @@ def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:
     )
     project.notebook("a", orphan, parameters='output_a = "../outputs/all/a.txt"')
     project.notebook("b", look, parameters='output_b = "../outputs/all/b.txt"')
-    with host(project, "alpha", "all", "-k") as process:
+    # Below a warm process it would be the one that buries them.
+    with host(project, "alpha", "all", "-k", "--cold") as process:
         assert process.stdout is not None
         text = process.stdout.read()
         assert process.wait(60) == 1
