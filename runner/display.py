@@ -33,4 +33,5 @@ def _in_front() -> bool:
     try:
         return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
     except OSError:
-        return False
+        # A terminal that no shell controls, such as one that a program made.
+        return True
