@@ -20,16 +20,20 @@ targets:
   PROFILE-STAGE   one stage of one profile, such as test-data
 
 commands:
-  list [PROFILE]  the stages in order: what each reads, writes and takes
-  status [PROFILE]   what is up to date, what not and why, what is running (--json)
-  log [-f] [PROFILE|RUN] [STAGE]   the log of the newest run, or of that one
-  stop [--now] [PROFILE|RUN]       end a run in good order, from any host that sees it
-  job TARGET… --image IMAGE        print a Kubernetes Job for it, for kubectl apply -f -
-      [--name N] [--cpu 4] [--memory 16Gi] [--gpu 1] [--claim PVC] [--workdir PATH]
-      [--user 1000:100] [--secret NAME] [--deadline 6h]
-  history [PROFILE]  the runs: when, how long, how they ended, what ran
-  check           look for mistakes in the project, compare the test build
-  clean           remove what was built (clean-PROFILE: of one profile)
+  list [PROFILE]      the stages in order: what each reads, writes and takes
+  status [PROFILE]    what is up to date, what not and why, what is running
+                      (--json: for programs)
+  history [PROFILE]   the runs: when, how long, how they ended, what ran
+  log [-f] [PROFILE or RUN] [STAGE]
+                      the log of the newest run, or of that one, or as it grows
+  stop [--now] [PROFILE or RUN]
+                      end a run in good order, from any host that sees it
+  job TARGET… --image IMAGE
+                      print a Kubernetes Job for it, for kubectl apply -f -
+                      (--name N, --cpu 4, --memory 16Gi, --gpu 1, --claim PVC,
+                      --workdir PATH, --user 1000:100, --secret NAME)
+  check               look for mistakes in the project, compare the test build
+  clean               remove what was built (clean-PROFILE: of one profile)
 """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, left
+from tests.project import TemporaryProject, both_ways, left
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR) {1,5}\S+( \S+)?: .*"
@@ -180,6 +180,7 @@ def test_a_second_run_ends_with_5_and_says_who_holds_the_build(
     assert not project.outputs("all").exists()
 
 
+@both_ways
 @pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
 def test_a_signal_ends_the_run_in_good_order(
     project: TemporaryProject, tmp_path: Path, number: int, code: int

@@ -87,6 +87,7 @@ def test_it_works_as_a_user_without_a_name(project: TemporaryProject) -> None:
     assert "a[2/2]: 54321" in done.stdout
 
 
+@both_ways
 def test_sockets_are_private_and_gone_afterwards(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
     source = (
