@@ -78,10 +78,12 @@ class Warm:
     _spares: list[tuple[Imports, Spare]] = field(default_factory=list)
     _dropped: list[Spare] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    # As long as it has not been entered, and once it is left.
+    _closed: bool = True
 
     def __enter__(self) -> Self:
         """Listen to the process."""
-        self._closing = False
+        self._closed = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = socket.socketpair()
         self._wake.setblocking(False)  # noqa: FBT003 - the socket's own signature
@@ -94,7 +96,7 @@ class Warm:
     def __exit__(self, *_: object) -> None:
         """End the processes, and the kernels that nobody took."""
         with self._lock:
-            self._closing = True
+            self._closed = True
             self._expected = []
             self._discard()
             self._give_up()
@@ -156,17 +158,13 @@ class Warm:
 
     def _advance(self) -> None:
         """Do all that can be done now."""
-        if self._closing_or_new:
+        if self._closed:
             return
         if self._family.members and self._family.members[0].ready:
             self._answer()
             self._prepare()
         if not self._family.members:
             self._give_up()
-
-    @property
-    def _closing_or_new(self) -> bool:
-        return getattr(self, "_closing", True)
 
     def _answer(self) -> None:
         """Give kernels to those who wait, as far as the imports are done."""
@@ -315,7 +313,7 @@ class Warm:
         while True:
             ready = self._selector.select()
             with self._lock:
-                if self._closing:
+                if self._closed:
                     return
                 for key, _ in ready:
                     if key.data is None:
@@ -360,7 +358,7 @@ class Warm:
         if not future.cancelled():
             return
         with self._lock:
-            if self._closing:
+            if self._closed:
                 return
             wanted = tuple(one for one in imports if one not in self._family.banned)
             for member in self._family.importing_for(wanted):
