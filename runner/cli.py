@@ -77,7 +77,7 @@ def _start_early(arguments: Sequence[str], folder: Path) -> "Root | None":
     if sys.platform != "linux" or "test" not in words or words & _NO_TEST or not folder.is_dir():
         return None
     # Options of one letter may stand together.
-    if any(re.fullmatch(r"-[a-z]*[hn][a-z]*", word) for word in words):
+    if any(re.fullmatch(r"-[a-z]*[bhn][a-z]*", word) for word in words):
         return None
     from .kernel import root  # noqa: PLC0415 - other commands do not need it
 

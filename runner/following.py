@@ -46,6 +46,10 @@ def log(loaded: Project, words: Sequence[str], *, follow: bool) -> int:
 
 def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:
     """Give whole lines as they are written, until the run is over."""
+    while follow and not path.exists() and _again(run).state == State.RUNNING:
+        time.sleep(_LOOK)
+    if not path.exists():
+        return
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         pending = ""
         while True:
