@@ -1,6 +1,7 @@
 """Whatever happens to a write, what is published is whole and what is said is true."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -140,3 +141,14 @@ def test_40000_displays_arrive_with_a_slow_disk(project: TemporaryProject, tmp_p
     project.run("all", env=faults.environment(project.root / "outputs", "SLOW"))
     (cell,) = project.executed("all", "a").cells
     assert [output.data["text/plain"] for output in cell.outputs] == [str(n) for n in range(40_000)]
+
+
+def test_a_disk_that_is_nearly_full_is_told_in_time(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", "import time\ntime.sleep(3)", writes=("a.txt",))
+    (project.root / "outputs").mkdir()
+    with tiny_disk(project.root / "outputs", "40m"):
+        (project.root / "outputs/filler").write_bytes(b"x" * (37 << 20))
+        done = project.run("all")
+    assert done.text.count("the disk is nearly full: ") == 1
+    assert re.search(r"[\d.]+ MiB of 40 MiB are free; python run.py clean makes room", done.text)
