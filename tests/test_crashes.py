@@ -19,7 +19,7 @@ import pytest
 from runner.journal import read_journal
 from tests.project import TemporaryProject, left
 
-CRASHES = int(os.environ.get("CRASHES", "8"))
+CRASHES = int(os.environ.get("CRASHES", "6"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 # What a build takes here, about, in seconds.
 LONGEST = 3.0

@@ -48,8 +48,8 @@ def whole(project: TemporaryProject, value: str) -> None:
 def test_the_nth_write_fails(project: TemporaryProject, tmp_path: Path, how: str) -> None:
     small(project)
     faults = Faults.build(tmp_path)
-    # A crash is tried at every write, an error at every third one: each takes a second.
-    at, step, struck, codes = 0, 1 if how == "KILL" else 3, True, []
+    # A crash is tried at every other write, an error at every third one: each takes a second.
+    at, step, struck, codes = 0, 2 if how == "KILL" else 3, True, []
     while struck:
         at += step
         assert at < 300, "it never passes"
