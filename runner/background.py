@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import Exit
+from .errors import Exit, exit_code
 
 Started = Callable[[str, Path], None]
 
@@ -52,8 +52,7 @@ def _wait(child: int, reader: int) -> int:
     finally:
         os.close(reader)
     _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
+    return exit_code(status)
 
 
 def _point(number: int, path: str, flags: int) -> None:

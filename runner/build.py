@@ -89,7 +89,6 @@ class Build:
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     _preloads: dict[str, Preload] = field(default_factory=dict)
-    _packages_changed: bool = False
     _late: list[str] = field(default_factory=list)
     _began: float = 0.0
     _memory: int = 0
@@ -135,7 +134,7 @@ class Build:
         def watch(memory: int) -> None:
             self._memory = memory
             warn.look()
-            self._show_situation()
+            self.log.situation(self._situation)
 
         with self.log.to_files(*files), beating(self.record.folder, self.stop, watch):
             try:
@@ -213,13 +212,13 @@ class Build:
 
     def _and_forget(self, executor: Executor, result: Result) -> Result:
         """Have imports done again once a stage may have installed something."""
-        if self._packages_changed:
-            self._packages_changed = False
+        if result.stage in self._installing:
+            self._installing.discard(result.stage)
             executor.forget()
         return result
 
-    def _show_situation(self) -> None:
-        """Show how far the run is, for how long it will go on, and its memory."""
+    def _situation(self) -> str:
+        """Say how far the run is, for how long it will go on, and its memory."""
         stages = [planned.stage for planned in self.task.planned if planned.may_run]
         left = [stage for stage in stages if stage not in self._done]
         words = [f"{len(stages) - len(left)} of {counted(len(stages), 'stage')}"]
@@ -231,7 +230,7 @@ class Build:
             total = machine.memory_total()
             of = f" of {machine.size_in_words(total)}" if total else ""
             words.append(f"{machine.size_in_words(self._memory)}{of}")
-        self.log.situation(" · ".join(words))
+        return " · ".join(words)
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -331,9 +330,6 @@ class Build:
     def _commit(self, result: Result) -> Result:
         """Hash and publish what a good stage left, and write its end into the record."""
         self.coming.pop(result.stage, None)
-        if result.stage in self._installing:
-            self._installing.discard(result.stage)
-            self._packages_changed = True
         outputs: list[dict[str, object]] = []
         try:
             if result.good and result.state is not State.SKIPPED:
@@ -364,7 +360,7 @@ class Build:
         self.log.ended(result)
         self._tell(result)
         self._done.add(result.stage)
-        self._show_situation()
+        self.log.situation(self._situation)
         return result
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:

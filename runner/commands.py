@@ -153,9 +153,8 @@ def _warm(
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
     stages = ((one, stage) for one in builds for stage in one.coming)
-    first = next(
-        (one.preload(stage) for one, stage in stages if one.preload(stage).cold is None), None
-    )
+    preloads = (one.preload(stage) for one, stage in stages)
+    first = next((each for each in preloads if each.cold is None), None)
     if not settings.warm or first is None:
         if early is not None:
             early.end(0.0)

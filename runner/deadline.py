@@ -43,12 +43,16 @@ def of(settings: Settings, environ: Mapping[str, str]) -> Deadline | None:
     if seconds is None:
         seconds, origin = _variable("RUN_DEADLINE", environ), "by RUN_DEADLINE"
     if seconds is None and (limit := _variable("K8S_TIMEOUT_SECONDS", environ)):
-        margin = min(_MARGIN, _MARGIN_OF_SHORT * limit)
-        seconds = max(1.0, limit - margin - _age_of_machine())
+        seconds = max(1.0, less_margin(limit) - _age_of_machine())
         origin = "before K8S_TIMEOUT_SECONDS ends the pod"
     if seconds is None:
         return None
     return Deadline(time.monotonic() + seconds, f"{seconds_in_words(seconds)} {origin}")
+
+
+def less_margin(seconds: float) -> float:
+    """Give how much of a machine's time a run may take, so that it can end in good order."""
+    return seconds - min(_MARGIN, _MARGIN_OF_SHORT * seconds)
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> float | None:

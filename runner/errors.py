@@ -1,5 +1,6 @@
 """What can go wrong for a user, each with its exit code."""
 
+import os
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
@@ -16,6 +17,12 @@ class Exit(IntEnum):
     LOCKED = 5
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+def exit_code(status: int) -> int:
+    """Give what a shell makes of a process's status as `os.wait` gives it: 128 + a signal."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 class Problem(NamedTuple):

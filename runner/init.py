@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from .errors import exit_code
+
 _HANDED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -29,5 +31,4 @@ def as_first(work: Callable[[], int]) -> int:
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+            return exit_code(status)

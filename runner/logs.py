@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -29,8 +29,8 @@ class Console(Protocol):
         """Show that a stage is running."""
         ...
 
-    def situation(self, text: str) -> None:
-        """Show how far the run is."""
+    def situation(self, text: Callable[[], str]) -> None:
+        """Show how far the run is; the text takes a look at earlier runs."""
         ...
 
     def ended(self, result: Result) -> None:
@@ -62,7 +62,7 @@ class PlainConsole:
     def started(self, stage: str) -> None:
         """Show nothing: the log has a line for it."""
 
-    def situation(self, text: str) -> None:
+    def situation(self, text: Callable[[], str]) -> None:
         """Show nothing: `status` tells."""
 
     def ended(self, result: Result) -> None:
@@ -147,7 +147,7 @@ class Log:
         with self._lock:
             self.console.started(stage)
 
-    def situation(self, text: str) -> None:
+    def situation(self, text: Callable[[], str]) -> None:
         """Show on the console how far the run is."""
         with self._lock:
             self.console.situation(text)

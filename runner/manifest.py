@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import tasks
+from .deadline import less_margin
 from .errors import Exit, UsageError
 from .options import Options
 from .project import Project
@@ -19,8 +20,6 @@ from .settings import Settings
 _PROJECT = "/project"
 # A run that is asked to end interrupts its cells, kills what does not listen, and saves.
 _GRACE = 90
-# The run ends by itself so long before the Job's deadline, or a tenth of a short one.
-_MARGIN = 120.0
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGT]|[KMGT]i)?")
 
@@ -121,8 +120,7 @@ def _job(job: Wanted, command: Sequence[str]) -> dict[str, Any]:
         ],
     }
     if job.deadline is not None:
-        margin = min(_MARGIN, 0.1 * job.deadline)
-        seconds = int(job.deadline - margin)
+        seconds = int(less_margin(job.deadline))
         container["env"] = [{"name": "RUN_DEADLINE", "value": str(seconds)}]
     if job.secrets:
         container["envFrom"] = [{"secretRef": {"name": name}} for name in job.secrets]

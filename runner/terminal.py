@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -100,9 +101,9 @@ class LiveConsole:
         """Add a bar."""
         self._tasks[stage] = self._progress.add_task(stage, total=None, cell="starting")
 
-    def situation(self, text: str) -> None:
+    def situation(self, text: Callable[[], str]) -> None:
         """Show a line below the bars."""
-        self._situation.plain = text
+        self._situation.plain = text()
 
     def ended(self, result: Result) -> None:
         """Remove the bar; the log has the outcome."""

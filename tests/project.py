@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,11 +153,11 @@ class TemporaryProject:
 
     @contextmanager
     def running(
-        self, *words: str, env: Mapping[str, Text] | None = None
+        self, *words: str, env: Mapping[str, Text] | None = None, within: Sequence[str] = ()
     ) -> Iterator[subprocess.Popen[str]]:
-        """Start a command; it is killed at the end if it still runs."""
+        """Start a command, as the last words of `within`; it is killed if it still runs."""
         process = subprocess.Popen(
-            self.command(*words),
+            [*within, *self.command(*words)],
             cwd=self.root,
             env=environment(env),
             stdin=subprocess.DEVNULL,

@@ -6,14 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, environment
+from tests.project import TemporaryProject
 from tests.test_builds import WAIT, wait_for
 
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net", "--uts"]
@@ -28,27 +27,11 @@ def _possible() -> bool:
 pytestmark = pytest.mark.skipif(not _possible(), reason="namespaces cannot be made here")
 
 
-@contextmanager
-def host(project: TemporaryProject, name: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+def host(
+    project: TemporaryProject, name: str, *words: str
+) -> AbstractContextManager[subprocess.Popen[str]]:
     """Run a command on a host of its own, where it is the first process."""
-    line = 'hostname "$0"; exec "$@"'
-    process = subprocess.Popen(
-        [*UNSHARE, "sh", "-c", line, name, *project.command(*words)],
-        cwd=project.root,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(30)
-        if process.stdout is not None:
-            process.stdout.close()
+    return project.running(*words, within=[*UNSHARE, "sh", "-c", 'hostname "$0"; exec "$@"', name])
 
 
 def on(project: TemporaryProject, name: str, *words: str) -> str:

@@ -368,7 +368,7 @@ JOB = ("job", "all", "--image", "registry/project:1")
     [
         (),
         ("--cpu", "4", "--memory", "16Gi", "--gpu", "1", "--deadline", "6h", "--name", "fit"),
-        ("--claim", "data", "--workdir", "/work/project", "--secret", "keys", "--secret", "more"),
+        ("--claim", "data", "--workdir", "/mnt/project", "--secret", "keys", "--secret", "more"),
         ("-j", "2", "-k", "-p", "a.x=2", "--cold", "--force=a"),
     ],
 )
@@ -396,8 +396,8 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
         assert container["env"] == [{"name": "RUN_DEADLINE", "value": str(6 * 3600 - 120)}]
         assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
     if "--claim" in options:
-        assert mounts == {"/work/project", TMP}
-        assert container["workingDir"] == "/work/project"
+        assert mounts == {"/mnt/project", TMP}
+        assert container["workingDir"] == "/mnt/project"
         assert [one["secretRef"]["name"] for one in container["envFrom"]] == ["keys", "more"]
         assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "data"}
     else:
