@@ -14,6 +14,9 @@ from .secrets import Mask
 if TYPE_CHECKING:
     from .kernel.root import Root
 
+# Where tempfile would make its files, but for the current folder: that is the notebooks'.
+_TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+_TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - only looked at
 # Words with which `test` builds nothing, or not so.
 _NO_TEST = {
     *("-n", "--dry-run", "-h", "--help", "--cold", "-b", "--background"),
@@ -31,6 +34,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
 
 
 def _carry_out(arguments: Sequence[str], root: Path) -> int:
+    _have_temporary_folder(root)
     early = _start_early(arguments, root / "notebooks")
     try:
         # Imported here so that a package that is missing gets a message, not a traceback.
@@ -65,6 +69,17 @@ def _carry_out(arguments: Sequence[str], root: Path) -> int:
         if early is not None:
             # Where it is not wanted, nothing is below it that would have to end first.
             early.end(0.0)
+
+
+def _have_temporary_folder(root: Path) -> None:
+    """On a read-only system, have temporary files below `outputs/`, for us and for kernels."""
+    named = [os.environ[name] for name in _TEMPORARY if os.environ.get(name)]
+    if any(os.access(folder, os.W_OK | os.X_OK) for folder in (*named, *_TEMPORARY_FOLDERS)):
+        return
+    folder = root / "outputs" / ".cache" / "tmp"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["TMPDIR"] = str(folder)
 
 
 def _start_early(arguments: Sequence[str], folder: Path) -> "Root | None":

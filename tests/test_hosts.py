@@ -141,3 +141,25 @@ def test_a_deadline_in_the_middle_of_a_stage_costs_nothing_but_time(
     for name in ("a.txt", "b.txt", "c.txt"):
         made, wanted = (one.outputs("all") / name for one in (project, plain))
         assert made.read_bytes() == wanted.read_bytes()
+
+
+def test_without_a_temporary_folder_files_go_below_outputs(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook(
+        "a",
+        "import tempfile\nprint(tempfile.gettempdir())",
+        "from pathlib import Path\nPath(output_a).write_text('x')",
+        parameters='output_a = "../outputs/all/a.txt"',
+    )
+    read_only = (
+        'for folder in /tmp /var/tmp; do mount --bind "$folder" "$folder"; done; '
+        'mount --bind "$0" "$0"; for folder in /tmp /var/tmp; do '
+        'mount -o remount,ro,bind "$folder"; done; cd "$0"; exec "$@"'
+    )
+    within = ["unshare", "--mount", "sh", "-ec", read_only, str(project.root)]
+    with project.running("all", within=within) as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+        assert process.wait(60) == 0, text
+    assert f"{project.root}/outputs/.cache/tmp" in text
+    assert "WARNING" not in text
