@@ -40,7 +40,7 @@ def log(loaded: Project, words: Sequence[str], *, follow: bool) -> int:
             sys.stdout.write(line)
             sys.stdout.flush()
     if follow and _again(run).state == State.LOST:
-        print(f"run {run.folder.name} is lost: it is not heard of any more")
+        print(f"run {run.folder.name} is lost: it is not heard of any more{_again(run).heard}")
     return Exit.OK
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import Exit
 from .files import to_json, write_whole
-from .machine import tree_memory
+from .machine import memory_limit, size_in_words, tree_memory
 from .stop import Stop
 
 _FILE = "heartbeat.json"
@@ -26,18 +26,29 @@ _DEAD, _DEAD_HERE = 60.0, 20.0
 class Beat:
     """When a run was last heard of (seconds since 1970), where, and its memory in bytes.
 
-    The memory is 0 while it has not been looked at.
+    The memory is 0 while it has not been looked at; its limit is None where there is none.
     """
 
     at: float
     host: str
     memory: int
+    limit: int | None = None
 
     @property
     def alive(self) -> bool:
         """Whether the run is under way, as far as can be known."""
         limit = _DEAD_HERE if self.host == platform.node() else _DEAD
         return abs(time.time() - self.at) < limit
+
+    @property
+    def words(self) -> str:
+        """When and where the run was last heard of, and what memory it had."""
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))
+        words = f"last heard of at {when} on {self.host}"
+        if self.memory:
+            of = f" of {size_in_words(self.limit)}" if self.limit else ""
+            words += f" with {size_in_words(self.memory)}{of} of memory"
+        return words
 
 
 def ask_to_stop(folder: Path, *, at_once: bool) -> None:
@@ -72,7 +83,7 @@ def beating(folder: Path, stop: Stop, watch: Callable[[int], None]) -> Iterator[
         # The first beat is quick: a run with nothing to do is over before the second.
         memory = 0
         while not over.is_set():
-            data = to_json(asdict(Beat(time.time(), platform.node(), memory)))
+            data = to_json(asdict(Beat(time.time(), platform.node(), memory, memory_limit())))
             with contextlib.suppress(OSError):
                 write_whole(folder / _FILE, data)
             until = time.monotonic() + (_EVERY if memory else _FIRST)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import in_reserve, reserve, sync_folder, to_json, write_whole
+from .heartbeat import last
 from .model import State
 from .records import VERSION, Event, summary
 from .secrets import Mask
@@ -195,7 +196,8 @@ def settle_lost(build: Path) -> list[str]:
         record = summary([*events, event])
         record["id"] = folder.name
         write_whole(folder / "run.json", to_json(record))
-        told.append(f"run {folder.name} was lost{_place(record)}: its runner vanished")
+        heard = f", {beat.words}" if (beat := last(folder)) else ""
+        told.append(f"run {folder.name} was lost{_place(record)}: its runner vanished{heard}")
     return told
 
 

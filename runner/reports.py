@@ -110,7 +110,7 @@ def status(
         for task in planned:
             print_plan(task, mask, "up to date")
         if newest is not None:
-            print(f"  newest run: {runs.line(newest)}")
+            print(f"  newest run: {runs.line(newest)}{newest.heard}")
     if chosen.json:
         print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
     elif not found:

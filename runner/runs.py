@@ -39,6 +39,11 @@ class Run:
         return State.RUNNING if alive else State.LOST
 
     @property
+    def heard(self) -> str:
+        """For a lost run, when it was last heard of."""
+        return f", {self.beat.words}" if self.beat and self.state == State.LOST else ""
+
+    @property
     def started(self) -> float:
         """When it started, in seconds since 1970."""
         return datetime.fromisoformat(self.record["started"]).timestamp()

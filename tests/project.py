@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -181,6 +182,12 @@ class TemporaryProject:
     def runs(self, profile: str) -> list[Path]:
         """Give the folders of a build's runs, oldest first."""
         return sorted((self.outputs(profile) / "runs").iterdir())
+
+    def silence(self, profile: str) -> None:
+        """Have a run, whose runner was killed, not be heard of for long."""
+        (beat,) = self.outputs(profile).glob("runs/*/heartbeat.json")
+        text = re.sub(r'"at": [\d.]+', '"at": 1', beat.read_text("utf-8"))
+        beat.write_text(text, "utf-8")
 
     def record(self, profile: str) -> dict[str, Any]:
         """Read the newest run's `run.json`."""

@@ -1,11 +1,7 @@
 """However a cell ends, the stage gets one true state and the notebook shows where."""
 
 import json
-import os
-import re
-import shlex
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -197,35 +193,6 @@ def test_leaving_early_is_noticed_in_the_cell_that_leaves(
     assert "a: exited early in cell 2 of 3" in done.out
     statuses = [cell.metadata.papermill.status for cell in project.executed("all", "a").cells]
     assert statuses[-2:] == ["failed", "pending"]
-
-
-@pytest.mark.skipif(
-    not Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists(),
-    reason="no memory limit can be set here (cgroup v1, as root)",
-)
-def test_a_kernel_out_of_memory_is_said_to_be(project: TemporaryProject) -> None:
-    project.profile("all")
-    project.notebook("a", "x = 1", "hog = bytearray(600 << 20)", "y = 1")
-    group = Path(f"/sys/fs/cgroup/memory/runner-test-{os.getpid()}")
-    try:
-        group.mkdir()
-        (group / "memory.limit_in_bytes").write_text(str(400 << 20))
-    except OSError as error:
-        pytest.skip(f"no memory limit can be set here: {error}")
-    try:
-        command = shlex.join(project.command("all"))
-        shell = f"echo $$ > {group}/cgroup.procs && exec {command}"
-        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
-    finally:
-        group.rmdir()
-    assert done.returncode == 1, done.stdout
-    record = project.stage_record("all", "a")
-    assert (record["state"], record["exit_status"]) == ("kernel_died", "SIGKILL")
-    assert record["cell"]["number"] == 2
-    assert record["oom_kills"] == 1
-    assert record["peak_memory"] > 100 << 20
-    assert project.record("all")["limits"]["memory"] == 400 << 20
-    assert re.search(r"SIGKILL, out of memory: it had \d+ MiB, the limit is 400 MiB", done.stdout)
 
 
 def test_a_dying_kernel_leaves_the_users_line_in_the_log(project: TemporaryProject) -> None:
