@@ -5,15 +5,15 @@ import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import machine, notebooks, preload, resources, runs, scheduler
+from . import machine, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
 from .errors import Exit
 from .executor import Executor, LocalExecutor
@@ -43,12 +43,11 @@ from .records import planned_details, reason_details, result_details, stage_deta
 from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
-from .verdict import check, clear, counted, strays
+from .verdict import check, clear, strays
 
 if TYPE_CHECKING:
     from .kernel.warm import Warm
 
-_FEW, _TOLD = 12, 3
 # Imports of so many stages to come are looked at.
 _IN_SIGHT = 50
 
@@ -85,6 +84,8 @@ class Build:
     notifier: Notifier = field(default_factory=lambda: Notifier(()))
     warm: "Warm | None" = None
     on_start: Callable[["Build"], None] | None = None
+    # The folder of another profile's run, with which the same command goes on.
+    then: str | None = None
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -160,6 +161,7 @@ class Build:
 
     def _begin(self, command: Sequence[str]) -> None:
         task = self.task
+        then: dict[str, Any] = {} if self.then is None else {"then": self.then}
         self.record.append(
             "run_started",
             id=self.run_id,
@@ -167,6 +169,7 @@ class Build:
             command=list(command),
             targets=list(task.targets),
             environment=asdict(task.freshness.environment),
+            **then,
         )
         for planned in task.planned:
             self.record.append("stage_planned", **planned_details(planned))
@@ -221,16 +224,12 @@ class Build:
         """Say how far the run is, for how long it will go on, and its memory."""
         stages = [planned.stage for planned in self.task.planned if planned.may_run]
         left = [stage for stage in stages if stage not in self._done]
-        words = [f"{len(stages) - len(left)} of {counted(len(stages), 'stage')}"]
-        words.append(seconds_in_words(time.monotonic() - self._began))
+        rest = None
         if left and all(stage in self._usual for stage in left):
             rest = sum(self._usual[stage] for stage in left) / self.settings.jobs
-            words.append(f"about {seconds_in_words(rest)} left")
-        if self._memory:
-            total = machine.memory_total()
-            of = f" of {machine.size_in_words(total)}" if total else ""
-            words.append(f"{machine.size_in_words(self._memory)}{of}")
-        return " · ".join(words)
+        seconds = time.monotonic() - self._began
+        ended = len(stages) - len(left)
+        return telling.situation(ended, len(stages), seconds, rest=rest, memory=self._memory)
 
     def _event(self, event: Event) -> None:
         if isinstance(event, CellStarted):
@@ -393,27 +392,16 @@ class Build:
 
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
-        if result.state is State.SKIPPED:
-            self.log.say("skipped, it is up to date", result.stage)
-            return
-        if result.good:
-            how = "left early, with all its outputs written" if result.cell else "succeeded"
-            self.log.say(f"{how} in {seconds_in_words(result.seconds)}", result.stage)
-            return
-        state = result.state.replace("_", " ")
-        if result.state in {State.BLOCKED, State.CANCELLED} and result.cell is None:
-            self.log.say(f"{state}: {result.error}", result.stage, logging.WARNING)
-            return
-        place = f" in {result.cell}" if result.cell else ""
-        self.log.say(f"{state}{place}: {result.error}", result.stage, logging.ERROR)
+        level, text = telling.stage_end(result)
+        self.log.say(text, result.stage, level)
         executed = self.record.notebooks / f"{result.stage}.ipynb"
-        if executed.exists():
+        if level >= logging.ERROR and executed.exists():
             where = self.project.label(executed)
-            self.log.say(f"see the executed notebook: {where}", result.stage, logging.ERROR)
+            self.log.say(f"see the executed notebook: {where}", result.stage, level)
 
     def _end(self, results: dict[str, Result], seconds: float) -> Exit:
         self._warn_of_strays()
-        state = _run_state(list(results.values()))
+        state = telling.run_state(list(results.values()))
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
         if self.stop.reason is not None or self._late:
             code = self.stop.exit_code if self.stop.reason is not None else Exit.OUT_OF_TIME
@@ -421,7 +409,7 @@ class Build:
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log)
         code = self._record_verdict(state, code, seconds)
-        words = _summary(results.values())
+        words = telling.summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state.replace("_", " ")
@@ -438,12 +426,7 @@ class Build:
         """Tell whoever wants to know; that it fails is no failure of the run."""
         took, host = seconds_in_words(seconds), platform.node()
         lines = [f"{self.project.root.name}, run {self.run_id} on {host}, after {took}"]
-        own = [one for one in results.values() if not one.good and one.state is not State.BLOCKED]
-        for one in own[:_TOLD]:
-            place = f" in {one.cell}" if one.cell else ""
-            lines.append(f"{one.stage}: {one.state.replace('_', ' ')}{place}: {one.error}")
-        if len(own) > _TOLD:
-            lines.append(f"and {len(own) - _TOLD} more")
+        lines += telling.faults(results.values())
         # Whoever asked us to end does not wait long.
         limit = 5.0 if self.stop.asked() else 30.0
         problem = self.notifier.send(self.mask(title), [*map(self.mask, lines)], limit)
@@ -473,25 +456,6 @@ class Build:
             name = self.project.label(path)
             text = f"{name} is no stage's output; declare it as `output_…` or delete it"
             self.log.say(text, level=logging.WARNING)
-
-
-def _run_state(results: Sequence[Result]) -> State:
-    """Reduce the results to the run's state: the first bad one that is its own fault."""
-    bad = [result.state for result in results if not result.good]
-    own = [state for state in bad if state is not State.BLOCKED]
-    return (own or bad or [State.SUCCEEDED])[0]
-
-
-def _summary(results: Collection[Result]) -> str:
-    """Write every stage with its state: how many, and their names while these are few."""
-    names: dict[str, list[str]] = {}
-    for result in results:
-        names.setdefault(result.state.replace("_", " "), []).append(result.stage)
-    parts = []
-    for word, stages in names.items():
-        listed = ", ".join(stages[:_FEW]) + (", …" if len(stages) > _FEW else "")
-        parts.append(f"{len(stages)} {word} ({listed})")
-    return ", ".join(parts)
 
 
 def _skipped(stage: str) -> Result:

@@ -1,6 +1,7 @@
 """What each command does."""
 
 import contextlib
+import itertools
 import logging
 import os
 import platform
@@ -119,6 +120,8 @@ def _build(
             build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, until, notifier)
             for task in todo
         ]
+        for one, after in itertools.pairwise(builds):
+            one.then = loaded.label(after.folder / "runs" / after.run_id)
         if started is not None:
             builds[0].on_start = lambda one: started(
                 _in_background(one), one.record.folder / "log.txt"
@@ -141,8 +144,9 @@ def _build(
 def _in_background(one: build.Build) -> str:
     """Say how to follow a run in the background, and how to stop it."""
     profile = one.task.profile
+    then = ", then the other profiles" if one.then else ""
     return (
-        f"run {one.run_id} goes on in the background on {platform.node()}\n"
+        f"run {one.run_id} goes on in the background on {platform.node()}{then}\n"
         f"  python run.py log -f {profile}   follow it\n"
         f"  python run.py stop {profile}     end it in good order"
     )

@@ -15,6 +15,8 @@ from .project import Project, did_you_mean
 _LOOK = 0.2
 # A run that is asked to stop interrupts its cells, saves, and ends; killing takes no time.
 _PATIENCE = 60.0
+# Between the end of one profile's run and the beginning of the next one's.
+_GAP = 3.0
 
 
 def log(loaded: Project, words: Sequence[str], *, follow: bool) -> int:
@@ -34,14 +36,33 @@ def log(loaded: Project, words: Sequence[str], *, follow: bool) -> int:
         message = "log takes a profile or a run's id, and one stage"
         raise UsageError(message)
     run = _chosen("log", rest, loaded)
-    path = run.folder / "log.txt"
-    for line in _lines(path, run, follow=follow):
-        if not stages or _is_of(line, stages[0]):
+    _print(run, stages, follow=follow)
+    while follow and (then := _then(loaded, run)) is not None:
+        run = then
+        _print(run, stages, follow=True)
+    return Exit.OK
+
+
+def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> None:
+    """Print the lines of one run, of all stages or of some."""
+    for line in _lines(run.folder / "log.txt", run, follow=follow):
+        if not stages or any(_is_of(line, stage) for stage in stages):
             sys.stdout.write(line)
             sys.stdout.flush()
-    if follow and _again(run).state == State.LOST:
-        print(f"run {run.folder.name} is lost: it is not heard of any more{_again(run).heard}")
-    return Exit.OK
+    if follow and (now_is := _again(run)).state == State.LOST:
+        print(f"run {run.folder.name} is lost: it is not heard of any more{now_is.heard}")
+
+
+def _then(loaded: Project, run: runs.Run) -> runs.Run | None:
+    """Give the run of another profile that the same command went on with, if it did."""
+    now_is = _again(run)
+    if "then" not in now_is.record or now_is.state == State.LOST:
+        return None
+    folder = loaded.root / now_is.record["then"]
+    until = time.monotonic() + _GAP
+    while (found := runs.of_folder(folder)) is None and time.monotonic() < until:
+        time.sleep(_LOOK)
+    return found
 
 
 def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:

@@ -202,6 +202,22 @@ def test_the_log_is_followed_to_the_end_of_the_run(
     assert all(re.search(r" (INFO|ERROR) +b(\[\d|:)", line) for line in of_b)
 
 
+def test_the_runs_of_one_command_are_followed_one_after_the_other(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    waiting(project, tmp_path / "go")
+    project.profile("other")
+    assert ", then the other profiles" in project.run("-b", "all", "other").out
+    with project.running("log", "-f") as follower:
+        assert follower.stdout is not None
+        lines = iter(follower.stdout.readline, "")
+        next(line for line in lines if "here" in line)
+        (tmp_path / "go").touch()
+        rest = "".join(lines)
+        assert follower.wait(30) == 0
+    assert re.search(r"run: all succeeded(?s:.*)run: other succeeded", rest)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
