@@ -70,9 +70,8 @@ def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
         match node:
             case ast.Import(names=names):
                 yield from (each.name for each in names)
-            case ast.ImportFrom(module=module, names=names, level=level):
-                above = package[: len(package) - level + 1] if level else ()
-                base = ".".join((*above, *([module] if module else ())))
+            case ast.ImportFrom(names=names):
+                base = imported_from(node, package)
                 yield base
                 yield from (f"{base}.{each.name}" if base else each.name for each in names)
             case ast.Call(
@@ -81,6 +80,12 @@ def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
                 args=[ast.Constant(value=str(name)), *_],
             ):
                 yield name
+
+
+def imported_from(statement: ast.ImportFrom, package: tuple[str, ...]) -> str:
+    """Give the dotted name after `from`, whole where it is relative to `package`."""
+    above = package[: len(package) - statement.level + 1] if statement.level else ()
+    return ".".join((*above, *([statement.module] if statement.module else ())))
 
 
 def parsed(source: str) -> ast.Module | None:

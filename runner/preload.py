@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .imports import files_of, parsed
+from .imports import files_of, imported_from, parsed
 from .kernel.forkless import NO_FORK
 from .model import Preload, SourceNotebook
 from .notebooks import PYTHON
@@ -169,13 +169,12 @@ def _single(
         for each in statement.names:
             yield each.name, f"import {each.name}"
         return
-    module = statement.module or ""
+    module = imported_from(statement, package)
     if module == "__future__":
         return
     if statement.level:
-        base = ".".join([*package[: len(package) - statement.level + 1], module]).strip(".")
         for each in statement.names:
-            yield f"{base}.{each.name}".strip("."), ""
+            yield f"{module}.{each.name}".strip("."), ""
         return
     # What several notebooks have in common is the module, whatever they take from it.
     yield module, f"import {module}"

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,15 @@ Text = str | None
 
 # For tests of what must hold however a kernel was started; the fixture `project` obeys it.
 both_ways = pytest.mark.parametrize("cold", [False, True], ids=["warm", "cold"])
+
+
+# A cell that waits until the file `marker` is there.
+WAIT = """\
+import time
+from pathlib import Path
+
+while not Path("{marker}").exists():
+    time.sleep(0.05)"""
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,12 @@ class TemporaryProject:
         for one in writes:
             last += f'Path(output_{Path(one).stem}).write_text("{name}\\n" + "".join(read))\n'
         return self.notebook(name, *cells, last, parameters="\n".join(lines))
+
+    def waiting(self, go: Path) -> None:
+        """Write a stage `a` that prints "here" and waits for the file `go`, and one after it."""
+        self.profile("all")
+        self.stage("a", 'print("here")', WAIT.format(marker=go), writes=("a.txt",))
+        self.stage("b", reads=("a.txt",), writes=("b.txt",))
 
     def command(self, *words: str) -> list[str]:
         """Give the command line of `python run.py`, as the user types it."""
@@ -232,3 +248,14 @@ def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:
     """Give this process's environment with changes; None removes a variable."""
     merged: dict[str, Text] = {**os.environ, **(changes or {})}
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def wait_for(path: Path, text: str = "", seconds: float = 60) -> str:
+    """Wait until a file is there and holds a text."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and text in (found := path.read_text("utf-8")):
+            return found
+        time.sleep(0.05)
+    message = f"{path} does not hold {text!r}"
+    raise AssertionError(message)

@@ -5,34 +5,16 @@ import pty
 import re
 import shlex
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, both_ways, left
+from tests.project import WAIT, TemporaryProject, both_ways, left, wait_for
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR) {1,5}\S+( \S+)?: .*"
 )
-WAIT = """\
-import time
-from pathlib import Path
-
-while not Path("{marker}").exists():
-    time.sleep(0.05)"""
-
-
-def wait_for(path: Path, text: str = "", seconds: float = 60) -> str:
-    """Wait until a file is there and holds a text."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists() and text in (found := path.read_text("utf-8")):
-            return found
-        time.sleep(0.05)
-    message = f"{path} does not hold {text!r}"
-    raise AssertionError(message)
 
 
 def failing(project: TemporaryProject) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import TemporaryProject
-from tests.test_builds import WAIT, wait_for
+from tests.project import WAIT, TemporaryProject, wait_for
 
 
 def chain(project: TemporaryProject) -> None:

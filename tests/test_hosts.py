@@ -12,8 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import TemporaryProject
-from tests.test_builds import WAIT, wait_for
+from tests.project import TemporaryProject, wait_for
 
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net", "--uts"]
 
@@ -43,11 +42,6 @@ def on(project: TemporaryProject, name: str, *words: str) -> str:
     return text
 
 
-def waiting(project: TemporaryProject, go: Path) -> None:
-    project.profile("all")
-    project.stage("a", 'print("here")', WAIT.format(marker=go), writes=("a.txt",))
-
-
 def first_process(process: subprocess.Popen[str]) -> int:
     """Give the number that a namespace's first process has outside of it."""
     (child,) = psutil.Process(process.pid).children()
@@ -57,7 +51,7 @@ def first_process(process: subprocess.Popen[str]) -> int:
 def test_a_run_is_seen_followed_and_stopped_from_another_host(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
-    waiting(project, tmp_path / "never")
+    project.waiting(tmp_path / "never")
     with host(project, "alpha", "all") as process:
         wait_for(project.outputs("all") / "log.txt", "here")
         assert re.search(r"running for [\d.]+ s on alpha", on(project, "beta", "status"))
@@ -78,7 +72,7 @@ def test_a_run_is_seen_followed_and_stopped_from_another_host(
 def test_a_host_that_is_taken_away_leaves_a_run_that_is_lost(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
-    waiting(project, tmp_path / "never")
+    project.waiting(tmp_path / "never")
     with host(project, "alpha", "all") as process:
         wait_for(project.outputs("all") / "log.txt", "here")
         wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
@@ -90,7 +84,7 @@ def test_a_host_that_is_taken_away_leaves_a_run_that_is_lost(
 
 
 def test_the_first_process_ends_in_good_order(project: TemporaryProject, tmp_path: Path) -> None:
-    waiting(project, tmp_path / "never")
+    project.waiting(tmp_path / "never")
     with host(project, "alpha", "all") as process:
         wait_for(project.outputs("all") / "log.txt", "here")
         os.kill(first_process(process), signal.SIGTERM)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.project import TemporaryProject
-from tests.test_builds import WAIT, wait_for
+from tests.project import WAIT, TemporaryProject, wait_for
 
 if TYPE_CHECKING:
     import subprocess

@@ -19,8 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import TraitError
 
 from tests.faults import Faults
-from tests.project import TemporaryProject, environment, left
-from tests.test_builds import wait_for
+from tests.project import TemporaryProject, environment, left, wait_for
 from tests.test_states import ENDS
 
 pytestmark = pytest.mark.filterwarnings("default")

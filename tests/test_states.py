@@ -9,8 +9,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, both_ways, left
-from tests.test_builds import WAIT, wait_for
+from tests.project import WAIT, TemporaryProject, both_ways, left, wait_for
 
 
 class End(NamedTuple):

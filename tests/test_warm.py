@@ -13,8 +13,7 @@ import nbformat
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, left
-from tests.test_builds import wait_for
+from tests.project import TemporaryProject, left, wait_for
 
 SEEN = "import json, sys\nfrom pathlib import Path\n"
 

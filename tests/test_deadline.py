@@ -1,0 +1,56 @@
+"""A run that has to end in time."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.project import TemporaryProject
+
+
+def test_a_stage_that_cannot_end_before_the_deadline_is_not_started(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.stage("long", "import time\ntime.sleep(4)", writes=("long.txt",))
+    project.stage("short", writes=("short.txt",))
+    project.stage("after", reads=("long.txt",), writes=("after.txt",))
+    project.run("all")
+    done = project.run("all", "-f", "--deadline", "3", code=4)
+    assert re.search(
+        r"long: cancelled: it took [4-9]\.\d s before, and \d\.\d s are left", done.text
+    )
+    assert "--start-late starts it all the same" in done.text
+    wanted = {"long": "cancelled", "short": "succeeded", "after": "blocked"}
+    assert project.states("all") == wanted
+    assert project.record("all")["state"] == "timed_out"
+    done = project.run("all", "-f", "--deadline", "3", "--start-late", code=4)
+    assert project.states("all")["long"] == "timed_out"
+    assert "long: started" in done.text
+    project.run("all")
+    assert set(project.states("all").values()) <= {"succeeded", "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RUN_DEADLINE": "2s"}, "out of time (2.0 s by RUN_DEADLINE)"),
+        ({"RUN_DEADLINE": "2s", "K8S_TIMEOUT_SECONDS": "9999"}, "by RUN_DEADLINE"),
+        ({"K8S_TIMEOUT_SECONDS": "1"}, "before K8S_TIMEOUT_SECONDS ends the pod"),
+    ],
+)
+def test_the_deadline_may_come_from_the_environment(
+    project: TemporaryProject, tmp_path: Path, variables: dict[str, str | None], words: str
+) -> None:
+    project.waiting(tmp_path / "never")
+    assert words in project.run("all", code=4, env=variables).text
+    assert project.states("all")["a"] == "timed_out"
+
+
+def test_a_deadline_that_is_no_time_is_told_before_anything_runs(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "never")
+    done = project.run("all", code=2, env={"RUN_DEADLINE": "soon"})
+    assert "the environment variable RUN_DEADLINE takes a time such as 90" in done.err
+    assert not project.outputs("all").exists()

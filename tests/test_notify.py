@@ -1,0 +1,72 @@
+"""Messages to somebody that a run has ended."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.project import TemporaryProject
+
+
+@contextmanager
+def web_hook(*, answer: int = 200) -> Iterator[tuple[str, list[str]]]:
+    """Serve on loopback; give an apprise URL for it, and what was sent there."""
+    got: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8"))
+            self.send_response(answer)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"json://user:pass-word@127.0.0.1:{server.server_port}/hook", got
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "setting"])
+def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) -> None:
+    project.profile("all")
+    project.notebook("good", "x = 1", parameters='output_g = "../outputs/all/g.txt"')
+    project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/all/b.txt"')
+    with web_hook() as (url, got):
+        if how == "setting":
+            project.write("pyproject.toml", f'[tool.runner]\nnotify = "{url}"\n')
+        words = ["--notify", url] if how == "option" else []
+        variables = {"RUN_NOTIFY": url if how == "variable" else None}
+        done = project.run("all", "-k", *words, code=1, env=variables)
+        (message,) = map(json.loads, got)
+    assert message["title"] == "all failed"
+    run = project.runs("all")[-1].name
+    assert re.match(rf"project, run {run} on \S+, after [\d.]+ s\n", message["message"])
+    assert "bad: failed in cell 3 of 3 (1 / 0): ZeroDivisionError" in message["message"]
+    kept = "".join(
+        path.read_text() for path in project.outputs("all").rglob("*.*") if path.is_file()
+    )
+    for text in (done.text, kept):
+        assert "pass-word" not in text
+        assert url not in text
+
+
+def test_a_message_that_does_not_arrive_fails_nothing(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    with web_hook(answer=500) as (url, got):
+        done = project.run("all", "--notify", url)
+        assert got
+    assert "not everyone was told" in done.text
+    done = project.run("all", "-f", "--notify", "json://127.0.0.1:9/nobody")
+    assert "told" in done.text
+    done = project.run("all", "--notify", "nonsense://pass-word", code=2)
+    assert "--notify: URL is of no kind that is known" in done.err
+    assert "pass-word" not in done.err
