@@ -1,5 +1,6 @@
 """A run that goes on when the terminal that it was started on is gone."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -23,8 +24,9 @@ def detach(work: Callable[[Started], int]) -> int:
         what `work` gives.
     """
     reader, writer = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by whoever started us
+            stream.flush()
     child = os.fork()
     if child:
         os.close(writer)
@@ -34,10 +36,13 @@ def detach(work: Callable[[Started], int]) -> int:
     _point(0, os.devnull, os.O_RDONLY)
 
     def started(text: str, log: Path) -> None:
-        print(text, flush=True)
+        # Whoever waits may be gone: that is no matter of the run.
+        with contextlib.suppress(OSError):
+            print(text, flush=True)
         _point(1, os.devnull, os.O_WRONLY)
         _point(2, str(log), os.O_WRONLY | os.O_APPEND)
-        os.write(writer, b".")
+        with contextlib.suppress(OSError):
+            os.write(writer, b".")
         os.close(writer)
 
     return work(started)
@@ -58,5 +63,6 @@ def _wait(child: int, reader: int) -> int:
 def _point(number: int, path: str, flags: int) -> None:
     """Have a standard stream's descriptor point to another file."""
     descriptor = os.open(path, flags)
-    os.dup2(descriptor, number)
-    os.close(descriptor)
+    if descriptor != number:
+        os.dup2(descriptor, number)
+        os.close(descriptor)

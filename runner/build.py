@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import machine, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
-from .errors import Exit
+from .errors import Exit, RunnerError
 from .executor import Executor, LocalExecutor
 from .files import copy_whole, sync, why
 from .freshness import Freshness
@@ -37,7 +37,7 @@ from .model import (
     Stage,
     State,
 )
-from .notify import Notifier
+from .notify import LIMIT, Notifier
 from .project import TEST_PROFILE, Project
 from .records import planned_details, reason_details, result_details, stage_details
 from .secrets import Mask
@@ -84,14 +84,17 @@ class Build:
     notifier: Notifier = field(default_factory=lambda: Notifier(()))
     warm: "Warm | None" = None
     on_start: Callable[["Build"], None] | None = None
-    # The folder of another profile's run, with which the same command goes on.
-    then: str | None = None
+    # What may fail before the first stage, when the run can be seen already.
+    prepare: Callable[[], None] | None = None
+    # The folders of other profiles' runs, with which the same command goes on.
+    then: tuple[str, ...] = ()
     record: RunRecord = field(init=False)
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     _preloads: dict[str, Preload] = field(default_factory=dict)
     _late: list[str] = field(default_factory=list)
     _began: float = 0.0
+    _since: dict[str, float] = field(default_factory=dict)
     _memory: int = 0
     _done: set[str] = field(default_factory=set)
 
@@ -146,6 +149,9 @@ class Build:
                     self.log.say(words, level=logging.WARNING)
                 facts = threading.Thread(target=self._facts)
                 facts.start()
+                if (problem := self._prepared()) is not None:
+                    facts.join()
+                    return self._give_up(problem, time.monotonic() - began)
                 results = self._stages()
                 facts.join()
                 return self._end(results, time.monotonic() - began)
@@ -154,6 +160,27 @@ class Build:
                 self._prune()
                 self.task.freshness.hashes.save()
 
+    def _prepared(self) -> RunnerError | None:
+        try:
+            if self.prepare is not None:
+                self.prepare()
+        except RunnerError as error:
+            return error
+        return None
+
+    def _give_up(self, problem: RunnerError, seconds: float) -> Exit:
+        """End before the first stage."""
+        self.log.say(str(problem), level=logging.ERROR)
+        results = {}
+        for planned in self.task.planned:
+            result = _skipped(planned.stage)
+            if planned.may_run:
+                what = "nothing was run"
+                result = Result(planned.stage, State.CANCELLED, time.time(), 0.0, error=what)
+            results[planned.stage] = result
+            self._record_end(result, [])
+        return self._conclude(results, State.FAILED, problem.exit_code, seconds)
+
     def _prune(self) -> None:
         if self.settings.keep is not None:
             made = last_made(self.folder, self.task.pipeline.stages)
@@ -161,13 +188,14 @@ class Build:
 
     def _begin(self, command: Sequence[str]) -> None:
         task = self.task
-        then: dict[str, Any] = {} if self.then is None else {"then": self.then}
+        then: dict[str, Any] = {"then": list(self.then)} if self.then else {}
         self.record.append(
             "run_started",
             id=self.run_id,
             profile=task.profile,
             command=list(command),
             targets=list(task.targets),
+            jobs=self.settings.jobs,
             environment=asdict(task.freshness.environment),
             **then,
         )
@@ -179,6 +207,9 @@ class Build:
         self.log.say(f"{self.run_id} builds {self.project.label(self.folder)}/: {words}")
         if todo:
             self.log.say(resources.line(self.folder))
+            if self.until is not None:
+                end = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.until.clock))
+                self.log.say(f"it has to be over at {end}: {self.until.origin}")
 
     def _facts(self) -> None:
         facts = machine.facts(self.project.root)
@@ -222,13 +253,13 @@ class Build:
 
     def _situation(self) -> str:
         """Say how far the run is, for how long it will go on, and its memory."""
+        now = time.monotonic()
         stages = [planned.stage for planned in self.task.planned if planned.may_run]
         left = [stage for stage in stages if stage not in self._done]
-        rest = None
-        if left and all(stage in self._usual for stage in left):
-            rest = sum(self._usual[stage] for stage in left) / self.settings.jobs
-        seconds = time.monotonic() - self._began
-        ended = len(stages) - len(left)
+        running = {one: now - began for one, began in [*self._since.items()] if one in left}
+        waiting = [stage for stage in left if stage not in running]
+        rest = runs.estimate(self._usual, running, waiting, self.settings.jobs)
+        ended, seconds = len(stages) - len(left), now - self._began
         return telling.situation(ended, len(stages), seconds, rest=rest, memory=self._memory)
 
     def _event(self, event: Event) -> None:
@@ -269,6 +300,7 @@ class Build:
         details = stage_details(stage, self.project.label, basis, own)
         told = reason_details(reasons)
         self.record.append("stage_started", stage=stage.name, reasons=told, **details)
+        self._since[stage.name] = time.monotonic()
         self.log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
         self.log.say(f"started ({words})", stage.name)
@@ -403,18 +435,25 @@ class Build:
         self._warn_of_strays()
         state = telling.run_state(list(results.values()))
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
-        if self.stop.reason is not None or self._late:
+        late = self._late and not telling.at_fault(results.values())
+        if self.stop.reason is not None or late:
             code = self.stop.exit_code if self.stop.reason is not None else Exit.OUT_OF_TIME
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log)
+        return self._conclude(results, state, code, seconds)
+
+    def _conclude(
+        self, results: dict[str, Result], state: State, code: Exit, seconds: float
+    ) -> Exit:
+        """Record how the run ended, and tell."""
         code = self._record_verdict(state, code, seconds)
         words = telling.summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state.replace("_", " ")
         if code is Exit.DIFFERENT:
-            level, how = logging.ERROR, "built, but not as expected,"
+            level, how = logging.ERROR, "built, but not as expected"
         text = f"{self.task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self.log.say(text, level=level)
         if self.log.failure:
@@ -428,7 +467,7 @@ class Build:
         lines = [f"{self.project.root.name}, run {self.run_id} on {host}, after {took}"]
         lines += telling.faults(results.values())
         # Whoever asked us to end does not wait long.
-        limit = 5.0 if self.stop.asked() else 30.0
+        limit = 5.0 if self.stop.asked() else LIMIT
         problem = self.notifier.send(self.mask(title), [*map(self.mask, lines)], limit)
         if problem:
             self.log.say(problem, level=logging.WARNING)

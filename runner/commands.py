@@ -1,7 +1,6 @@
 """What each command does."""
 
 import contextlib
-import itertools
 import logging
 import os
 import platform
@@ -25,6 +24,7 @@ from . import (
     project,
     reports,
     sources,
+    standing,
     tasks,
 )
 from .display import console
@@ -61,15 +61,21 @@ def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> in
             message = f"`{first}` takes no parameters and no --force=STAGE"
             raise UsageError(message)
         return _clean(root, chosen.words, dry_run=chosen.dry_run)
+    known = project.outline(root)
+    # These work whatever mistakes the project has at the moment.
+    lenient = {
+        "log": lambda: following.log(known, rest, follow=bool(chosen.changes.get("force"))),
+        "status": lambda: standing.status(known, chosen, rest),
+        "stop": lambda: following.stop(known, rest, now=chosen.now),
+    }
+    if first in lenient:
+        return lenient[first]()
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
     verbs = {
         "list": lambda: reports.stages(loaded, rest, chosen.parameters),
         "check": lambda: _check(loaded, settings, chosen, rest),
         "history": lambda: reports.history(loaded, rest),
-        "status": lambda: reports.status(loaded, settings, chosen, rest),
-        "log": lambda: following.log(loaded, rest, follow=settings.force),
-        "stop": lambda: following.stop(loaded, rest, now=chosen.now),
         "job": lambda: manifest.command(loaded, settings, chosen, rest),
     }
     if first in verbs:
@@ -85,9 +91,11 @@ def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> in
 
 def _show(request: Request) -> int:
     mask = Mask.of(os.environ, request.settings.secrets)
+    deadline.check(os.environ)
     for task in request.tasks():
         print(f"{task.profile}:")
-        reports.print_plan(task, mask, "skip   up to date")
+        for line in reports.plan_lines(task, "skip   up to date"):
+            print(mask(f"  {line}"))
     return Exit.OK
 
 
@@ -99,20 +107,21 @@ def _build(
 ) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = request.project, request.settings
-    notifier = notify.of(settings, os.environ)
+    changes = request.options.changes
+    notifier = notify.of(settings, os.environ, option="notify" in changes)
     # A URL holds a password or the like.
     hidden = {**os.environ, "RUN_NOTIFY": "\n".join(notifier.urls)}
     stop, mask = Stop(), Mask.of(hidden, settings.secrets)
-    until = deadline.of(settings, os.environ)
+    until = deadline.of(settings, os.environ, option="deadline" in changes)
     with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
-        ids = {}
+        ids: dict[str, str] = {}
         for name in request.profiles:
+            after = f", which comes after {' and '.join(ids)}" if ids else ""
             ids[name] = journal.new_run_id(loaded.build(name))
-            held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}"))
+            held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}{after}"))
         todo = request.tasks()
         shown = held.enter_context(console(plain=started is not None))
         log = Log(shown, settings.log_level, mask)
-        _fetch(todo, log, stop)
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
@@ -120,8 +129,10 @@ def _build(
             build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, until, notifier)
             for task in todo
         ]
-        for one, after in itertools.pairwise(builds):
-            one.then = loaded.label(after.folder / "runs" / after.run_id)
+        labels = [loaded.label(one.folder / "runs" / one.run_id) for one in builds]
+        for number, one in enumerate(builds, 1):
+            one.then = tuple(labels[number:])
+        builds[0].prepare = lambda: _fetch(todo, log, stop)
         if started is not None:
             builds[0].on_start = lambda one: started(
                 _in_background(one), one.record.folder / "log.txt"

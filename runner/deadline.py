@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Exit, UsageError
+from .files import why
 from .logs import seconds_in_words
 from .settings import SettingError, Settings, duration
 from .stop import Stop
@@ -25,24 +26,44 @@ class Deadline:
     origin: str
 
     @property
+    def clock(self) -> float:
+        """The time of day, in seconds since 1970."""
+        return time.time() + self.left
+
+    @property
     def left(self) -> float:
         """How many seconds are left."""
         return self.at - time.monotonic()
 
 
-def of(settings: Settings, environ: Mapping[str, str]) -> Deadline | None:
+def of(settings: Settings, environ: Mapping[str, str], *, option: bool) -> Deadline | None:
     """Find out when the run must be over, if it must.
 
-    A setting or an option comes first, then RUN_DEADLINE, then K8S_TIMEOUT_SECONDS, after
-    which DSMLP ends a pod: its seconds count from the pod's start.
+    The option comes first, then RUN_DEADLINE, then the project's setting; 0 is no deadline.
+    Where none is given it is K8S_TIMEOUT_SECONDS, after which DSMLP ends a pod: its seconds
+    count from the pod's start. Those of RUN_DEADLINE count from the time in the file that
+    RUN_DEADLINE_FROM names, which is made if it is missing: a container that is started again
+    has no more time than its pod.
+
+    Args:
+        settings: the project's, with the options on top.
+        environ: the environment.
+        option: whether the deadline was given as an option.
 
     Raises:
         UsageError: a variable does not hold a time.
     """
     seconds, origin = settings.deadline, "for the run"
-    if seconds is None:
-        seconds, origin = _variable("RUN_DEADLINE", environ), "by RUN_DEADLINE"
-    if seconds is None and (limit := _variable("K8S_TIMEOUT_SECONDS", environ)):
+    variable = _variable("RUN_DEADLINE", environ)
+    if not option and environ.get("RUN_DEADLINE"):
+        seconds, origin = variable, "by RUN_DEADLINE"
+        if seconds is not None and (path := environ.get("RUN_DEADLINE_FROM")):
+            used = _since(Path(path))
+            origin += f", of which {seconds_in_words(used)} were over before" if used else ""
+            return Deadline(
+                time.monotonic() + seconds - used, f"{seconds_in_words(seconds)} {origin}"
+            )
+    elif not option and seconds is None and (limit := _variable("K8S_TIMEOUT_SECONDS", environ)):
         seconds = max(1.0, less_margin(limit) - _age_of_machine())
         origin = "before K8S_TIMEOUT_SECONDS ends the pod"
     if seconds is None:
@@ -50,9 +71,35 @@ def of(settings: Settings, environ: Mapping[str, str]) -> Deadline | None:
     return Deadline(time.monotonic() + seconds, f"{seconds_in_words(seconds)} {origin}")
 
 
+def _since(path: Path) -> float:
+    """Give the seconds since a time in a file, which is now if there is none yet."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(str(time.time()))
+    except FileExistsError:
+        try:
+            return max(0.0, time.time() - float(path.read_text("utf-8")))
+        except (OSError, ValueError):
+            return 0.0
+    except OSError as error:
+        message = f"the environment variable RUN_DEADLINE_FROM names no file to use: {why(error)}"
+        raise UsageError(message) from None
+    return 0.0
+
+
 def less_margin(seconds: float) -> float:
     """Give how much of a machine's time a run may take, so that it can end in good order."""
     return seconds - min(_MARGIN, _MARGIN_OF_SHORT * seconds)
+
+
+def check(environ: Mapping[str, str]) -> None:
+    """Refuse what is no time, though nothing is to run.
+
+    Raises:
+        UsageError: a variable does not hold a time.
+    """
+    for name in ("RUN_DEADLINE", "K8S_TIMEOUT_SECONDS"):
+        _variable(name, environ)
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> float | None:
@@ -81,7 +128,7 @@ def watching(deadline: Deadline | None, stop: Stop) -> Iterator[None]:
         yield
         return
     words = f"out of time ({deadline.origin})"
-    timer = threading.Timer(deadline.left, stop.request, (words, Exit.OUT_OF_TIME))
+    timer = threading.Timer(max(0.0, deadline.left), stop.request, (words, Exit.OUT_OF_TIME))
     timer.daemon = True
     timer.start()
     try:

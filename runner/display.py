@@ -18,7 +18,8 @@ def console(*, plain: bool = False) -> Iterator[Console]:
         return
     sys.stdout.flush()
     if plain or not _in_front():
-        yield PlainConsole(sys.stdout.fileno())
+        with contextlib.closing(PlainConsole(sys.stdout.fileno())) as lines:
+            yield lines
         return
     from .terminal import LiveConsole  # noqa: PLC0415 - rich is slow to import
 

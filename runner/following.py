@@ -5,64 +5,89 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import heartbeat, runs
+from . import heartbeat, lock, runs
 from .errors import Exit, UsageError
+from .files import why
 from .journal import RUN_ID
 from .logs import seconds_in_words
 from .model import State
-from .project import Project, did_you_mean
+from .project import Outline, did_you_mean
 
-_LOOK = 0.2
+_LOOK = 0.5
 # A run that is asked to stop interrupts its cells, saves, and ends; killing takes no time.
 _PATIENCE = 60.0
-# Between the end of one profile's run and the beginning of the next one's.
+# One that is not heard of may still be there, if clocks or the disk mislead us.
+_LITTLE = 15.0
+# Between the end of one profile's run and the beginning of the next one's, where no lock tells.
 _GAP = 3.0
 
 
-def log(loaded: Project, words: Sequence[str], *, follow: bool) -> int:
-    """Print the log of a run; with `follow`, as it grows, until the run has ended.
+def log(known: Outline, words: Sequence[str], *, follow: bool) -> int:
+    """Print the log of a run; with `follow`, as it grows, until its command has ended.
 
     Args:
-        loaded: the project.
+        known: the project's names.
         words: a profile or a run's id, and a stage, all of whose lines are to be shown.
         follow: wait for more.
+
+    Returns:
+        With `follow` the run's exit code, which is 1 for one that is lost; else 0.
 
     Raises:
         UsageError: a word says nothing possible, or nothing has run.
     """
-    stages = [word for word in words if word in loaded.notebooks]
+    stages = [word for word in words if word in known.stages]
     rest = [word for word in words if word not in stages]
+    strange = [word for word in rest if word not in known.profiles and not RUN_ID.fullmatch(word)]
+    if len(rest) > 1 and strange:
+        message = f"there is no stage `{strange[-1]}`{did_you_mean(strange[-1], known.stages)}"
+        raise UsageError(message)
     if len(stages) > 1 or len(rest) > 1:
         message = "log takes a profile or a run's id, and one stage"
         raise UsageError(message)
-    run = _chosen("log", rest, loaded)
-    _print(run, stages, follow=follow)
-    while follow and (then := _then(loaded, run)) is not None:
+    run = _chosen("log", rest, known)
+    code = _print(run, stages, follow=follow)
+    while follow and (then := _then(known, run)) is not None:
         run = then
-        _print(run, stages, follow=True)
-    return Exit.OK
+        code = _print(run, stages, follow=True) or code
+    return code if follow else Exit.OK
 
 
-def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> None:
-    """Print the lines of one run, of all stages or of some."""
+def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> int:
+    """Print the lines of one run, of all stages or of some; give its exit code."""
     for line in _lines(run.folder / "log.txt", run, follow=follow):
         if not stages or any(_is_of(line, stage) for stage in stages):
             sys.stdout.write(line)
             sys.stdout.flush()
-    if follow and (now_is := _again(run)).state == State.LOST:
+    now_is = _again(run)
+    if follow and now_is.state == State.LOST:
         print(f"run {run.folder.name} is lost: it is not heard of any more{now_is.heard}")
+    return int(now_is.record.get("exit_code", Exit.FAILED))
 
 
-def _then(loaded: Project, run: runs.Run) -> runs.Run | None:
+def _then(known: Outline, run: runs.Run) -> runs.Run | None:
     """Give the run of another profile that the same command went on with, if it did."""
     now_is = _again(run)
-    if "then" not in now_is.record or now_is.state == State.LOST:
+    folders = _to_come(known, now_is)
+    if not folders or now_is.state == State.LOST:
         return None
-    folder = loaded.root / now_is.record["then"]
     until = time.monotonic() + _GAP
-    while (found := runs.of_folder(folder)) is None and time.monotonic() < until:
+    while (found := runs.of_folder(folders[0])) is None:
+        if time.monotonic() > until and not _is_held(folders[0]):
+            return None
         time.sleep(_LOOK)
     return found
+
+
+def _to_come(known: Outline, run: runs.Run) -> list[Path]:
+    """Give the folders of the runs that come after one in the same command."""
+    return [known.root / label for label in run.record.get("then", ())]
+
+
+def _is_held(folder: Path) -> bool:
+    """Tell whether a command holds a lock for the run in this folder, as far as can be seen."""
+    held = lock.holder(folder.parents[2], folder.parents[1].name)
+    return (held or "").startswith(f"run {folder.name}")
 
 
 def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:
@@ -96,43 +121,74 @@ def _is_of(line: str, stage: str) -> bool:
     return words[3].startswith((f"{stage}:", f"{stage}[", f"{stage} "))
 
 
-def stop(loaded: Project, words: Sequence[str], *, now: bool) -> int:
+def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
     """Ask a run to end in good order, whatever host it is on, and wait until it has.
 
+    A run that waits for another one of the same command is stopped together with that.
+
     Args:
-        loaded: the project.
+        known: the project's names.
         words: a profile or a run's id; none is the one that is running.
         now: kill the kernels, do not interrupt them.
 
     Raises:
+        UsageError: a word says nothing possible, or several runs are meant, or the request
+            cannot be written.
+    """
+    run = _to_stop(known, words)
+    if run is None or "exit_code" in run.record or run.record["state"] == State.LOST:
+        print(f"run {run.folder.name} has ended ({_state(run)})" if run else "nothing is running")
+        return Exit.OK
+    silent = run.state == State.LOST
+    if silent and run.beat is not None and run.beat.is_here:
+        print(f"run {run.folder.name} is lost{run.heard}: nothing is left to stop")
+        return Exit.OK
+    try:
+        heartbeat.ask_to_stop(run.folder, at_once=now)
+    except OSError as error:
+        message = f"the request to stop cannot be left in the run's folder: {why(error)}"
+        raise UsageError(message) from None
+    where = f" on {run.beat.host}" if run.beat else ""
+    doubt = ", which is not heard of," if silent else ""
+    print(f"asked run {run.folder.name}{where}{doubt} to stop", flush=True)
+    began, patience = time.monotonic(), _LITTLE if silent else _PATIENCE
+    while _goes_on(run.folder):
+        if time.monotonic() - began > patience:
+            hint = "" if now else "; --now kills its kernels"
+            print(f"it has not ended in {seconds_in_words(patience)}{hint}", file=sys.stderr)
+            return Exit.FAILED
+        time.sleep(_LOOK)
+    print(f"it has ended: {_state(_again(run))}")
+    return Exit.OK
+
+
+def _goes_on(folder: Path) -> bool:
+    """Tell whether a run has not ended or its command still holds the build."""
+    run = runs.of_folder(folder)
+    return run is None or run.record["state"] == State.RUNNING or _is_held(folder)
+
+
+def _to_stop(known: Outline, words: Sequence[str]) -> runs.Run | None:
+    """Give the run that is to be stopped, if there is one.
+
+    Raises:
         UsageError: a word says nothing possible, or several runs are meant.
     """
+    newest = [next(runs.of_build(known.build(name)), None) for name in known.profiles]
+    running = [run for run in newest if run is not None and run.state == State.RUNNING]
     if words:
-        running = [_chosen("stop", words, loaded)]
-    else:
-        newest = [next(runs.of_build(loaded.build(name)), None) for name in loaded.profiles]
-        running = [run for run in newest if run is not None and run.state == State.RUNNING]
+        for run in running:
+            for folder in _to_come(known, run):
+                waits = folder.name == words[0] or folder.parents[1].name == words[0]
+                if len(words) == 1 and waits and _is_held(folder):
+                    print(f"{words[0]} waits for run {run.folder.name} of the same command")
+                    return run
+        return _chosen("stop", words, known)
     if len(running) > 1:
         names = ", ".join(str(run.record["profile"]) for run in running)
         message = f"several runs are under way; say which one: {names}"
         raise UsageError(message)
-    if not running or running[0].state != State.RUNNING:
-        what = f"run {running[0].folder.name} has ended ({_state(running[0])})" if running else ""
-        print(what or "nothing is running")
-        return Exit.OK
-    (run,) = running
-    heartbeat.ask_to_stop(run.folder, at_once=now)
-    where = f" on {run.beat.host}" if run.beat else ""
-    print(f"asked run {run.folder.name}{where} to stop", flush=True)
-    began = time.monotonic()
-    while (now_is := _again(run)).state == State.RUNNING:
-        if time.monotonic() - began > _PATIENCE:
-            hint = "" if now else "; --now kills its kernels"
-            print(f"it has not ended in {seconds_in_words(_PATIENCE)}{hint}", file=sys.stderr)
-            return Exit.FAILED
-        time.sleep(_LOOK)
-    print(f"it has ended: {_state(now_is)}")
-    return Exit.OK
+    return running[0] if running else None
 
 
 def _state(run: runs.Run) -> str:
@@ -144,7 +200,7 @@ def _again(run: runs.Run) -> runs.Run:
     return runs.of_folder(run.folder) or run
 
 
-def _chosen(command: str, words: Sequence[str], loaded: Project) -> runs.Run:
+def _chosen(command: str, words: Sequence[str], known: Outline) -> runs.Run:
     """Give the run that is meant: by its id, or the newest one of a profile or of all.
 
     Raises:
@@ -153,7 +209,7 @@ def _chosen(command: str, words: Sequence[str], loaded: Project) -> runs.Run:
     if len(words) > 1:
         message = f"{command} takes one profile or one run's id, not {len(words)} words"
         raise UsageError(message)
-    builds = {name: loaded.build(name) for name in loaded.profiles}
+    builds = {name: known.build(name) for name in known.profiles}
     if words and RUN_ID.fullmatch(words[0]):
         folders = [build / "runs" / words[0] for build in builds.values()]
         found = [run for folder in folders if (run := runs.of_folder(folder)) is not None]
@@ -162,7 +218,7 @@ def _chosen(command: str, words: Sequence[str], loaded: Project) -> runs.Run:
             raise UsageError(message)
         return found[0]
     if words and words[0] not in builds:
-        hint = did_you_mean(words[0], [*builds, *loaded.notebooks])
+        hint = did_you_mean(words[0], builds)
         message = f"{command}: `{words[0]}` is no profile and no run's id{hint}"
         raise UsageError(message)
     chosen = [builds[words[0]]] if words else list(builds.values())

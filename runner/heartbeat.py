@@ -18,8 +18,8 @@ from .stop import Stop
 _FILE = "heartbeat.json"
 _REQUEST = "stop.json"
 _EVERY, _FIRST, _LOOK = 5.0, 1.0, 0.5
-# Clocks of hosts that share a disk differ, and a disk may be slow.
-_DEAD, _DEAD_HERE = 60.0, 20.0
+_PATIENCE = 10.0
+_SILENT = 8.0
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,22 @@ class Beat:
     limit: int | None = None
 
     @property
-    def alive(self) -> bool:
-        """Whether the run is under way, as far as can be known."""
-        limit = _DEAD_HERE if self.host == platform.node() else _DEAD
-        return abs(time.time() - self.at) < limit
-
-    @property
     def words(self) -> str:
         """When and where the run was last heard of, and what memory it had."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))
         words = f"last heard of at {when} on {self.host}"
-        if self.memory:
-            of = f" of {size_in_words(self.limit)}" if self.limit else ""
-            words += f" with {size_in_words(self.memory)}{of} of memory"
-        return words
+        return f"{words} with {self.memory_words} of memory" if self.memory else words
+
+    @property
+    def memory_words(self) -> str:
+        """What memory the run had, and of how much."""
+        of = f" of {size_in_words(self.limit)}" if self.limit else ""
+        return f"{size_in_words(self.memory)}{of}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the run is on this host."""
+        return self.host == platform.node()
 
 
 def ask_to_stop(folder: Path, *, at_once: bool) -> None:
@@ -60,49 +62,73 @@ def ask_to_stop(folder: Path, *, at_once: bool) -> None:
     write_whole(folder / _REQUEST, to_json({"host": platform.node(), "at_once": at_once}))
 
 
-def _obey(folder: Path, stop: Stop) -> None:
-    """Take in a request to stop, if there is one."""
-    try:
-        found = json.loads((folder / _REQUEST).read_text("utf-8"))
-        words = f"stopped by `run.py stop` on {found['host']}"
-        stop.request(words, Exit.TERMINATED, at_once=bool(found["at_once"]))
-    except (OSError, ValueError, TypeError, KeyError):
-        return
-
-
 @contextlib.contextmanager
 def beating(folder: Path, stop: Stop, watch: Callable[[int], None]) -> Iterator[None]:
     """Give a sign of life in `folder` every few seconds; it is gone at the end.
 
-    A request to stop that is left there is passed on; `watch` is called as often,
-    with the bytes of memory that all processes use.
+    A request to stop that is left there is passed on. `watch` is called as often, with the
+    bytes of memory that all processes use; that it waits or fails does not keep anything up.
     """
     over = threading.Event()
-
-    def beat() -> None:
-        # The first beat is quick: a run with nothing to do is over before the second.
-        memory = 0
-        while not over.is_set():
-            data = to_json(asdict(Beat(time.time(), platform.node(), memory, memory_limit())))
-            with contextlib.suppress(OSError):
-                write_whole(folder / _FILE, data)
-            until = time.monotonic() + (_EVERY if memory else _FIRST)
-            while not over.wait(_LOOK) and time.monotonic() < until:
-                _obey(folder, stop)
-            if not over.is_set():
-                memory = tree_memory(os.getpid())
-                watch(memory)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
+    memory = [0]
+    threads = [
+        threading.Thread(target=_beat, args=(folder, stop, over, memory), daemon=True),
+        threading.Thread(target=_watch, args=(watch, over, memory), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            # A disk that is away holds a thread for as long.
+            thread.join(_PATIENCE)
         for name in (_FILE, _REQUEST):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
+
+
+def _beat(folder: Path, stop: Stop, over: threading.Event, memory: list[int]) -> None:
+    path, obeyed = folder / _FILE, b""
+    while not over.is_set():
+        data = to_json(asdict(Beat(time.time(), platform.node(), memory[0], memory_limit())))
+        try:
+            write_whole(path, data, lasting=False)
+        except OSError:
+            # On a full disk the time of the file is a sign of life, too.
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        # The second beat has the memory.
+        until = time.monotonic() + (_EVERY if memory[0] else _FIRST)
+        while not over.wait(_LOOK) and time.monotonic() < until:
+            obeyed = _obey(folder, stop, obeyed)
+
+
+def _watch(watch: Callable[[int], None], over: threading.Event, memory: list[int]) -> None:
+    wait = _FIRST / 2
+    while not over.wait(wait):
+        memory[0] = tree_memory(os.getpid())
+        # What it shows is for comfort: that it cannot be shown ends nothing.
+        with contextlib.suppress(Exception):
+            watch(memory[0])
+        wait = _EVERY
+
+
+def _obey(folder: Path, stop: Stop, obeyed: bytes) -> bytes:
+    """Take in a request to stop, if there is one that was not obeyed yet; give the newest."""
+    try:
+        data = (folder / _REQUEST).read_bytes()
+        if data == obeyed:
+            return obeyed
+        found = json.loads(data)
+        words, at_once = f"stopped by `run.py stop` on {found['host']}", bool(found["at_once"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return obeyed
+    # In a thread: what is called may have to wait.
+    request = {"reason": words, "exit_code": Exit.TERMINATED, "at_once": at_once}
+    threading.Thread(target=stop.request, kwargs=request, daemon=True).start()
+    return data
 
 
 def last(folder: Path) -> Beat | None:
@@ -111,3 +137,22 @@ def last(folder: Path) -> Beat | None:
         return Beat(**json.loads((folder / _FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def silence(folder: Path, beat: Beat) -> float:
+    """Give the seconds since a run was heard of.
+
+    Clocks of hosts differ. If a run seems to be silent for long by ours, the clock of the
+    disk counts, which dates both the sign of life and a file that is made now.
+    """
+    seconds = abs(time.time() - beat.at)
+    if seconds < _SILENT:
+        return seconds
+    now = folder / f".now.{os.getpid()}"
+    try:
+        now.touch()
+        seconds = min(seconds, abs(now.stat().st_mtime - (folder / _FILE).stat().st_mtime))
+        now.unlink()
+    except OSError:
+        return seconds
+    return seconds

@@ -1,5 +1,6 @@
 """What the first process of a container owes the others: signals handed on, orphans buried."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -8,6 +9,21 @@ from types import FrameType
 from .errors import exit_code
 
 _HANDED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1)
+
+
+def _come_to_the_front() -> None:
+    """Have what is typed on a terminal, such as Ctrl-C, reach this process and not its parent.
+
+    The parent would hand it on: it would come twice, and the second one ends at once.
+    """
+    os.setpgid(0, 0)
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        with contextlib.suppress(OSError):
+            os.tcsetpgrp(terminal, os.getpgrp())
+        os.close(terminal)
+    signal.signal(signal.SIGTTOU, before)
 
 
 def as_first(work: Callable[[], int]) -> int:
@@ -21,6 +37,7 @@ def as_first(work: Callable[[], int]) -> int:
     """
     child = os.fork()
     if not child:
+        _come_to_the_front()
         return work()
 
     def hand_on(number: int, _: FrameType | None) -> None:

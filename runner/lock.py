@@ -1,6 +1,8 @@
 """One run at a time for a build, by a lock that dies with its holder."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import platform
@@ -14,6 +16,7 @@ from .errors import BuildLockedError, UsageError
 from .files import is_full
 
 LOCKS = ".locks"
+_MOMENT = 0.3
 
 
 @contextlib.contextmanager
@@ -43,7 +46,8 @@ def hold(outputs: Path, profile: str, what: str) -> Iterator[None]:
     words = folder / f"{profile}.json"
     lock = FileLock(folder / f"{profile}.lock")
     try:
-        lock.acquire(blocking=False)
+        # Whoever asks for the holder takes the lock for a moment.
+        lock.acquire(timeout=_MOMENT, poll_interval=0.02)
     except Timeout:
         message = f"another run holds outputs/{profile}/: {_holder(words)}; wait for it or stop it"
         raise BuildLockedError(message) from None
@@ -55,6 +59,33 @@ def hold(outputs: Path, profile: str, what: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             words.unlink()
         lock.release()
+
+
+def holder(outputs: Path, profile: str) -> str | None:
+    """Give what holds the build of a profile, as `hold` was told, if anything does.
+
+    On another host it may be held though this says no: not every disk hands locks on.
+    """
+    folder = outputs / LOCKS
+    try:
+        descriptor = os.open(folder / f"{profile}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # Shared, so that those who ask do not take each other for a holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return _told(folder / f"{profile}.json") if error.errno == errno.EWOULDBLOCK else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _told(words: Path) -> str | None:
+    try:
+        return str(json.loads(words.read_text(encoding="utf-8"))["what"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _holder(words: Path) -> str:

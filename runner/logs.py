@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from .files import is_full
 from .model import CellStarted, Event, Line, Result
+from .screen import Screen
 from .secrets import Mask
 
 
@@ -43,18 +43,15 @@ class PlainConsole:
 
     def __init__(self, descriptor: int) -> None:
         """Write to an open file descriptor."""
-        self._descriptor: int | None = descriptor
+        self._screen = Screen(descriptor)
 
     def line(self, line: Line, text: str) -> None:  # noqa: ARG002 - the seam's signature
-        """Write the line; once nobody reads any more, be silent."""
-        if self._descriptor is None:
-            return
-        try:
-            _write(self._descriptor, text)
-        except OSError as error:
-            # Room on a disk may come back, a reader does not.
-            if not is_full(error):
-                self._descriptor = None
+        """Write the line."""
+        self._screen.write(text)
+
+    def close(self) -> None:
+        """Write no more."""
+        self._screen.close()
 
     def cell(self, event: CellStarted) -> None:
         """Show nothing."""

@@ -9,16 +9,25 @@ from .errors import UsageError
 from .settings import Settings
 
 # A message that does not go out is not waited for longer, in seconds.
-_LIMIT = 30.0
+LIMIT = 30.0
 
 
-def of(settings: Settings, environ: Mapping[str, str]) -> "Notifier":
-    """Find out whom to tell: by the setting or option, else by RUN_NOTIFY.
+def of(settings: Settings, environ: Mapping[str, str], *, option: bool) -> "Notifier":
+    """Find out whom to tell: by the option, by RUN_NOTIFY, or by the project's setting.
+
+    Args:
+        settings: the project's, with the options on top.
+        environ: the environment.
+        option: whether it was given as an option.
 
     Raises:
-        UsageError: a URL is of no kind that is known.
+        UsageError: a URL cannot be used.
     """
-    found = Notifier(settings.notify or tuple(environ.get("RUN_NOTIFY", "").split()))
+    variable = tuple(environ.get("RUN_NOTIFY", "").split())
+    if variable and not option:
+        found = Notifier(variable, "RUN_NOTIFY")
+    else:
+        found = Notifier(settings.notify, "--notify" if option else "notify in pyproject.toml")
     found.check()
     return found
 
@@ -28,6 +37,7 @@ class Notifier:
     """Sends a message to each URL, such as `slack://…`, `mailto://…`, `json://host/path`."""
 
     urls: tuple[str, ...]
+    origin: str = ""
 
     def check(self) -> None:
         """Refuse URLs that no service understands, before anything runs.
@@ -43,12 +53,12 @@ class Notifier:
             if apprise.Apprise.instantiate(url) is None:
                 which = f" {number}" if len(self.urls) > 1 else ""
                 message = (
-                    f"--notify: URL{which} is of no kind that is known; "
+                    f"{self.origin}: URL{which} cannot be used; "
                     "see https://github.com/caronc/apprise for the forms"
                 )
                 raise UsageError(message)
 
-    def send(self, title: str, lines: Sequence[str], limit: float = _LIMIT) -> str | None:
+    def send(self, title: str, lines: Sequence[str], limit: float = LIMIT) -> str | None:
         """Send a message, within `limit` seconds; give what went wrong, and never raise."""
         if not self.urls:
             return None
@@ -71,6 +81,6 @@ class Notifier:
             for url in self.urls:
                 receivers.add(url)
             if not receivers.notify(title=title, body="\n".join(lines)):
-                failed.append("not everyone was told: a service refused the message")
+                failed.append("not everyone was told: a service cannot be reached or refused")
         except Exception as error:  # noqa: BLE001 - a message is never why a run fails
             failed.append(f"nobody was told: {type(error).__name__}")

@@ -51,6 +51,33 @@ class Project:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
+@dataclass(frozen=True)
+class Outline:
+    """The names of a project, for what needs no more and works although it has mistakes."""
+
+    root: Path
+    profiles: tuple[str, ...]
+    stages: tuple[str, ...]
+
+    @property
+    def outputs(self) -> Path:
+        """The folder of all builds."""
+        return self.root / "outputs"
+
+    def build(self, profile: str) -> Path:
+        """Give the folder of a profile's build."""
+        return self.outputs / profile
+
+
+def outline(root: Path) -> Outline:
+    """Look at the names of files alone; a build counts, too, whose profile is gone."""
+    named = {path.stem for path in (root / "params").glob("*.y*ml")}
+    built = {path.parent.name for path in (root / "outputs").glob("[!.]*/runs")}
+    paths = (root / "notebooks").glob("[!.]*.ipynb")
+    stages = tuple(sorted(notebooks.stage_name(path) for path in paths))
+    return Outline(root, tuple(sorted(named | built)), stages)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Give the end of a message about an unknown word: what else it may have been."""
     known = list(known)

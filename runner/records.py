@@ -107,7 +107,8 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
                 # For programs that compare; people find the same in the other entries.
                 details.pop("basis", None)
                 stages.setdefault(event["stage"], {"name": event["stage"]})
-                stages[event["stage"]] |= {"state": State.RUNNING} | details
+                began = {"state": State.RUNNING, "started": moment(event["at"])}
+                stages[event["stage"]] |= began | details
             case "cell_started":
                 stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
                 stages[event["stage"]]["cell"] = details.get("cell")

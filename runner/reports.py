@@ -1,18 +1,14 @@
 """Commands that tell what is there: the stages, the builds, the runs and their logs."""
 
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 
-from . import options, project, runs, tasks
+from . import project, runs, tasks
 from .build import Task
 from .errors import Exit, UsageError
-from .model import Planned, State
+from .model import Planned
 from .project import Project
-from .records import VERSION
 from .secrets import Mask
-from .settings import Settings
 
 
 def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
@@ -38,12 +34,13 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
     return Exit.OK
 
 
-def print_plan(task: Task, mask: Mask, skipped: str) -> None:
-    """Print each stage and what becomes of it; `skipped` is said of one that is up to date."""
+def plan_lines(task: Task, skipped: str) -> list[str]:
+    """Write each stage and what becomes of it; `skipped` is said of one that is up to date."""
     width = max(len(planned.stage) for planned in task.planned)
-    for planned in task.planned:
-        fate = _fate(planned) if planned.may_run else skipped
-        print(mask(f"  {planned.stage:<{width}}  {fate}"))
+    return [
+        f"{planned.stage:<{width}}  {_fate(planned) if planned.may_run else skipped}"
+        for planned in task.planned
+    ]
 
 
 def _fate(planned: Planned) -> str:
@@ -81,55 +78,3 @@ def history(loaded: Project, words: Sequence[str]) -> int:
     if not found:
         print("nothing has run yet")
     return Exit.OK
-
-
-def status(
-    loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
-) -> int:
-    """Print for each build what is up to date, what not and why, and what is running."""
-    mask = Mask.of(os.environ, settings.secrets)
-    found = _built("status", words, loaded)
-    told: list[dict[str, object]] = []
-    for name in found:
-        past = list(runs.of_build(loaded.build(name)))
-        newest = past[0] if past else None
-        running = newest is not None and newest.state == State.RUNNING
-        planned: list[Task] = []
-        if not running:
-            asked = replace(chosen, words=(name,), forced=())
-            request = tasks.read(loaded, replace(settings, force=False), asked)
-            planned = list(request.tasks(anew=False))
-        if chosen.json:
-            told.append(_build_details(name, newest, planned))
-            continue
-        print(f"{name}:")
-        if newest is not None and running:
-            for text in runs.under_way(newest, runs.durations(past)):
-                print(f"  {text}")
-            continue
-        for task in planned:
-            print_plan(task, mask, "up to date")
-        if newest is not None:
-            print(f"  newest run: {runs.line(newest)}{newest.heard}")
-    if chosen.json:
-        print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
-    elif not found:
-        print("nothing has run yet")
-    return Exit.OK
-
-
-def _build_details(
-    profile: str, newest: runs.Run | None, planned: Sequence[Task]
-) -> dict[str, object]:
-    """Say for programs how a build stands: its newest run, and what the next one would do."""
-    stages = [
-        {
-            "name": one.stage,
-            "up_to_date": not one.may_run,
-            "reasons": [asdict(reason) for reason in one.reasons],
-            "before": list(one.before),
-        }
-        for task in planned
-        for one in task.planned
-    ]
-    return {"profile": profile, "run": newest and runs.details(newest), "plan": stages}

@@ -1,33 +1,41 @@
 """The runs of a build, past and under way, as a person asks after them."""
 
 import contextlib
+import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import heartbeat
+from . import heartbeat, lock
 from .history import Made
 from .journal import read_journal, run_folders
 from .logs import seconds_in_words
-from .machine import size_in_words
 from .model import State
 from .records import summary
 
-# A run that has only just started may not have given a sign of life.
-_FIRST_BEAT = 10.0
+# After so many seconds without a sign of life a run is lost: here, where its lock would be
+# seen; elsewhere, where the disk may not hand on locks and may be slow; before the first one.
+_DEAD_HERE, _DEAD, _FIRST_BEAT = 8.0, 60.0, 10.0
+# A run that holds its lock lives, but after so long something is wrong.
+_SILENT = 20.0
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a build, from its journal."""
+    """One run of a build, from its journal.
+
+    `silent` is how many seconds ago it was heard of, `held` whether its lock is seen here.
+    """
 
     folder: Path
     record: Mapping[str, Any]
     beat: heartbeat.Beat | None
+    silent: float
+    held: bool
 
     @property
     def state(self) -> str:
@@ -35,8 +43,10 @@ class Run:
         state = str(self.record["state"])
         if state != State.RUNNING:
             return state
-        alive = self.beat.alive if self.beat else time.time() - self.started < _FIRST_BEAT
-        return State.RUNNING if alive else State.LOST
+        limit = _FIRST_BEAT
+        if self.beat is not None:
+            limit = _DEAD_HERE if self.beat.is_here else _DEAD
+        return State.RUNNING if self.held or self.silent < limit else State.LOST
 
     @property
     def heard(self) -> str:
@@ -53,6 +63,8 @@ class Run:
         """How long it took, or has taken so far."""
         if "seconds" in self.record:
             return float(self.record["seconds"])
+        if self.state == State.LOST and self.beat is not None:
+            return max(0.0, self.beat.at - self.started)
         ended = self.record.get("ended")
         until = datetime.fromisoformat(ended).timestamp() if ended else time.time()
         return max(0.0, until - self.started)
@@ -73,8 +85,21 @@ def of_folder(folder: Path) -> Run | None:
     """Give the run that a folder holds, if a record can be made of it."""
     # In this order: a run that ends meanwhile is not taken for one that is lost.
     beat = heartbeat.last(folder)
-    record = summary(read_journal(folder / "journal.jsonl"))
-    return Run(folder, record, beat) if "started" in record else None
+    record = _record(folder)
+    if "started" not in record:
+        return None
+    silent, held = math.inf, False
+    if record["state"] == State.RUNNING:
+        outputs, profile = folder.parents[2], folder.parents[1].name
+        held = (lock.holder(outputs, profile) or "").startswith(f"run {folder.name}")
+        started = datetime.fromisoformat(record["started"]).timestamp()
+        silent = heartbeat.silence(folder, beat) if beat else abs(time.time() - started)
+        record = _record(folder)
+    return Run(folder, record, beat, silent, held)
+
+
+def _record(folder: Path) -> Mapping[str, Any]:
+    return summary(read_journal(folder / "journal.jsonl"))
 
 
 def line(run: Run) -> str:
@@ -97,7 +122,7 @@ def line(run: Run) -> str:
 
 def details(run: Run) -> dict[str, Any]:
     """Say for programs how a run stands; memory in bytes, times in seconds."""
-    beat = run.beat if run.state == State.RUNNING else None
+    beat = run.beat if run.state in {State.RUNNING, State.LOST} else None
     return {
         "id": run.folder.name,
         "state": run.state,
@@ -122,25 +147,45 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
     beat = run.beat
     where = f" on {beat.host}" if beat else ""
     if beat and beat.memory:
-        where += f", memory {size_in_words(beat.memory)}"
+        where += f", memory {beat.memory_words}"
     lines = [f"running for {seconds_in_words(run.seconds)}{where}: run {run.folder.name}"]
-    left = 0.0
-    known = True
+    if run.silent > _SILENT:
+        silent = seconds_in_words(run.silent)
+        lines.append(f"not heard of for {silent}: it is held up, or its disk is full or away")
+    running: dict[str, float] = {}
+    waiting = []
     for stage in run.record["stages"]:
-        name, state = stage["name"], stage["state"]
-        if state in {State.RUNNING, None}:
-            known = known and name in usual
-            left += usual.get(name, 0.0)
-        if state == State.RUNNING:
+        name = stage["name"]
+        if stage["state"] is None:
+            waiting.append(name)
+        elif stage["state"] == State.RUNNING:
+            begun = datetime.fromisoformat(stage["started"]).timestamp()
+            running[name] = max(0.0, time.time() - begun)
             cell = stage.get("cell")
             place = f", cell {cell['number']} ({cell['line']})" if cell else ""
             took = f", usually {seconds_in_words(usual[name])}" if name in usual else ""
-            lines.append(f"{name}: running{place}{took}")
-    if known and left:
-        lines.append(
-            f"about {seconds_in_words(left)} from the running stage's beginning on, by earlier runs"
-        )
+            lines.append(f"{name}: running for {seconds_in_words(running[name])}{place}{took}")
+    left = estimate(usual, running, waiting, run.record.get("jobs") or 1)
+    if left is not None:
+        lines.append(f"about {seconds_in_words(left)} left, by earlier runs")
     return lines
+
+
+def estimate(
+    usual: Mapping[str, float], running: Mapping[str, float], waiting: Collection[str], jobs: int
+) -> float | None:
+    """Give the seconds that a run will go on, if that can be known.
+
+    Args:
+        usual: the seconds that stages took before.
+        running: for how many seconds stages have run.
+        waiting: the stages that have not started.
+        jobs: how many run at a time.
+    """
+    if not (running or waiting) or not {*running, *waiting} <= usual.keys():
+        return None
+    rest = [max(0.0, usual[stage] - seconds) for stage, seconds in running.items()]
+    return max([sum([*rest, *(usual[stage] for stage in waiting)]) / jobs, *rest])
 
 
 def durations(runs: Sequence[Run]) -> dict[str, float]:

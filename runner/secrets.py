@@ -1,12 +1,13 @@
 """Secrets: which names look like theirs, and how their values are kept out of what is written."""
 
+import contextlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 PATTERNS = (
     "*TOKEN*",
@@ -74,11 +75,12 @@ class Mask:
         """
         wanted = [*PATTERNS, *(each for each in patterns if not each.startswith("!"))]
         left_out = [each[1:] for each in patterns if each.startswith("!")]
-        return cls(
-            value
+        found = {
+            name: value
             for name, value in environment.items()
             if _matches(name, wanted) and not _matches(name, left_out)
-        )
+        }
+        return cls([*found.values(), *_in_urls(found.get("RUN_NOTIFY", ""))])
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to hide."""
@@ -142,6 +144,14 @@ class MaskedStream:
         """Give what was held back."""
         held, self._held = self._held, ""
         return held
+
+
+def _in_urls(urls: str) -> Iterator[str]:
+    """Give each of several URLs, and the password in it."""
+    for url in urls.split():
+        yield url
+        with contextlib.suppress(ValueError):
+            yield urlsplit(url).password or ""
 
 
 def _hidden(text: str) -> bool:

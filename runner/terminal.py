@@ -1,7 +1,6 @@
 """The display on a terminal: what is running, below the lines of the log."""
 
 import logging
-import os
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from .model import CellStarted, Line, Result
+from .screen import Screen
 
 _STYLES = {
     logging.DEBUG: "dim",
@@ -24,31 +24,24 @@ _STYLES = {
 
 
 class _Lasting:
-    """A standard output that outlives its terminal: once that is gone, all goes nowhere."""
+    """A standard output that outlives its terminal, and one that does not take anything."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
+        self._screen = Screen(file.fileno())
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._file, name)
 
     def write(self, text: str) -> int:
-        try:
-            return self._file.write(text)
-        except OSError:
-            self._forget()
-            return len(text)
+        self._screen.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        try:
-            self._file.flush()
-        except OSError:
-            self._forget()
+        """Do nothing: what is written is shown at once."""
 
-    def _forget(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._file.fileno())
-        os.close(nowhere)
+    def close(self) -> None:
+        self._screen.close()
 
 
 class LiveConsole:
@@ -56,7 +49,8 @@ class LiveConsole:
 
     def __init__(self) -> None:
         """Prepare the display."""
-        self._console = Console(file=cast("IO[str]", _Lasting(sys.stdout)), highlight=False)
+        self._output = _Lasting(sys.stdout)
+        self._console = Console(file=cast("IO[str]", self._output), highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", style="bold", markup=False),
@@ -83,6 +77,7 @@ class LiveConsole:
     ) -> None:
         """Leave the terminal as it was, with the lines on it."""
         self._live.stop()
+        self._output.close()
 
     def line(self, line: Line, text: str) -> None:
         """Print a line of the log, coloured by its level."""

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.project import TemporaryProject, environment, wait_for
+from tests.web_hook import web_hook
 
 
 def ended(project: TemporaryProject, profile: str = "all", seconds: float = 60) -> str:
@@ -206,11 +207,73 @@ def test_the_runs_of_one_command_are_followed_one_after_the_other(
     assert re.search(r"run: all succeeded(?s:.*)run: other succeeded", rest)
 
 
+def test_a_run_that_lives_is_not_lost_however_long_it_is_silent(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "never")
+    with project.running("all") as process:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
+        process.send_signal(signal.SIGSTOP)
+        project.silence("all")
+        assert "not heard of for" in project.run("status").out
+        with project.running("stop") as stopper:
+            wait_for(next(project.outputs("all").glob("runs/*")) / "stop.json")
+            process.send_signal(signal.SIGCONT)
+            assert stopper.wait(30) == 0
+        assert process.wait(30) == 143
+
+
+def test_what_is_stopped_can_be_started_again_at_once(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "go")
+    with web_hook(delay=3.0) as (url, _):
+        project.run("all", "-b", env={"RUN_NOTIFY": url})
+        wait_for(project.outputs("all") / "log.txt", "here")
+        project.run("stop")
+    (tmp_path / "go").touch()
+    project.run("all")
+
+
+def test_a_run_that_waits_for_another_one_is_told_and_stopped_with_it(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "never")
+    project.profile("other")
+    project.run("-b", "all", "other")
+    (run,) = project.runs("all")
+    assert f"waits for run {run.name} of the same command" in project.run("status", "other").out
+    assert "which comes after all" in project.run("other", code=5).err
+    assert f"other waits for run {run.name}" in project.run("stop", "other").out
+    assert ended(project) == "cancelled"
+    assert not (project.outputs("other") / "runs").exists()
+
+
+def test_a_run_is_asked_after_and_stopped_though_the_project_has_mistakes(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "never")
+    project.run("-b", "all")
+    wait_for(project.outputs("all") / "log.txt", "here")
+    project.write("notebooks/b.ipynb", "{")
+    (run,) = project.runs("all")
+    assert "a: running for" in project.run("status").out
+    assert "a: running for" in project.run("status", run.name).out
+    assert "here" in project.run("log", "all").out
+    assert "it has ended: cancelled" in project.run("stop").out
+    done = project.run("status", code=2)
+    assert "newest run: " in done.out
+    assert "notebooks/b.ipynb: is not JSON" in done.err
+    assert "a  cancelled" in project.run("status", run.name).out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["log", "alk"], "log: `alk` is no profile and no run's id; did you mean `all`?"),
         (["log"], "nothing has run yet"),
+        (["log", "all", "aa"], "there is no stage `aa`; did you mean `a`?"),
         (["log", "all", "test"], "log takes a profile or a run's id, and one stage"),
         (["stop", "20200101T000000Z-aaaa"], "there is no run 20200101T000000Z-aaaa"),
         (["all", "--now"], "--now goes with stop alone"),
@@ -233,8 +296,8 @@ def test_a_run_whose_host_is_gone_is_lost(project: TemporaryProject, tmp_path: P
         process.wait(10)
     project.silence("all")
     told = "is lost: it is not heard of any more, last heard of at 1970-01-01 00:00:01 on "
-    assert told in project.run("log", "-f", env={"TZ": "UTC"}).out
-    assert "has ended (lost)" in project.run("stop", "all").out
+    assert told in project.run("log", "-f", env={"TZ": "UTC"}, code=1).out
+    assert "is lost, last heard of at" in project.run("stop", "all").out
     (build,) = json.loads(project.run("status", "--json").out)["builds"]
     assert build["run"]["state"] == "lost"
 

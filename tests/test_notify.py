@@ -2,36 +2,11 @@
 
 import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.project import TemporaryProject
-
-
-@contextmanager
-def web_hook(*, answer: int = 200) -> Iterator[tuple[str, list[str]]]:
-    """Serve on loopback; give an apprise URL for it, and what was sent there."""
-    got: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8"))
-            self.send_response(answer)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        try:
-            yield f"json://user:pass-word@127.0.0.1:{server.server_port}/hook", got
-        finally:
-            server.shutdown()
+from tests.web_hook import web_hook
 
 
 @pytest.mark.parametrize("how", ["option", "variable", "setting"])

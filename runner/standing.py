@@ -1,0 +1,154 @@
+"""`status`: how builds and their runs stand, from any host that sees the files."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import project, runs, tasks
+from .build import Task
+from .errors import Exit, ProjectError, UsageError
+from .journal import RUN_ID
+from .model import State
+from .options import Options
+from .project import Outline, Project, did_you_mean
+from .records import VERSION
+from .reports import plan_lines
+from .secrets import Mask
+
+
+def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
+    """Print for each build what is running, else what is up to date, what not and why.
+
+    Args:
+        known: the project's names.
+        chosen: the options.
+        words: profiles or runs' ids; none is every profile that has a build.
+
+    Raises:
+        UsageError: a word is neither.
+        ProjectError: the project has mistakes; what runs is told before that.
+    """
+    asked = [_run(known, word) for word in words if RUN_ID.fullmatch(word)]
+    names = [word for word in words if not RUN_ID.fullmatch(word)]
+    for name in names:
+        if name not in known.profiles:
+            hint = did_you_mean(name, known.profiles)
+            message = f"status: `{name}` is no profile and no run's id{hint}"
+            raise UsageError(message)
+    if not words:
+        names = [name for name in known.profiles if known.build(name).is_dir()]
+    past = {name: list(runs.of_build(known.build(name))) for name in names}
+    loaded, mistakes = _load(known.root, past)
+    mask = Mask.of(os.environ, loaded.settings.secrets if loaded else ())
+    builds = [_look(known, loaded, chosen, name, past[name]) for name in names]
+    if chosen.json:
+        told = [_of_run(run) for run in asked] + [one.details() for one in builds]
+        print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
+    else:
+        lines = [line for run in asked for line in _run_lines(run)]
+        lines += [line for one in builds for line in one.lines()]
+        print(mask("\n".join(lines or ["nothing has run yet"])))
+    if mistakes is not None:
+        raise mistakes
+    return Exit.OK
+
+
+@dataclass(frozen=True)
+class _Build:
+    """How a build stands: its runs, the newest first, and what the next one would do."""
+
+    name: str
+    past: Sequence[runs.Run]
+    waits: str | None
+    planned: Sequence[Task]
+
+    def lines(self) -> list[str]:
+        lines = []
+        if self.waits is not None:
+            lines.append(f"waits for run {self.waits} of the same command")
+        if self.past and self.past[0].state == State.RUNNING:
+            lines += runs.under_way(self.past[0], runs.durations(self.past))
+        else:
+            lines += [line for task in self.planned for line in plan_lines(task, "up to date")]
+            lines += [f"newest run: {runs.line(run)}{run.heard}" for run in self.past[:1]]
+        return [f"{self.name}:", *(f"  {line}" for line in lines)]
+
+    def details(self) -> dict[str, Any]:
+        """Say it for programs."""
+        stages = [
+            {
+                "name": one.stage,
+                "up_to_date": not one.may_run,
+                "reasons": [asdict(reason) for reason in one.reasons],
+                "before": list(one.before),
+            }
+            for task in self.planned
+            for one in task.planned
+        ]
+        newest = runs.details(self.past[0]) if self.past else None
+        return {"profile": self.name, "run": newest, "plan": stages, "waits_for": self.waits}
+
+
+def _of_run(run: runs.Run) -> dict[str, Any]:
+    return {"profile": run.record["profile"], "run": runs.details(run), "plan": []}
+
+
+def _run(known: Outline, word: str) -> runs.Run:
+    for name in known.profiles:
+        if (run := runs.of_folder(known.build(name) / "runs" / word)) is not None:
+            return run
+    message = f"there is no run {word}; python run.py history shows them"
+    raise UsageError(message)
+
+
+def _load(
+    root: Path, builds: dict[str, list[runs.Run]]
+) -> tuple[Project | None, ProjectError | None]:
+    """Read the project, if that is needed: not to tell what runs."""
+    if all(past and past[0].state == State.RUNNING for past in builds.values()):
+        return None, None
+    try:
+        return project.load(root), None
+    except ProjectError as error:
+        return None, error
+
+
+def _look(
+    known: Outline,
+    loaded: Project | None,
+    chosen: Options,
+    name: str,
+    past: Sequence[runs.Run],
+) -> _Build:
+    planned: list[Task] = []
+    running = bool(past) and past[0].state == State.RUNNING
+    if loaded is not None and name in loaded.profiles and not running:
+        asked = replace(chosen, words=(name,), forced=())
+        settings = replace(chosen.settings(loaded.settings), force=False)
+        planned = list(tasks.read(loaded, settings, asked).tasks(anew=False))
+    return _Build(name, past, _waited_for(known, name), planned)
+
+
+def _waited_for(known: Outline, name: str) -> str | None:
+    """Give the run after which a command will build this profile, if one is under way."""
+    for other in known.profiles:
+        run = next(runs.of_build(known.build(other)), None)
+        if run is not None and run.state == State.RUNNING:
+            folders = [known.root / label for label in run.record.get("then", ())]
+            if any(folder.parents[1].name == name for folder in folders):
+                return run.folder.name
+    return None
+
+
+def _run_lines(run: runs.Run) -> list[str]:
+    if run.state == State.RUNNING:
+        return [f"{run.record['profile']}:", *(f"  {text}" for text in runs.under_way(run, {}))]
+    lines = [f"{run.record['profile']}:", f"  {runs.line(run)}{run.heard}"]
+    for stage in run.record["stages"]:
+        state = str(stage["state"]).replace("_", " ")
+        error = f": {stage['error']}" if stage.get("error") else ""
+        lines.append(f"  {stage['name']}  {state}{error}")
+    return lines
