@@ -134,9 +134,12 @@ def _build(
             one.then = tuple(labels[number:])
         builds[0].prepare = lambda: _fetch(todo, log, stop)
         if started is not None:
-            builds[0].on_start = lambda one: started(
-                _in_background(one), one.record.folder / "log.txt"
-            )
+
+            def leave(one: build.Build) -> None:
+                log.leave_console()
+                started(_in_background(one), one.record.folder / "log.txt")
+
+            builds[0].on_start = leave
         warm = _warm(builds, settings, log, early)
         if warm is not None:
             held.enter_context(warm)

@@ -37,6 +37,10 @@ class Console(Protocol):
         """Show that a stage has ended."""
         ...
 
+    def close(self) -> None:
+        """Show nothing more."""
+        ...
+
 
 class PlainConsole:
     """Lines only, each written at once: for a file, a pipe, a job in the background."""
@@ -50,7 +54,7 @@ class PlainConsole:
         self._screen.write(text)
 
     def close(self) -> None:
-        """Write no more."""
+        """Write nothing more, and leave the descriptor's file alone."""
         self._screen.close()
 
     def cell(self, event: CellStarted) -> None:
@@ -153,6 +157,11 @@ class Log:
         """Show on the console that a stage has ended."""
         with self._lock:
             self.console.ended(result)
+
+    def leave_console(self) -> None:
+        """Show nothing more on the console."""
+        with self._lock:
+            self.console.close()
 
 
 def formatted(line: Line) -> str:

@@ -77,7 +77,7 @@ class LiveConsole:
     ) -> None:
         """Leave the terminal as it was, with the lines on it."""
         self._live.stop()
-        self._output.close()
+        self.close()
 
     def line(self, line: Line, text: str) -> None:
         """Print a line of the log, coloured by its level."""
@@ -99,6 +99,10 @@ class LiveConsole:
     def situation(self, text: Callable[[], str]) -> None:
         """Show a line below the bars."""
         self._situation.plain = text()
+
+    def close(self) -> None:
+        """Show nothing more."""
+        self._output.close()
 
     def ended(self, result: Result) -> None:
         """Remove the bar; the log has the outcome."""

@@ -99,9 +99,10 @@ def test_a_url_is_fetched_once_and_verified(project: TemporaryProject, server: S
 def test_a_url_with_another_content_is_refused(project: TemporaryProject, server: Server) -> None:
     reader(project, f'"{server.url("cars.json")}#sha256={"0" * 64}"')
     done = project.run("all", code=2)
-    assert "params/all.yaml:2: " in done.err
-    assert f"its sha256 is {SHA256}; expected {'0' * 64}" in done.err
-    assert not (project.outputs("all") / "runs").exists()
+    assert "params/all.yaml:2: " in done.out
+    assert f"its sha256 is {SHA256}; expected {'0' * 64}" in done.out
+    assert (project.record("all")["state"], project.record("all")["exit_code"]) == ("failed", 2)
+    assert project.states("all") == {"data": "cancelled"}
 
 
 def test_a_server_that_cannot_be_reached_is_named(project: TemporaryProject) -> None:
@@ -109,20 +110,21 @@ def test_a_server_that_cannot_be_reached_is_named(project: TemporaryProject) -> 
         url = server.url("cars.json")
     reader(project, f'"{url}#sha256={SHA256}"')
     done = project.run("all", code=2)
-    assert f"params/all.yaml:2: {url}: cannot be fetched: " in done.err
-    assert "Connection refused" in done.err
-    assert not (project.outputs("all") / "runs").exists()
+    assert f"params/all.yaml:2: {url}: cannot be fetched: " in done.out
+    assert "Connection refused" in done.out
+    assert (project.record("all")["state"], project.record("all")["exit_code"]) == ("failed", 2)
+    assert project.states("all") == {"data": "cancelled"}
 
 
 def test_an_interrupt_ends_a_download(project: TemporaryProject, server: Server) -> None:
     reader(project, f'"{server.url("slow")}#sha256={SHA256}"')
     with project.running("all") as process:
         assert process.stdout is not None
-        assert f"fetching {server.url('slow')}" in process.stdout.readline()
+        next(line for line in process.stdout if f"fetching {server.url('slow')}" in line)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
-        assert "nothing was run" in process.stdout.read()
-    assert not (project.outputs("all") / "runs").exists()
+    assert project.record("all")["exit_code"] == 130
+    assert project.states("all") == {"data": "cancelled"}
 
 
 def test_a_download_that_is_cut_off_leaves_nothing(
@@ -130,7 +132,8 @@ def test_a_download_that_is_cut_off_leaves_nothing(
 ) -> None:
     reader(project, f'"{server.url("half")}#sha256={SHA256}"')
     done = project.run("all", code=2)
-    assert f"params/all.yaml:2: {server.url('half')}: " in done.err
+    assert f"params/all.yaml:2: {server.url('half')}: " in done.out
     left = [path for path in (project.root / "outputs/.downloads").rglob("*") if path.is_file()]
     assert left == []
-    assert not (project.outputs("all") / "runs").exists()
+    assert (project.record("all")["state"], project.record("all")["exit_code"]) == ("failed", 2)
+    assert project.states("all") == {"data": "cancelled"}

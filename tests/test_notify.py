@@ -43,5 +43,5 @@ def test_a_message_that_does_not_arrive_fails_nothing(project: TemporaryProject)
     done = project.run("all", "-f", "--notify", "json://127.0.0.1:9/nobody")
     assert "told" in done.text
     done = project.run("all", "--notify", "nonsense://pass-word", code=2)
-    assert "--notify: URL is of no kind that is known" in done.err
+    assert "--notify: URL cannot be used" in done.err
     assert "pass-word" not in done.err
