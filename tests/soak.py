@@ -2,9 +2,11 @@
 
     python -m tests.soak [--minutes 60] [--seed 1]
 
-The stages print, plot, allocate and sleep. The run is stopped in each of the ways there are
-(SIGINT, SIGTERM, `run.py stop`, a deadline, SIGKILL) and goes on each time, until it is
-through; then it starts again, until the time is over. Not part of the tests: it takes long.
+The stages print, plot, allocate and sleep, for so many minutes in all. The run is disturbed
+after half a minute to five minutes, in each of the ways there are (SIGINT, SIGTERM,
+`run.py stop`, a deadline, SIGKILL), and goes on until it is through. What is built must be
+what an undisturbed run builds, no process may be left, and the runner's memory must not grow.
+Not part of the tests: it takes long.
 """
 
 import argparse
@@ -16,13 +18,15 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from tests.project import TemporaryProject
 
-STAGES = 12
+# What a stage takes, in seconds, where it does three of these four.
+STAGE = 20.0
 CELLS = {
     "print": "for n in range(20_000):\n    print(n, 'x' * 50)",
     "plot": (
@@ -30,21 +34,36 @@ CELLS = {
         "for _ in range(5):\n    plt.plot(range(1000))\n    plt.show()"
     ),
     "allocate": "import numpy as np\nx = np.ones((40, 1024, 1024 // 8))\nx.sum()",
-    "sleep": "import time\ntime.sleep(4)",
+    "sleep": "import time\ntime.sleep(22)",
 }
 CODES = {0, 4, 130, 143, -signal.SIGKILL}
+SOONEST, LATEST = 30.0, 300.0
+# Memory is looked at every second; of a shorter run it says nothing.
+LONG_ENOUGH = 90
+# The end of a run may take so much more than its beginning: caches, and what it has read.
+GROWTH = 1.25
 
 
-def pipeline(root: Path) -> TemporaryProject:
-    """Make a chain of stages, each of which does one of the things, several times."""
+def pipeline(root: Path, stages: int) -> TemporaryProject:
+    """Make a chain of stages, each of which does three of the things."""
     project = TemporaryProject(root)
     project.profile("all")
     kinds = list(CELLS)
-    for number in range(STAGES):
-        reads = (f"s{number - 1:02}.txt",) if number else ()
+    for number in range(stages):
+        reads = (f"s{number - 1:03}.txt",) if number else ()
         cells = [CELLS[kinds[(number + step) % len(kinds)]] for step in range(3)]
-        project.stage(f"s{number:02}", *cells, reads=reads, writes=(f"s{number:02}.txt",))
+        project.stage(f"s{number:03}", *cells, reads=reads, writes=(f"s{number:03}.txt",))
     return project
+
+
+def wanted(stages: int) -> dict[str, str]:
+    """Give what an undisturbed run makes: see `TemporaryProject.stage`."""
+    texts: dict[str, str] = {}
+    last = ""
+    for number in range(stages):
+        last = f"s{number:03}\n{last}"
+        texts[f"s{number:03}.txt"] = last
+    return texts
 
 
 def main() -> None:
@@ -54,61 +73,62 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     chance = random.Random(chosen.seed)  # noqa: S311 - repeatable on purpose
+    stages = max(4, round(60 * chosen.minutes / STAGE))
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        project = pipeline(Path(folder) / "project")
-        wanted: dict[str, bytes] | None = None
-        states: Counter[str] = Counter()
-        rounds, until = 0, time.monotonic() + 60 * chosen.minutes
-        while time.monotonic() < until:
-            code = once(project, chance, states, until)
-            if code == 0:
-                rounds += 1
-                paths = project.outputs("all").glob("s*.txt")
-                made = {path.name: path.read_bytes() for path in paths}
-                wanted = wanted or made
-                assert made == wanted, "the build is not the one that it was"
-                project.run("clean")
-        print(f"{rounds} whole builds; runs and stages: {dict(states)}")
+        project = pipeline(Path(folder) / "project", stages)
+        while once(project, chance) != 0:
+            pass
+        made = {path.name: path.read_text() for path in project.outputs("all").glob("s*.txt")}
+        assert made == wanted(stages), "the build is not the one that an undisturbed run makes"
+        records = [json.loads((run / "run.json").read_text()) for run in project.runs("all")]
+        took = (time.monotonic() - began) / 60
+        print(f"{stages} stages in {took:.1f} minutes and {len(records)} runs, as undisturbed")
+        print(f"runs: {_counted([record['state'] for record in records])}")
+        ends = [stage["state"] for record in records for stage in record["stages"]]
+        print(f"stages: {_counted(ends)}")
 
 
-def once(
-    project: TemporaryProject, chance: random.Random, states: Counter[str], until: float
-) -> int:
+def _counted(states: Sequence[str]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in Counter(states).most_common())
+
+
+def once(project: TemporaryProject, chance: random.Random) -> int:
     """Start or resume the build, disturb it at a random moment, and look at what is left."""
-    how = chance.choice(["SIGINT", "SIGTERM", "stop", "deadline", "SIGKILL", "nothing"])
-    after = chance.uniform(2, 60)
+    how = chance.choice(["SIGINT", "SIGTERM", "stop", "deadline", "SIGKILL"])
+    after = chance.uniform(SOONEST, LATEST)
     words = ["--deadline", f"{after:.0f}", "--start-late"] if how == "deadline" else []
     memory: list[int] = []
-    log = project.root / "console.txt"
-    with log.open("ab") as out:
+    with (project.root / "console.txt").open("ab") as out:
         process = subprocess.Popen(
             project.command("all", *words), cwd=project.root, stdout=out, stderr=out
         )
-        strike = time.monotonic() + after
+        strike: float | None = None if how == "deadline" else time.monotonic() + after
         family: list[psutil.Process] = []
         while process.poll() is None:
             family = _watch(process.pid, memory)
-            if how not in {"nothing", "deadline"} and time.monotonic() > strike:
+            if strike is not None and time.monotonic() > strike:
+                strike = None
                 if how == "stop":
                     project.run("stop", code=None)
                 else:
                     process.send_signal(signal.Signals[how])
-                strike = until + 3600
             time.sleep(1)
     _, alive = psutil.wait_procs(family, timeout=5)
     assert not alive, f"left after {how}: {alive}"
     assert process.returncode in CODES, f"exit code {process.returncode} after {how}"
-    runs = project.runs("all")
-    record = json.loads((runs[-1] / "run.json").read_text("utf-8"))
-    states[record["state"]] += 1
-    states.update(f"stage {one['state']}" for one in record["stages"])
-    first, last = (memory[0] >> 20, memory[-1] >> 20) if memory else (0, 0)
-    middle = statistics.median(memory) / 2**20 if memory else 0
-    print(
-        f"{time.strftime('%H:%M:%S')} {how:<8} after {after:3.0f} s: exit {process.returncode:>4}, "
-        f"{record['state']:<9} runner {first} MiB at first, {middle:.0f} median, {last} at last",
-        flush=True,
+    line = (
+        f"{time.strftime('%H:%M:%S')} {how:<8} after {after:3.0f} s: exit {process.returncode:>4}"
     )
+    third = len(memory) // 3
+    if len(memory) > LONG_ENOUGH:
+        first, middle, last = (
+            statistics.median(memory[place : place + third]) / 2**20
+            for place in (0, third, 2 * third)
+        )
+        line += f", runner {first:.0f}, {middle:.0f}, {last:.0f} MiB in the thirds of its time"
+        assert last < GROWTH * first, f"the runner's memory grows: {line}"
+    print(line, flush=True)
     return process.returncode
 
 
