@@ -128,6 +128,8 @@ def watching(deadline: Deadline | None, stop: Stop) -> Iterator[None]:
         yield
         return
     words = f"out of time ({deadline.origin})"
+    if deadline.left <= 0:
+        stop.request(words, Exit.OUT_OF_TIME)
     timer = threading.Timer(max(0.0, deadline.left), stop.request, (words, Exit.OUT_OF_TIME))
     timer.daemon = True
     timer.start()

@@ -54,3 +54,54 @@ def test_a_deadline_that_is_no_time_is_told_before_anything_runs(
     done = project.run("all", code=2, env={"RUN_DEADLINE": "soon"})
     assert "the environment variable RUN_DEADLINE takes a time such as 90" in done.err
     assert not project.outputs("all").exists()
+
+
+def test_a_failure_counts_more_than_a_stage_that_was_not_started(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("long", "import time\ntime.sleep(4)", writes=("long.txt",))
+    project.stage("bad", "wrong = False", writes=("bad.txt",))
+    project.run("all")
+    project.stage("bad", "1 / 0", writes=("bad.txt",))
+    project.run("all", "-f", "-k", "--deadline", "3", code=1)
+    assert project.states("all") == {"bad": "failed", "long": "cancelled"}
+    assert project.record("all")["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "setting", "origin"),
+    [
+        ([], {"RUN_DEADLINE": "1h"}, "2h", "1 h 0 min 0 s by RUN_DEADLINE"),
+        (["--deadline", "3h"], {"RUN_DEADLINE": "1h"}, "2h", "3 h 0 min 0 s for the run"),
+        ([], {"K8S_TIMEOUT_SECONDS": "9999"}, "2h", "2 h 0 min 0 s for the run"),
+        ([], {"K8S_TIMEOUT_SECONDS": "1", "RUN_DEADLINE": "0"}, "0", None),
+        (["--deadline", "0"], {"K8S_TIMEOUT_SECONDS": "1"}, "2h", None),
+    ],
+)
+def test_the_deadline_that_counts(
+    project: TemporaryProject,
+    words: list[str],
+    variables: dict[str, str | None],
+    setting: str,
+    origin: str | None,
+) -> None:
+    project.profile("all")
+    project.write("pyproject.toml", f'[tool.runner]\ndeadline = "{setting}"\n')
+    project.stage("a", writes=("a.txt",))
+    done = project.run("all", *words, env=variables)
+    found = re.search(r"it has to be over at [-\d]+ [\d:]+: (.*)", done.text)
+    assert (found and found[1]) == origin
+
+
+def test_a_container_that_is_started_again_has_the_time_of_its_pod(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    first = tmp_path / "first-start"
+    variables = {"RUN_DEADLINE": "1h", "RUN_DEADLINE_FROM": str(first)}
+    assert "1 h 0 min 0 s by RUN_DEADLINE\n" in project.run("all", env=variables).text
+    first.write_text(str(float(first.read_text("utf-8")) - 1800), "utf-8")
+    done = project.run("all", "-f", env=variables)
+    assert re.search(r"by RUN_DEADLINE, of which 30 min [\d]+ s were over before", done.text)
+    first.write_text("0", "utf-8")
+    assert "were over before); nothing was run" in project.run("all", code=4, env=variables).text

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -91,6 +92,43 @@ def test_the_first_process_ends_in_good_order(project: TemporaryProject, tmp_pat
         assert process.wait(30) == 143
     record = project.record("all")
     assert (record["state"], record["exit_code"]) == ("cancelled", 143)
+
+
+def test_a_key_that_ends_the_first_process_ends_it_in_good_order(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "never")
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(project.root)
+        os.execvp(UNSHARE[0], [*UNSHARE, *project.command("all")])  # noqa: S606
+    wait_for(project.outputs("all") / "log.txt", "here")
+    os.write(terminal, b"\x03")
+    while True:
+        try:
+            if not os.read(terminal, 4096):
+                break
+        except OSError:
+            break
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    assert (project.record("all")["state"], project.record("all")["exit_code"]) == (
+        "cancelled",
+        130,
+    )
+
+
+def test_clocks_that_differ_lose_no_run(project: TemporaryProject, tmp_path: Path) -> None:
+    project.waiting(tmp_path / "never")
+    with host(project, "alpha", "all"):
+        wait_for(project.outputs("all") / "log.txt", "here")
+        (beat,) = project.outputs("all").glob("runs/*/heartbeat.json")
+        # As on a disk that hands no locks on to another host.
+        shutil.rmtree(project.root / "outputs/.locks")
+        wait_for(beat, '"limit"')
+        beat.write_text(re.sub(r'"at": [\d.]+', '"at": 1', beat.read_text("utf-8")), "utf-8")
+        (build,) = json.loads(on(project, "beta", "status", "--json"))["builds"]
+        assert build["run"]["state"] == "running"
 
 
 def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT, TemporaryProject
+from tests.project import ROOT, TemporaryProject, wait_for
 
 CARS = (ROOT / "testdata/cars.json").read_bytes()
 SHA256 = hashlib.sha256(CARS).hexdigest()
@@ -137,3 +137,13 @@ def test_a_download_that_is_cut_off_leaves_nothing(
     assert left == []
     assert (project.record("all")["state"], project.record("all")["exit_code"]) == ("failed", 2)
     assert project.states("all") == {"data": "cancelled"}
+
+
+def test_a_run_in_the_background_that_fetches_can_be_followed_and_stopped(
+    project: TemporaryProject, server: Server
+) -> None:
+    reader(project, f'"{server.url("slow")}#sha256={SHA256}"')
+    assert "goes on in the background" in project.run("all", "-b").out
+    wait_for(project.outputs("all") / "log.txt", f"fetching {server.url('slow')}")
+    assert "running for" in project.run("status").out
+    assert "it has ended: cancelled" in project.run("stop").out

@@ -4,7 +4,9 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, environment, wait_for
+from tests.project import WAIT, TemporaryProject, environment, wait_for
 from tests.web_hook import web_hook
 
 
@@ -155,6 +157,53 @@ def test_stop_ends_a_run_in_good_order(
     assert not [*project.runs("all")[-1].glob("stop.json")]
     assert f"run {run} has ended (cancelled)" in project.run("stop", "all").out
     assert "nothing is running" in project.run("stop").out
+
+
+@pytest.mark.parametrize("end", ["| true", ">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_run_in_the_background_needs_nobody_who_listens(
+    project: TemporaryProject, end: str
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    line = f"{shlex.join(project.command('all', '-b'))} {end}"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=project.root, check=False)
+    assert done.returncode == 0
+    assert ended(project) == "succeeded"
+
+
+def test_what_a_terminal_did_not_take_is_told_when_it_goes_on(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "go")
+    wait = WAIT.format(marker=tmp_path / "go")
+    project.stage("a", "print('x' * 200_000)", wait, writes=("a.txt",))
+    with project.running("all") as process:
+        time.sleep(13)
+        assert process.stdout is not None
+        process.stdout.read(60_000)
+        (tmp_path / "go").touch()
+        rest = process.stdout.read()
+        assert process.wait(60) == 0
+    assert re.search(r"\n\[[\d,]+ bytes are not shown here; the log has them\]\n", rest)
+    assert "run: all succeeded" in rest
+
+
+def test_a_run_of_the_shell_outlives_its_terminal(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "go")
+    line = f"{shlex.join(project.command('all'))} & wait"
+    shell = ["bash", "-mc", line]
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(project.root)
+        os.execvpe(shell[0], shell, environment({"TERM": "xterm"}))  # noqa: S606
+    seen(terminal, "here")
+    os.close(terminal)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+    (tmp_path / "go").touch()
+    assert ended(project) == "succeeded"
 
 
 def test_stop_now_does_not_wait_for_a_cell_that_does_not_listen(
