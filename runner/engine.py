@@ -27,12 +27,13 @@ from papermill.exceptions import PapermillExecutionError
 for _name in _UNUSED:
     del sys.modules[_name]
 
+from .cgroups import memory_limit, oom_kills
 from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why
 from .kernel.manager import Ended
 from .kernel.session import Outcome, Session, unwritten
 from .kernel.starting import Coming
-from .machine import memory_limit, oom_kills, size_in_words
+from .machine import size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
 from .secrets import Mask

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .cgroups import memory_limit
 from .errors import Exit
 from .files import to_json, write_whole
-from .machine import memory_limit, size_in_words, tree_memory
+from .machine import size_in_words, tree_memory
 from .stop import Stop
 
 _FILE = "heartbeat.json"

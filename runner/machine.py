@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_NO_LIMIT = 1 << 60
+from . import cgroups
 
 
 def facts(root: Path) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def facts(root: Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "interpreter": _neutral(Path(sys.executable), root),
-        "limits": {"cpus": cpus(), "memory": memory_limit()},
+        "limits": {"cpus": cpus(), "memory": cgroups.memory_limit()},
         "disk_free": shutil.disk_usage(root).free,
         "git": git_state(root),
         "packages": packages(),
@@ -40,51 +40,16 @@ def cpus() -> float:
     """Count the CPUs that this process may use: affinity, and the cgroup's quota."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
-    quota = _first_line("/sys/fs/cgroup/cpu.max").split()
-    if not quota:
-        limit = _first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-        period = _first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
-        quota = [limit, period]
-    try:
-        allowed = int(quota[0]) / int(quota[1])
-    except (ValueError, IndexError, ZeroDivisionError):
-        return count
-    return min(count, allowed) if allowed > 0 else count
-
-
-def memory_limit() -> int | None:
-    """Give the cgroup's memory limit in bytes, or None where there is none."""
-    for folder, name in _memory_files():
-        text = _first_line(f"{folder}/{name}")
-        if text.isdecimal() and int(text) < _NO_LIMIT:
-            return int(text)
-    return None
-
-
-def memory_used() -> int | None:
-    """Give the bytes that our cgroup uses and cannot give back, or None where none is known.
-
-    As the kubelet counts them: without pages of files that were not used lately.
-    """
-    for folder, name in _memory_files():
-        current = "memory.current" if name == "memory.max" else "memory.usage_in_bytes"
-        text = _first_line(f"{folder}/{current}")
-        if not text.isdecimal():
-            continue
-        words = ("inactive_file", "total_inactive_file")
-        lines = (line.split() for line in _lines(f"{folder}/memory.stat"))
-        found = {line[0]: int(line[1]) for line in lines if line and line[0] in words}
-        return max(0, int(text) - found.get(words[1], found.get(words[0], 0)))
-    return None
+    return min(count, cgroups.cpu_quota() or count)
 
 
 def memory_total() -> int | None:
     """Give the bytes of memory that there are for us: the cgroup's limit, or the machine's."""
-    for line in _lines("/proc/meminfo"):
+    for line in cgroups.lines("/proc/meminfo"):
         if line.startswith("MemTotal:"):
             total = int(line.split()[1]) * 1024
-            return min(total, memory_limit() or total)
-    return memory_limit()
+            return min(total, cgroups.memory_limit() or total)
+    return cgroups.memory_limit()
 
 
 def tree_memory(pid: int) -> int:
@@ -107,20 +72,9 @@ def tree_memory(pid: int) -> int:
 
 def _proportional(pid: int) -> int | None:
     """Give a process's proportional set size, in bytes, where the kernel tells (Linux 4.14)."""
-    for line in _lines(f"/proc/{pid}/smaps_rollup"):
+    for line in cgroups.lines(f"/proc/{pid}/smaps_rollup"):
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
-    return None
-
-
-def oom_kills() -> int | None:
-    """Count the processes of our cgroup that were killed for want of memory so far."""
-    for folder, name in _memory_files():
-        control = "memory.events" if name == "memory.max" else "memory.oom_control"
-        for line in _lines(f"{folder}/{control}"):
-            word, _, count = line.partition(" ")
-            if word == "oom_kill" and count.isdecimal():
-                return int(count)
     return None
 
 
@@ -131,32 +85,6 @@ def size_in_words(size: float) -> str:
             return f"{size:.0f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
-
-
-def _memory_files() -> list[tuple[str, str]]:
-    """List where this process's own group, then the root as a container sees it, says it."""
-    files = []
-    for line in _lines("/proc/self/cgroup"):
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            files.append((f"/sys/fs/cgroup{path}", "memory.max"))
-        elif "memory" in controllers.split(","):
-            files.append((f"/sys/fs/cgroup/memory{path}", "memory.limit_in_bytes"))
-    files.append(("/sys/fs/cgroup", "memory.max"))
-    files.append(("/sys/fs/cgroup/memory", "memory.limit_in_bytes"))
-    return files
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-
-
-def _first_line(path: str) -> str:
-    lines = _lines(path)
-    return lines[0].strip() if lines else ""
 
 
 def git_state(root: Path) -> dict[str, Any] | None:

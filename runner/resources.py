@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from .machine import cpus, memory_limit, memory_total, memory_used, size_in_words
+from .cgroups import memory_limit, memory_used
+from .machine import cpus, memory_total, size_in_words
 
 _MEMORY, _DISK = 0.9, 0.1
 

@@ -103,6 +103,10 @@ def test_a_key_that_ends_the_first_process_ends_it_in_good_order(
         os.chdir(project.root)
         os.execvp(UNSHARE[0], [*UNSHARE, *project.command("all")])  # noqa: S606
     wait_for(project.outputs("all") / "log.txt", "here")
+    # Else the key's signal would come from the terminal and from the first process.
+    (first,) = psutil.Process(pid).children()
+    (runner,) = first.children()
+    assert os.tcgetpgrp(terminal) == os.getpgid(runner.pid) != os.getpgid(first.pid)
     os.write(terminal, b"\x03")
     while True:
         try:

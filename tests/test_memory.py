@@ -91,6 +91,29 @@ def test_a_kernel_out_of_memory_is_said_to_be(project: TemporaryProject, group: 
     assert re.search(r"SIGKILL, out of memory: it had \d+ MiB, the limit is 400 MiB", out)
 
 
+def test_the_limits_of_groups_above_count(project: TemporaryProject, group: Group) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    memory = group.folder / "inner"
+    cpu = Path(f"/sys/fs/cgroup/cpu/runner-test-{os.getpid()}")
+    folders = [memory, *([cpu, cpu / "inner"] if group.is_v1 else [])]
+    try:
+        for folder in folders:
+            folder.mkdir()
+        if group.is_v1:
+            (cpu / "cpu.cfs_quota_us").write_text("50000")
+        inner = " ".join(f"{one}/cgroup.procs" for one in folders if one.name == "inner")
+        join = f'for one in {inner}; do echo $$ > $one; done; exec "$@"'
+        with project.running("all", within=["sh", "-c", join, "sh"]) as process:
+            assert process.wait(60) == 0
+    finally:
+        for folder in reversed(folders):
+            folder.rmdir()
+    limits = project.record("all")["limits"]
+    assert limits["memory"] == LIMIT
+    assert limits["cpus"] == 0.5 or not group.is_v1
+
+
 def test_a_run_that_is_killed_as_a_whole_goes_on_with_the_same_command(
     project: TemporaryProject, group: Group, tmp_path: Path
 ) -> None:
@@ -118,7 +141,7 @@ def test_memory_that_is_nearly_used_up_is_told_in_time(
 ) -> None:
     project.profile("all")
     fill = (
-        'import sys\n\nsys.path.insert(0, "..")\nfrom runner.machine import memory_used\n\n'
+        'import sys\n\nsys.path.insert(0, "..")\nfrom runner.cgroups import memory_used\n\n'
         f"hog = []\nwhile memory_used() < 0.93 * {LIMIT}:\n"
         '    hog.append(bytearray(b"x") * (4 << 20))'
     )
