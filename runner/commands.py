@@ -285,33 +285,29 @@ def _check(
 
 def _clean(root: Path, words: Sequence[str], *, dry_run: bool) -> int:
     """Remove builds; it needs no project without mistakes."""
-    outputs = root / "outputs"
-    builds = [
-        path.name
-        for path in (sorted(outputs.iterdir()) if outputs.is_dir() else [])
-        if path.is_dir() and not path.name.startswith(".")
-    ]
+    known = project.outline(root)
+    # What else lies there is none of our business, such as a disk's `lost+found`.
+    builds = [name for name in known.profiles if known.build(name).is_dir()]
     names: list[str] = []
     for word in words:
         profile = word.removeprefix("clean-")
-        known = [*builds, *(path.stem for path in (root / "params").glob("*.y*ml"))]
         if word == "clean":
             names += builds
         elif profile == word:
             message = f"`clean` stands alone; write clean-{word} to remove one build"
             raise UsageError(message)
-        elif profile not in known:
+        elif profile not in known.profiles and not known.build(profile).is_dir():
             message = f"there is no build `{profile}`{project.did_you_mean(profile, builds)}"
             raise UsageError(message)
-        elif profile in builds:
+        elif known.build(profile).is_dir():
             names.append(profile)
     names = list(dict.fromkeys(names))
     with contextlib.ExitStack() as held:
         for name in names if not dry_run else ():
-            held.enter_context(lock.hold(outputs, name, "clean"))
+            held.enter_context(lock.hold(known.outputs, name, "clean"))
         for name in names:
             if not dry_run:
-                remove(outputs / name)
+                remove(known.build(name))
             print(f"{'would remove' if dry_run else 'removed'} outputs/{name}/")
     if not names:
         print("nothing to remove")

@@ -20,8 +20,16 @@ from .settings import Settings
 _PROJECT = "/project"
 # A run that is asked to end interrupts its cells, kills what does not listen, and saves.
 _GRACE = 90
+# On the first start the time is noted here; the folder lasts as long as the pod.
+_FIRST_START = "/tmp/first-start"  # noqa: S108 - the container's own
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_QUANTITY = re.compile(r"\d+(\.\d+)?(m|[kMGT]|[KMGT]i)?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+_CPU = re.compile(r"0*[1-9][0-9]*m|(?=[0-9.]*[1-9])[0-9]+(\.[0-9]{1,3})?")
+# Fewer bytes than a megabyte are a forgotten unit.
+_MEMORY = re.compile(r"(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?([MGTP]i?)|[0-9]{7,}")
+_USER = re.compile(r"0*[1-9][0-9]{0,9}:[0-9]{1,10}")
+_LARGEST_ID = (1 << 31) - 1
+_IMAGE = re.compile(r"[a-zA-Z0-9][-\w./:@]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,17 +56,28 @@ class Wanted:
         if not self.image:
             message = "job needs --image IMAGE, the image made from the project's Dockerfile"
             raise UsageError(message)
+        object_name = "a name of small letters, digits and dashes"
         for option, text, form, what in (
-            ("name", self.name, _NAME, "small letters, digits and dashes, at most 63"),
-            ("cpu", self.cpu, _QUANTITY, "a quantity such as 4 or 500m"),
-            ("memory", self.memory, _QUANTITY, "a quantity such as 16Gi"),
-            ("user", self.user, re.compile(r"\d+:\d+"), "two numbers, such as 1000:100"),
+            ("image", self.image, _IMAGE, "an image such as registry/name:1"),
+            (
+                *("name", self.name, _NAME),
+                "small letters, digits and dashes, at most 63, beginning with a letter",
+            ),
+            ("cpu", self.cpu, _CPU, "a number of CPUs such as 4 or 500m"),
+            ("memory", self.memory, _MEMORY, "an amount with its unit, such as 16Gi"),
+            ("user", self.user, _USER, "two numbers such as 1000:100, the user's not 0"),
+            *(("secret", secret, _SUBDOMAIN, object_name) for secret in self.secrets),
+            *(
+                ("claim", claim, _SUBDOMAIN, object_name)
+                for claim in [self.claim]
+                if claim is not None
+            ),
         ):
             if not form.fullmatch(text):
                 message = f"--{option} takes {what}, not {text!r}"
                 raise UsageError(message)
-        if self.user.startswith("0:"):
-            message = "--user takes a user other than 0, who may do everything"
+        if any(int(number) > _LARGEST_ID for number in self.user.split(":")):
+            message = f"--user takes numbers up to {_LARGEST_ID}, not {self.user!r}"
             raise UsageError(message)
         if self.workdir is not None and (self.claim is None or not self.workdir.startswith("/")):
             message = "--workdir takes an absolute path, where --claim has a clone of the project"
@@ -106,7 +125,8 @@ def _job(job: Wanted, command: Sequence[str]) -> dict[str, Any]:
         "name": "run",
         "image": job.image,
         # The image's entry point stays: it hands on signals and buries orphans.
-        "args": list(command),
+        # What looks like a variable would be replaced.
+        "args": [word.replace("$(", "$$(") for word in command],
         "workingDir": workdir,
         "resources": {"requests": dict(resources), "limits": dict(resources)},
         "securityContext": {
@@ -121,7 +141,10 @@ def _job(job: Wanted, command: Sequence[str]) -> dict[str, Any]:
     }
     if job.deadline is not None:
         seconds = int(less_margin(job.deadline))
-        container["env"] = [{"name": "RUN_DEADLINE", "value": str(seconds)}]
+        container["env"] = [
+            {"name": "RUN_DEADLINE", "value": str(seconds)},
+            {"name": "RUN_DEADLINE_FROM", "value": _FIRST_START},
+        ]
     if job.secrets:
         container["envFrom"] = [{"secretRef": {"name": name}} for name in job.secrets]
     pod: dict[str, Any] = {
@@ -134,6 +157,7 @@ def _job(job: Wanted, command: Sequence[str]) -> dict[str, Any]:
             "runAsUser": user,
             "runAsGroup": group,
             "fsGroup": group,
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
@@ -163,10 +187,7 @@ def _show(made: Mapping[str, Any]) -> int:
 
 
 def _line(
-    words: Sequence[str],
-    changes: Mapping[str, object],
-    parameters: Sequence[str],
-    forced: Sequence[str],
+    words: Sequence[str], changes: Mapping[str, object], parameters: Sequence[str]
 ) -> list[str]:
     """Write the command line that does in a pod what was asked for here."""
     line = ["python", "run.py", *words]
@@ -174,7 +195,6 @@ def _line(
         option = "--" + ("cold" if name == "warm" else name.replace("_", "-"))
         if name != "deadline":
             line += [option] if isinstance(value, bool) else [option, str(value)]
-    line += [f"--force={stage}" for stage in forced]
     for text in parameters:
         line += ["-p", text]
     return line
@@ -190,8 +210,34 @@ def command(loaded: Project, settings: Settings, chosen: Options, words: Sequenc
     if not words:
         message = "job needs a target, such as `python run.py job all --image IMAGE`"
         raise UsageError(message)
+    _refuse(settings, chosen)
     name = _default_name([loaded.root.name, *words])
     wanted = _wanted(chosen.job, name, settings.deadline)
     tasks.read(loaded, settings, replace(chosen, words=tuple(words)))
-    line = _line(words, chosen.changes, chosen.parameters, chosen.forced)
-    return _show(_job(wanted, line))
+    if wanted.claim is None:
+        print(
+            "run.py: without --claim what is built is gone with the pod; give a volume to keep it",
+            file=sys.stderr,
+        )
+    return _show(_job(wanted, _line(words, chosen.changes, chosen.parameters)))
+
+
+def _refuse(settings: Settings, chosen: Options) -> None:
+    """Refuse options that would not do in a pod what they do here.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if settings.force or chosen.forced:
+        message = "job takes no --force: each restart would begin anew"
+        raise UsageError(message)
+    if "notify" in chosen.changes:
+        message = (
+            "job takes no --notify: the URL would stand in the Job; "
+            "put RUN_NOTIFY into the Secret that --secret names"
+        )
+        raise UsageError(message)
+    for option, given in (("-b", chosen.background), ("-n", chosen.dry_run)):
+        if given:
+            message = f"job takes no {option}: it prints, and runs nothing"
+            raise UsageError(message)

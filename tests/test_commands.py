@@ -173,10 +173,13 @@ def test_clean_removes_all_builds_and_nothing_else(example: TemporaryProject) ->
     for profile in ("test", "all", "of-old"):
         example.write(f"outputs/{profile}/runs/1/run.json", "{}")
     kept = example.write("outputs/.gitignore", "*\n")
+    other = example.write("outputs/lost+found/own.txt", "")
     assert example.run("clean").out.splitlines() == [
         *("removed outputs/all/", "removed outputs/of-old/", "removed outputs/test/")
     ]
-    assert [path.name for path in kept.parent.iterdir() if path.name[0] != "."] == []
+    left = [path.name for path in kept.parent.iterdir() if path.name[0] != "."]
+    assert left == ["lost+found"]
+    assert other.exists()
     assert kept.read_text() == "*\n"
     assert {name: one for name, one in files(example.root).items() if name in before} == before
     assert example.run("clean").out == "nothing to remove\n"
@@ -196,7 +199,7 @@ def test_clean_of_a_profile_removes_its_build_alone(example: TemporaryProject) -
 
 def test_clean_works_in_a_project_with_mistakes(project: TemporaryProject) -> None:
     project.write("notebooks/broken.ipynb", "")
-    project.write("outputs/test/a.txt", "")
+    project.write("outputs/test/runs/1/run.json", "{}")
     project.run("list", code=2)
     project.run("clean")
     assert not project.outputs("test").exists()
@@ -213,7 +216,7 @@ def test_clean_follows_no_link_out_of_the_build(project: TemporaryProject) -> No
 
 @pytest.mark.parametrize("words", [["clean"], ["clean-test"]])
 def test_a_dry_run_of_clean_removes_nothing(project: TemporaryProject, words: list[str]) -> None:
-    path = project.write("outputs/test/a.txt", "")
+    path = project.write("outputs/test/runs/1/run.json", "{}")
     assert project.run("-n", *words).out == "would remove outputs/test/\n"
     assert path.exists()
 

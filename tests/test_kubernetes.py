@@ -16,13 +16,15 @@ JOB = ("job", "all", "--image", "registry/project:1")
         (),
         ("--cpu", "4", "--memory", "16Gi", "--gpu", "1", "--deadline", "6h", "--name", "fit"),
         ("--claim", "data", "--workdir", "/mnt/project", "--secret", "keys", "--secret", "more"),
-        ("-j", "2", "-k", "-p", "a.x=2", "--cold", "--force=a"),
+        ("-j", "2", "-k", "-p", "a.x=$(HOME)", "--cold"),
     ],
 )
 def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple[str, ...]) -> None:
     project.profile("all")
-    project.stage("a", writes=("a.txt",), parameters="x = 1")
-    text = project.run(*JOB, *options).out
+    project.stage("a", writes=("a.txt",), parameters="x = 'a'")
+    done = project.run(*JOB, *options)
+    assert ("without --claim" in done.err) is ("--claim" not in options)
+    text = done.out
     made = YAML(typ="safe").load(text)
     for version in ("1.25", kubernetes_validate.latest_version()):
         kubernetes_validate.validate(made, version, strict=True)
@@ -40,7 +42,10 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
     if "--deadline" in options:
         assert made["metadata"]["name"] == "fit"
         assert made["spec"]["activeDeadlineSeconds"] == 6 * 3600
-        assert container["env"] == [{"name": "RUN_DEADLINE", "value": str(6 * 3600 - 120)}]
+        assert container["env"] == [
+            {"name": "RUN_DEADLINE", "value": str(6 * 3600 - 120)},
+            {"name": "RUN_DEADLINE_FROM", "value": "/tmp/first-start"},  # noqa: S108 - its own
+        ]
         assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
     if "--claim" in options:
         assert mounts == {"/mnt/project", TMP}
@@ -51,7 +56,7 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
         assert mounts == {"/project/outputs", TMP}
     if "-j" in options:
         asked = {*container["args"][3:]}
-        assert asked == {"--jobs", "2", "--keep-going", "--cold", "--force=a", "-p", "a.x=2"}
+        assert asked == {"--jobs", "2", "--keep-going", "--cold", "-p", "a.x=$$(HOME)"}
 
 
 @pytest.mark.parametrize(
@@ -60,10 +65,24 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
         (("job", "all"), "job needs --image IMAGE"),
         (("job", "--image", "x"), "job needs a target"),
         ((*JOB[:1], "alk", *JOB[2:]), "there is no target `alk`"),
-        ((*JOB, "--cpu", "many"), "--cpu takes a quantity such as 4 or 500m"),
-        ((*JOB, "--memory", "16 GB"), "--memory takes a quantity such as 16Gi"),
+        ((*JOB, "--cpu", "many"), "--cpu takes a number of CPUs such as 4 or 500m"),
+        ((*JOB, "--cpu", "4Gi"), "--cpu takes"),
+        ((*JOB, "--cpu", "0"), "--cpu takes"),
+        ((*JOB, "--memory", "16 GB"), "--memory takes an amount with its unit, such as 16Gi"),
+        ((*JOB, "--memory", "16"), "--memory takes"),
+        ((*JOB, "--memory", "500m"), "--memory takes"),
+        ((*JOB, "--memory", "0Gi"), "--memory takes"),
         ((*JOB, "--name", "My_Job"), "--name takes small letters, digits and dashes"),
-        ((*JOB, "--user", "0:0"), "--user takes a user other than 0"),
+        ((*JOB, "--user", "0:0"), "--user takes two numbers such as 1000:100, the user's not 0"),
+        ((*JOB, "--user", "00:0"), "--user takes"),
+        ((*JOB, "--user", "9999999999:1"), "--user takes numbers up to"),
+        ((*JOB, "--secret", "Bad_Name"), "--secret takes a name"),
+        ((*JOB, "--claim", ""), "--claim takes a name"),
+        ((*JOB[:3], "a b"), "--image takes an image such as"),
+        ((*JOB, "--notify", "json://h/x"), "put RUN_NOTIFY into the Secret"),
+        ((*JOB, "-f"), "job takes no --force"),
+        ((*JOB, "--force=a"), "job takes no --force"),
+        ((*JOB, "-b"), "job takes no -b"),
         ((*JOB, "--gpu", "one"), "--gpu takes a whole number"),
         ((*JOB, "--workdir", "/x"), "--workdir takes an absolute path, where --claim"),
         (("all", "--image", "x"), "--image goes with job alone"),

@@ -12,7 +12,7 @@ from tests.web_hook import web_hook
 @pytest.mark.parametrize("how", ["option", "variable", "setting"])
 def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) -> None:
     project.profile("all")
-    project.notebook("good", "x = 1", parameters='output_g = "../outputs/all/g.txt"')
+    project.stage("good", writes=("g.txt",))
     project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/all/b.txt"')
     with web_hook() as (url, got):
         if how == "setting":
@@ -25,12 +25,48 @@ def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) ->
     run = project.runs("all")[-1].name
     assert re.match(rf"project, run {run} on \S+, after [\d.]+ s\n", message["message"])
     assert "bad: failed in cell 3 of 3 (1 / 0): ZeroDivisionError" in message["message"]
+    assert "good" not in message["message"]
     kept = "".join(
         path.read_text() for path in project.outputs("all").rglob("*.*") if path.is_file()
     )
     for text in (done.text, kept):
         assert "pass-word" not in text
         assert url not in text
+
+
+@pytest.mark.parametrize(
+    ("profile", "source", "words", "code", "title"),
+    [
+        ("all", "x = 1", [], 0, "all succeeded"),
+        ("all", "import time\ntime.sleep(60)", ["--deadline", "2"], 4, "all timed out"),
+        ("test", "x = 1", [], 3, "test built, but not as expected"),
+    ],
+)
+def test_each_end_is_told(
+    project: TemporaryProject, profile: str, source: str, words: list[str], code: int, title: str
+) -> None:
+    project.profile(profile)
+    project.stage("a", source, writes=("a.txt",))
+    project.write("testdata/expected/a.txt", "other")
+    with web_hook() as (url, got):
+        project.run(profile, *words, code=code, env={"RUN_NOTIFY": url})
+        (message,) = map(json.loads, got)
+    assert message["title"] == title
+
+
+def test_each_of_several_urls_is_hidden_in_what_a_notebook_shows(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    shows = "import os\nurls = os.environ['RUN_NOTIFY'].split()\nprint(urls[0])\nurls[1]"
+    project.stage("a", shows, "print('pass-' + 'word')", writes=("a.txt",))
+    with web_hook() as (one, _), web_hook() as (two, _):
+        project.run("all", env={"RUN_NOTIFY": f"{one} {two}"})
+    texts = [path.read_text() for path in project.outputs("all").rglob("*.*") if path.is_file()]
+    kept = "".join(texts)
+    assert one not in kept
+    assert two not in kept
+    assert "pass-word" not in kept
 
 
 def test_a_message_that_does_not_arrive_fails_nothing(project: TemporaryProject) -> None:
