@@ -21,16 +21,18 @@ targets:
 
 commands:
   list [PROFILE]      the stages in order: what each reads, writes and takes
-  status [PROFILE]    what is up to date, what not and why, what is running
+  status [PROFILE or RUN]
+                      what is up to date, what not and why, what is running
                       (--json: for programs)
   history [PROFILE]   the runs: when, how long, how they ended, what ran
   log [-f] [PROFILE or RUN] [STAGE]
-                      the log of the newest run, or of that one, or as it grows
+                      the log of the newest run, or of that one, or as it grows,
+                      with the run's exit code in the end
   stop [--now] [PROFILE or RUN]
                       end a run in good order, from any host that sees it
   job TARGET… --image IMAGE
                       print a Kubernetes Job for it, for kubectl apply -f -
-                      (--name N, --cpu 4, --memory 16Gi, --gpu 1, --claim PVC,
+                      (--name N, --cpu 4, --memory 16Gi, --gpu 1, --claim VOLUME,
                       --workdir PATH, --user 1000:100, --secret NAME)
   check               look for mistakes in the project, compare the test build
   clean               remove what was built (clean-PROFILE: of one profile)
