@@ -35,21 +35,21 @@ def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) ->
 
 
 @pytest.mark.parametrize(
-    ("profile", "source", "words", "code", "title"),
+    ("words", "source", "code", "title"),
     [
-        ("all", "x = 1", [], 0, "all succeeded"),
-        ("all", "import time\ntime.sleep(60)", ["--deadline", "2"], 4, "all timed out"),
-        ("test", "x = 1", [], 3, "test built, but not as expected"),
+        (["all"], "x = 1", 0, "all succeeded"),
+        (["all", "--deadline", "2"], "import time\ntime.sleep(60)", 4, "all timed out"),
+        (["test"], "x = 1", 3, "test built, but not as expected"),
     ],
 )
 def test_each_end_is_told(
-    project: TemporaryProject, profile: str, source: str, words: list[str], code: int, title: str
+    project: TemporaryProject, words: list[str], source: str, code: int, title: str
 ) -> None:
-    project.profile(profile)
+    project.profile(words[0])
     project.stage("a", source, writes=("a.txt",))
     project.write("testdata/expected/a.txt", "other")
     with web_hook() as (url, got):
-        project.run(profile, *words, code=code, env={"RUN_NOTIFY": url})
+        project.run(*words, code=code, env={"RUN_NOTIFY": url})
         (message,) = map(json.loads, got)
     assert message["title"] == title
 
