@@ -152,20 +152,18 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
     doubt = ", which is not heard of," if silent else ""
     print(f"asked run {run.folder.name}{where}{doubt} to stop", flush=True)
     began, patience = time.monotonic(), _LITTLE if silent else _PATIENCE
-    while _goes_on(run.folder):
+    while (
+        (now_is := _again(run)).state == State.RUNNING
+        or _is_held(run.folder)
+        or (silent and now_is.record["state"] == State.RUNNING)
+    ):
         if time.monotonic() - began > patience:
             hint = "" if now else "; --now kills its kernels"
             print(f"it has not ended in {seconds_in_words(patience)}{hint}", file=sys.stderr)
             return Exit.FAILED
         time.sleep(_LOOK)
-    print(f"it has ended: {_state(_again(run))}")
-    return Exit.OK
-
-
-def _goes_on(folder: Path) -> bool:
-    """Tell whether a run has not ended or its command still holds the build."""
-    run = runs.of_folder(folder)
-    return run is None or run.record["state"] == State.RUNNING or _is_held(folder)
+    print(f"it has ended: {_state(now_is)}{now_is.heard}")
+    return Exit.FAILED if now_is.state == State.LOST else Exit.OK
 
 
 def _to_stop(known: Outline, words: Sequence[str]) -> runs.Run | None:

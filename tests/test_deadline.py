@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import TemporaryProject
+from tests.project import WAIT, TemporaryProject
 
 
 def test_a_stage_that_cannot_end_before_the_deadline_is_not_started(
@@ -105,3 +105,23 @@ def test_a_container_that_is_started_again_has_the_time_of_its_pod(
     assert re.search(r"by RUN_DEADLINE, of which 30 min [\d]+ s were over before", done.text)
     first.write_text("0", "utf-8")
     assert "were over before); nothing was run" in project.run("all", code=4, env=variables).text
+
+
+def test_a_deadline_in_the_middle_of_a_stage_costs_nothing_but_time(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    plain = TemporaryProject(tmp_path / "plain")
+    for one in (plain, project):
+        one.profile("all")
+        one.stage("a", writes=("a.txt",))
+        one.stage("b", WAIT.format(marker=tmp_path / "go"), reads=("a.txt",), writes=("b.txt",))
+        one.stage("c", reads=("b.txt",), writes=("c.txt",))
+    project.run("all", "--deadline", "5", code=4)
+    assert project.states("all") == {"a": "succeeded", "b": "timed_out", "c": "blocked"}
+    (tmp_path / "go").touch()
+    project.run("all")
+    assert project.states("all") == {"a": "skipped", "b": "succeeded", "c": "succeeded"}
+    plain.run("all")
+    for name in ("a.txt", "b.txt", "c.txt"):
+        made, wanted = (one.outputs("all") / name for one in (project, plain))
+        assert made.read_bytes() == wanted.read_bytes()

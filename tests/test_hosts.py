@@ -159,25 +159,6 @@ def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:
     assert "zombies: 0" in text
 
 
-def test_a_deadline_in_the_middle_of_a_stage_costs_nothing_but_time(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    plain = TemporaryProject(tmp_path / "plain")
-    for one in (plain, project):
-        one.profile("all")
-        one.stage("a", writes=("a.txt",))
-        one.stage("b", "import time\ntime.sleep(3)", reads=("a.txt",), writes=("b.txt",))
-        one.stage("c", reads=("b.txt",), writes=("c.txt",))
-    plain.run("all")
-    project.run("all", "--deadline", "2.5", code=4)
-    assert project.states("all") == {"a": "succeeded", "b": "timed_out", "c": "blocked"}
-    project.run("all")
-    assert project.states("all") == {"a": "skipped", "b": "succeeded", "c": "succeeded"}
-    for name in ("a.txt", "b.txt", "c.txt"):
-        made, wanted = (one.outputs("all") / name for one in (project, plain))
-        assert made.read_bytes() == wanted.read_bytes()
-
-
 def test_without_a_temporary_folder_files_go_below_outputs(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook(
