@@ -96,7 +96,9 @@ def test_kill_at_random_moments(project: TemporaryProject) -> None:
                 continue
             family = [runner, *runner.children(recursive=True)]
             for one in victims(runner, who):
-                one.send_signal(signal.SIGKILL)
+                # It may have ended by itself.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.send_signal(signal.SIGKILL)
             struck += 1
             assert process.stdout is not None
             out = process.stdout.read()
