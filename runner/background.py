@@ -23,6 +23,12 @@ def detach(work: Callable[[Started], int]) -> int:
         In this process 0 once the work has started, else its exit code. In the other one
         what `work` gives.
     """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # What is opened next would else be taken for a standard stream.
+            _point(number, os.devnull, os.O_RDWR)
     reader, writer = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # closed by whoever started us

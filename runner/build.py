@@ -92,6 +92,8 @@ class Build:
     _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     _preloads: dict[str, Preload] = field(default_factory=dict)
+    # Whether the command ends with this run.
+    is_last: bool = False
     _late: list[str] = field(default_factory=list)
     _began: float = 0.0
     _since: dict[str, float] = field(default_factory=dict)
@@ -179,6 +181,7 @@ class Build:
                 result = Result(planned.stage, State.CANCELLED, time.time(), 0.0, error=what)
             results[planned.stage] = result
             self._record_end(result, [])
+        self.is_last = True
         return self._conclude(results, State.FAILED, problem.exit_code, seconds)
 
     def _prune(self) -> None:
@@ -448,6 +451,10 @@ class Build:
     ) -> Exit:
         """Record how the run ended, and tell."""
         code = self._record_verdict(state, code, seconds)
+        self.is_last |= bool(code) and (self.stop.asked() or not self.settings.keep_going)
+        for label in self.then if self.is_last else ():
+            other = (self.project.root / label).parents[1].name
+            self.log.say(f"{other} was not started", level=logging.WARNING)
         words = telling.summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR

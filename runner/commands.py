@@ -144,13 +144,15 @@ def _build(
         if warm is not None:
             held.enter_context(warm)
         worst = Exit.OK
-        for number, one in enumerate(builds, 1):
+        for one in builds:
             one.warm = warm
             code = one.run(command)
             worst = worst or code
-            if code and (stop.asked() or not settings.keep_going):
-                for other in todo[number:]:
-                    log.say(f"{other.profile} was not started", level=logging.WARNING)
+            if one.is_last:
+                break
+            if stop.asked():
+                # The request came after this run had ended.
+                worst = worst or stop.exit_code
                 break
         return worst
 
@@ -225,15 +227,16 @@ def _fetch_for(task: build.Task, name: str, log: Log, problems: list[Problem]) -
         if one.source is None or "#sha256=" not in one.source:
             continue
         url, _, digest = one.source.partition("#sha256=")
-        if task.freshness.hashes.of(one.path) == f"sha256:{digest.lower()}":
-            continue
-        log.say(f"fetching {url}", stage.name)
         try:
+            if task.freshness.hashes.of(one.path) == f"sha256:{digest.lower()}":
+                continue
+            log.say(f"fetching {url}", stage.name)
             sources.fetch(one.source, one.path)
-        except sources.SourceError as error:
+        except (sources.SourceError, OSError) as error:
             origin = stage.values[one.parameter].origin
             where = stage.notebook.label if origin == "notebook" else origin
-            problems.append(Problem(where, str(error)))
+            what = why(error) if isinstance(error, OSError) else str(error)
+            problems.append(Problem(where, what))
 
 
 @contextlib.contextmanager
@@ -244,10 +247,13 @@ def _signals(stop: Stop) -> Iterator[None]:
     not end a run, which may be in the background.
     """
     codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+    came: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
         code = codes[signal.Signals(number)]
-        if stop.reason is not None:
+        came.append(number)
+        # A deadline, or `run.py stop`, does not make a first signal the second one.
+        if len(came) > 1:
             os._exit(code)
         name = "interrupted" if code is Exit.INTERRUPTED else "terminated"
         reason = f"{name} ({signal.Signals(number).name})"
@@ -286,20 +292,21 @@ def _check(
 def _clean(root: Path, words: Sequence[str], *, dry_run: bool) -> int:
     """Remove builds; it needs no project without mistakes."""
     known = project.outline(root)
-    # What else lies there is none of our business, such as a disk's `lost+found`.
-    builds = [name for name in known.profiles if known.build(name).is_dir()]
+    # `clean` leaves what is no build, such as a disk's `lost+found`; it may be named, though.
+    folders = known.outputs.glob("[!.]*/")
+    there = {folder.name for folder in folders if folder.is_dir() and not folder.is_symlink()}
     names: list[str] = []
     for word in words:
         profile = word.removeprefix("clean-")
         if word == "clean":
-            names += builds
+            names += [name for name in known.profiles if name in there]
         elif profile == word:
             message = f"`clean` stands alone; write clean-{word} to remove one build"
             raise UsageError(message)
-        elif profile not in known.profiles and not known.build(profile).is_dir():
-            message = f"there is no build `{profile}`{project.did_you_mean(profile, builds)}"
+        elif profile not in {*known.profiles, *there}:
+            message = f"there is no build `{profile}`{project.did_you_mean(profile, sorted(there))}"
             raise UsageError(message)
-        elif known.build(profile).is_dir():
+        elif profile in there:
             names.append(profile)
     names = list(dict.fromkeys(names))
     with contextlib.ExitStack() as held:

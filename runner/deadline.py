@@ -41,7 +41,7 @@ def of(settings: Settings, environ: Mapping[str, str], *, option: bool) -> Deadl
 
     The option comes first, then RUN_DEADLINE, then the project's setting; 0 is no deadline.
     Where none is given it is K8S_TIMEOUT_SECONDS, after which DSMLP ends a pod: its seconds
-    count from the pod's start. Those of RUN_DEADLINE count from the time in the file that
+    count from the pod's start. Those of RUN_DEADLINE count from the making of the file that
     RUN_DEADLINE_FROM names, which is made if it is missing: a container that is started again
     has no more time than its pod.
 
@@ -72,15 +72,11 @@ def of(settings: Settings, environ: Mapping[str, str], *, option: bool) -> Deadl
 
 
 def _since(path: Path) -> float:
-    """Give the seconds since a time in a file, which is now if there is none yet."""
+    """Give the seconds since a file was made, which is now if there is none yet."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(str(time.time()))
+        path.touch(exist_ok=False)
     except FileExistsError:
-        try:
-            return max(0.0, time.time() - float(path.read_text("utf-8")))
-        except (OSError, ValueError):
-            return 0.0
+        return max(0.0, time.time() - path.stat().st_mtime)
     except OSError as error:
         message = f"the environment variable RUN_DEADLINE_FROM names no file to use: {why(error)}"
         raise UsageError(message) from None

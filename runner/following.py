@@ -1,8 +1,10 @@
 """Commands that act on a run from elsewhere: its log as it grows, and a request to stop."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from . import heartbeat, lock, runs
@@ -49,7 +51,7 @@ def log(known: Outline, words: Sequence[str], *, follow: bool) -> int:
     code = _print(run, stages, follow=follow)
     while follow and (then := _then(known, run)) is not None:
         run = then
-        code = _print(run, stages, follow=True) or code
+        code = code or _print(run, stages, follow=True)
     return code if follow else Exit.OK
 
 
@@ -151,6 +153,7 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
     where = f" on {run.beat.host}" if run.beat else ""
     doubt = ", which is not heard of," if silent else ""
     print(f"asked run {run.folder.name}{where}{doubt} to stop", flush=True)
+    asked: set[Path] = set()
     began, patience = time.monotonic(), _LITTLE if silent else _PATIENCE
     while (
         (now_is := _again(run)).state == State.RUNNING
@@ -161,6 +164,12 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
             hint = "" if now else "; --now kills its kernels"
             print(f"it has not ended in {seconds_in_words(patience)}{hint}", file=sys.stderr)
             return Exit.FAILED
+        for folder in _to_come(known, now_is):
+            # It had ended when it was asked, and its command went on.
+            then = runs.of_folder(folder)
+            if then is not None and then.state == State.RUNNING and folder not in asked:
+                asked.add(folder)
+                heartbeat.ask_to_stop(folder, at_once=now)
         time.sleep(_LOOK)
     print(f"it has ended: {_state(now_is)}{now_is.heard}")
     return Exit.FAILED if now_is.state == State.LOST else Exit.OK
@@ -194,8 +203,8 @@ def _state(run: runs.Run) -> str:
 
 
 def _again(run: runs.Run) -> runs.Run:
-    """Look at a run once more."""
-    return runs.of_folder(run.folder) or run
+    """Look at a run once more; one whose folder is gone is lost."""
+    return runs.of_folder(run.folder) or replace(run, held=False, silent=math.inf)
 
 
 def _chosen(command: str, words: Sequence[str], known: Outline) -> runs.Run:
@@ -224,4 +233,7 @@ def _chosen(command: str, words: Sequence[str], known: Outline) -> runs.Run:
     if not newest:
         message = f"nothing has run yet{f' of {words[0]}' if words else ''}"
         raise UsageError(message)
-    return max(newest, key=lambda run: run.folder.name)
+    chosen_run = max(newest, key=lambda run: run.folder.name)
+    # The ids of one command's runs are of the same second: its first run counts.
+    first = [run for run in newest if chosen_run.folder in _to_come(known, run)]
+    return max(first, key=lambda run: len(_to_come(known, run)), default=chosen_run)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +86,8 @@ def beating(folder: Path, stop: Stop, watch: Callable[[int], None]) -> Iterator[
         for thread in threads:
             # A disk that is away holds a thread for as long.
             thread.join(_PATIENCE)
+        # What was asked for in the last moment is for the rest of the command.
+        _obey(folder, stop, b"", wait=True)
         for name in (_FILE, _REQUEST):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
@@ -116,7 +119,7 @@ def _watch(watch: Callable[[int], None], over: threading.Event, memory: list[int
         wait = _EVERY
 
 
-def _obey(folder: Path, stop: Stop, obeyed: bytes) -> bytes:
+def _obey(folder: Path, stop: Stop, obeyed: bytes, *, wait: bool = False) -> bytes:
     """Take in a request to stop, if there is one that was not obeyed yet; give the newest."""
     try:
         data = (folder / _REQUEST).read_bytes()
@@ -128,7 +131,10 @@ def _obey(folder: Path, stop: Stop, obeyed: bytes) -> bytes:
         return obeyed
     # In a thread: what is called may have to wait.
     request = {"reason": words, "exit_code": Exit.TERMINATED, "at_once": at_once}
-    threading.Thread(target=stop.request, kwargs=request, daemon=True).start()
+    thread = threading.Thread(target=stop.request, kwargs=request, daemon=True)
+    thread.start()
+    if wait:
+        thread.join(_PATIENCE)
     return data
 
 
@@ -149,7 +155,7 @@ def silence(folder: Path, beat: Beat) -> float:
     seconds = abs(time.time() - beat.at)
     if seconds < _SILENT:
         return seconds
-    now = folder / f".now.{os.getpid()}"
+    now = folder / f".now.{secrets.token_hex(4)}"
     try:
         now.touch()
         seconds = min(seconds, abs(now.stat().st_mtime - (folder / _FILE).stat().st_mtime))

@@ -17,6 +17,8 @@ def _come_to_the_front() -> None:
     The parent would hand it on: it would come twice, and the second one ends at once.
     """
     os.setpgid(0, 0)
+    # There is no shell that would have it go on.
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
@@ -35,9 +37,12 @@ def as_first(work: Callable[[], int]) -> int:
     Returns:
         In this process the exit code of the other one, in the other one what `work` gives.
     """
+    # A signal waits until there is someone to hand it on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDED_ON)
     child = os.fork()
     if not child:
         _come_to_the_front()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDED_ON)
         return work()
 
     def hand_on(number: int, _: FrameType | None) -> None:
@@ -45,6 +50,7 @@ def as_first(work: Callable[[], int]) -> int:
 
     for number in _HANDED_ON:
         signal.signal(number, hand_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDED_ON)
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == child:

@@ -188,7 +188,9 @@ def settle_lost(build: Path) -> list[str]:
             # More than a torn tail: another version's, and none of our business.
             break
         for left in (*folder.glob(".*"), *folder.glob("notebooks/.*")):
-            left.unlink()
+            # A folder is someone else's, such as Jupyter's checkpoints.
+            if not left.is_dir():
+                left.unlink(missing_ok=True)
         event = {"v": VERSION, "at": time.time(), "event": "run_lost"}
         with journal.open("ab") as file:
             file.truncate(length)

@@ -28,6 +28,8 @@ _CPU = re.compile(r"0*[1-9][0-9]*m|(?=[0-9.]*[1-9])[0-9]+(\.[0-9]{1,3})?")
 # Fewer bytes than a megabyte are a forgotten unit.
 _MEMORY = re.compile(r"(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?([MGTP]i?)|[0-9]{7,}")
 _USER = re.compile(r"0*[1-9][0-9]{0,9}:[0-9]{1,10}")
+# Less is over before the first kernel is there, in seconds.
+_SHORTEST = 60
 _LARGEST_ID = (1 << 31) - 1
 _IMAGE = re.compile(r"[a-zA-Z0-9][-\w./:@]*", re.ASCII)
 
@@ -76,6 +78,9 @@ class Wanted:
             if not form.fullmatch(text):
                 message = f"--{option} takes {what}, not {text!r}"
                 raise UsageError(message)
+        if self.deadline is not None and self.deadline < _SHORTEST:
+            message = f"--deadline of a Job takes at least {_SHORTEST} seconds"
+            raise UsageError(message)
         if any(int(number) > _LARGEST_ID for number in self.user.split(":")):
             message = f"--user takes numbers up to {_LARGEST_ID}, not {self.user!r}"
             raise UsageError(message)
@@ -125,8 +130,8 @@ def _job(job: Wanted, command: Sequence[str]) -> dict[str, Any]:
         "name": "run",
         "image": job.image,
         # The image's entry point stays: it hands on signals and buries orphans.
-        # What looks like a variable would be replaced.
-        "args": [word.replace("$(", "$$(") for word in command],
+        # What looks like a variable would be replaced, and two dollars are one.
+        "args": [word.replace("$", "$$") for word in command],
         "workingDir": workdir,
         "resources": {"requests": dict(resources), "limits": dict(resources)},
         "securityContext": {

@@ -71,7 +71,7 @@ class Outline:
 
 def outline(root: Path) -> Outline:
     """Look at the names of files alone; a build counts, too, whose profile is gone."""
-    named = {path.stem for path in (root / "params").glob("*.y*ml")}
+    named = {path.stem for path in (root / "params").glob("[!.]*.y*ml")}
     built = {path.parent.name for path in (root / "outputs").glob("[!.]*/runs")}
     paths = (root / "notebooks").glob("[!.]*.ipynb")
     stages = tuple(sorted(notebooks.stage_name(path) for path in paths))

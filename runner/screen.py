@@ -1,5 +1,6 @@
 """Writing to a terminal or a pipe that may stop taking what is written, or go away."""
 
+import contextlib
 import os
 import select
 import stat
@@ -20,8 +21,9 @@ class Screen:
 
     def __init__(self, descriptor: int) -> None:
         """Write where an open file descriptor points to."""
-        self._shared = descriptor
         self._own = _unblocked(descriptor)
+        self._descriptor = descriptor if self._own is None else self._own
+        self._waits = not stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._stuck = False
         self._left_out = 0
         self._gone = False
@@ -44,30 +46,33 @@ class Screen:
             self._own = None
 
     def _write(self, data: bytes) -> None:
-        if self._own is None:
-            while data:
-                data = data[os.write(self._shared, data) :]
-            return
-        if self._left_out:
-            told = f"\n[{self._left_out:,} bytes are not shown here; the log has them]\n"
+        missing = self._left_out
+        if missing:
+            told = f"\n[{missing:,} bytes are not shown here; the log has them]\n"
+            missing -= len(told)
             data = told.encode("ascii") + data
-            missing = self._left_out - len(told)
-        else:
-            missing = 0
         until = time.monotonic() + (0.0 if self._stuck else _PATIENCE)
         while data:
-            try:
-                data = data[os.write(self._own, data) :]
-                self._stuck = False
-                missing = 0
-            except BlockingIOError:
-                left = until - time.monotonic()
-                if left <= 0:
-                    self._stuck = True
-                    self._left_out = missing + len(data)
-                    return
-                select.select((), (self._own,), (), left)
+            left = max(0.0, until - time.monotonic())
+            if not self._waits or _takes(self._descriptor, left):
+                # As little as surely finds room, where a write could wait for more.
+                part = data[: select.PIPE_BUF] if self._own is None and self._waits else data
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self._descriptor, part) :]
+                    self._stuck, missing = False, 0
+                    continue
+            if time.monotonic() >= until:
+                self._stuck = True
+                self._left_out = missing + len(data)
+                return
         self._left_out = 0
+
+
+def _takes(descriptor: int, seconds: float) -> bool:
+    """Tell whether something can be written, within some seconds; an error counts, too."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(1000 * seconds))
 
 
 def _unblocked(descriptor: int) -> int | None:

@@ -197,6 +197,15 @@ def test_clean_of_a_profile_removes_its_build_alone(example: TemporaryProject) -
     ]
 
 
+@pytest.mark.parametrize("word", ["clean-../notebooks", "clean-", "clean-.locks", "clean-."])
+def test_clean_removes_nothing_but_builds(example: TemporaryProject, word: str) -> None:
+    example.write("outputs/all/a.txt", "")
+    example.write("outputs/.locks/all.lock", "")
+    before = files(example.root)
+    assert "there is no build" in example.run(word, code=2).err
+    assert files(example.root) == before
+
+
 def test_clean_works_in_a_project_with_mistakes(project: TemporaryProject) -> None:
     project.write("notebooks/broken.ipynb", "")
     project.write("outputs/test/runs/1/run.json", "{}")

@@ -147,3 +147,18 @@ def test_a_run_in_the_background_that_fetches_can_be_followed_and_stopped(
     wait_for(project.outputs("all") / "log.txt", f"fetching {server.url('slow')}")
     assert "running for" in project.run("status").out
     assert "it has ended: cancelled" in project.run("stop").out
+
+
+def test_what_cannot_be_fetched_ends_the_whole_command(project: TemporaryProject) -> None:
+    with Server() as server:
+        url = server.url("cars.json")
+    reader(project, f'"{url}#sha256={SHA256}"')
+    project.profile("other", f'data:\n  input_source: "{url}#sha256={SHA256}"\n')
+    done = project.run("all", "other", "-k", code=2)
+    assert "other was not started" in project.log("all")
+    assert not project.outputs("other").exists()
+    (project.root / "outputs/.downloads").rename(project.root / "outputs/old")
+    project.write("outputs/.downloads", "")
+    done = project.run("all", code=2)
+    assert "params/all.yaml:2: " in done.out
+    assert "Traceback" not in done.text

@@ -273,6 +273,41 @@ def test_a_run_that_lives_is_not_lost_however_long_it_is_silent(
         assert process.wait(30) == 143
 
 
+def test_a_log_that_is_followed_ends_when_its_run_is_removed(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "never")
+    with project.running("all") as process, project.running("log", "-f") as follower:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        process.kill()
+        process.wait(10)
+        project.run("clean")
+        assert follower.wait(30) == 1
+
+
+def test_a_lost_run_is_settled_whatever_lies_in_its_folder(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "go")
+    with project.running("all") as process:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        process.kill()
+        process.wait(10)
+    (run,) = project.runs("all")
+    (run / "notebooks/.ipynb_checkpoints").mkdir()
+    (tmp_path / "go").touch()
+    project.run("all")
+
+
+def test_the_log_ends_with_the_exit_code_of_the_command(project: TemporaryProject) -> None:
+    project.profile("all", "a:\n  wrong: 1\n")
+    project.profile("other")
+    project.stage("a", "assert not wrong", writes=("a.txt",), parameters="wrong = 0")
+    project.run("-b", "-k", "all", "other")
+    followed = project.run("log", "-f", code=1)
+    assert re.search(r"run: all failed(?s:.*)run: other succeeded", followed.out)
+
+
 def test_what_is_stopped_can_be_started_again_at_once(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ JOB = ("job", "all", "--image", "registry/project:1")
         (),
         ("--cpu", "4", "--memory", "16Gi", "--gpu", "1", "--deadline", "6h", "--name", "fit"),
         ("--claim", "data", "--workdir", "/mnt/project", "--secret", "keys", "--secret", "more"),
-        ("-j", "2", "-k", "-p", "a.x=$(HOME)", "--cold"),
+        ("-j", "2", "-k", "-p", "a.x=$$(HOME)", "--cold"),
     ],
 )
 def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple[str, ...]) -> None:
@@ -56,7 +56,7 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
         assert mounts == {"/project/outputs", TMP}
     if "-j" in options:
         asked = {*container["args"][3:]}
-        assert asked == {"--jobs", "2", "--keep-going", "--cold", "-p", "a.x=$$(HOME)"}
+        assert asked == {"--jobs", "2", "--keep-going", "--cold", "-p", "a.x=$$$$(HOME)"}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,7 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
         ((*JOB, "--claim", ""), "--claim takes a name"),
         ((*JOB[:3], "a b"), "--image takes an image such as"),
         ((*JOB, "--notify", "json://h/x"), "put RUN_NOTIFY into the Secret"),
+        ((*JOB, "--deadline", "0.4"), "--deadline of a Job takes at least 60 seconds"),
         ((*JOB, "-f"), "job takes no --force"),
         ((*JOB, "--force=a"), "job takes no --force"),
         ((*JOB, "-b"), "job takes no -b"),

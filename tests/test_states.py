@@ -182,6 +182,22 @@ def test_the_deadline_of_the_run_ends_it_in_good_order(project: TemporaryProject
     assert project.states("all") == {"a": "skipped", "b": "succeeded"}
 
 
+def test_a_signal_after_the_deadline_is_the_first_one(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    late = (
+        "import time\nfrom pathlib import Path\n\ntry:\n    time.sleep(60)\nfinally:\n"
+        f"    Path({str(tmp_path / 'late')!r}).touch()\n    time.sleep(3)"
+    )
+    project.notebook("a", late)
+    with project.running("all", "--deadline", "4") as process:
+        wait_for(tmp_path / "late")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 4
+    assert project.record("all")["state"] == "timed_out"
+
+
 @pytest.mark.parametrize("source", ["quit()", "exit()", "import sys\n\nsys.exit()"])
 def test_leaving_early_is_noticed_in_the_cell_that_leaves(
     project: TemporaryProject, source: str
