@@ -51,7 +51,8 @@ def log(known: Outline, words: Sequence[str], *, follow: bool) -> int:
     code = _print(run, stages, follow=follow)
     while follow and (then := _then(known, run)) is not None:
         run = then
-        code = code or _print(run, stages, follow=True)
+        last = _print(run, stages, follow=True)
+        code = code or last
     return code if follow else Exit.OK
 
 
