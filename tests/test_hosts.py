@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -107,6 +108,9 @@ def test_a_key_that_ends_the_first_process_ends_it_in_good_order(
     (first,) = psutil.Process(pid).children()
     (runner,) = first.children()
     assert os.tcgetpgrp(terminal) == os.getpgid(runner.pid) != os.getpgid(first.pid)
+    # Ctrl-Z, which nobody could undo, then Ctrl-C.
+    os.write(terminal, b"\x1a")
+    time.sleep(0.5)
     os.write(terminal, b"\x03")
     while True:
         try:

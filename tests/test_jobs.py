@@ -6,6 +6,7 @@ import pty
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -186,6 +187,20 @@ def test_what_a_terminal_did_not_take_is_told_when_it_goes_on(
         assert process.wait(60) == 0
     assert re.search(r"\n\[[\d,]+ bytes are not shown here; the log has them\]\n", rest)
     assert "run: all succeeded" in rest
+
+
+def test_lines_are_not_lost_on_a_connection_that_is_slow(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", "for n in range(5000):\n    print(n, 'x' * 100)", writes=("a.txt",))
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(0)
+    with ours, ours.makefile(encoding="utf-8") as file:
+        with theirs:
+            process = subprocess.Popen(project.command("all"), cwd=project.root, stdout=theirs)
+        time.sleep(3)
+        text = file.read()
+    assert process.wait(30) == 0
+    assert text == project.log("all")
 
 
 def test_a_run_of_the_shell_outlives_its_terminal(
