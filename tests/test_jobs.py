@@ -196,7 +196,9 @@ def test_lines_are_not_lost_on_a_connection_that_is_slow(project: TemporaryProje
     theirs.settimeout(0)
     with ours, ours.makefile(encoding="utf-8") as file:
         with theirs:
-            process = subprocess.Popen(project.command("all"), cwd=project.root, stdout=theirs)
+            process = subprocess.Popen(
+                project.command("all"), cwd=project.root, stdout=theirs.fileno()
+            )
         time.sleep(3)
         text = file.read()
     assert process.wait(30) == 0
