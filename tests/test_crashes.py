@@ -19,7 +19,7 @@ import pytest
 from runner.journal import read_journal
 from tests.project import TemporaryProject, left
 
-CRASHES = int(os.environ.get("CRASHES", "6"))
+CRASHES = int(os.environ.get("CRASHES", "4"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 # What a build takes here, about, in seconds.
 LONGEST = 3.0
@@ -122,7 +122,7 @@ def test_kill_at_random_moments(project: TemporaryProject) -> None:
 def test_of_two_runs_started_together_one_runs(project: TemporaryProject) -> None:
     project.profile("all")
     project.stage("a", "import time\n\ntime.sleep(0.5)", writes=("a.txt",))
-    for count in range(1, int(os.environ.get("TOGETHER", "5")) + 1):
+    for count in range(1, int(os.environ.get("TOGETHER", "4")) + 1):
         with project.running("all", "-f") as one, project.running("all", "-f") as other:
             codes = sorted([one.wait(60), other.wait(60)])
             assert one.stdout is not None

@@ -294,12 +294,15 @@ def test_a_log_that_is_followed_ends_when_its_run_is_removed(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     project.waiting(tmp_path / "never")
-    with project.running("all") as process, project.running("log", "-f") as follower:
+    with project.running("all") as process:
         wait_for(project.outputs("all") / "log.txt", "here")
-        process.kill()
-        process.wait(10)
-        project.run("clean")
-        assert follower.wait(30) == 1
+        with project.running("log", "-f") as follower:
+            assert follower.stdout is not None
+            next(line for line in follower.stdout if "here" in line)
+            process.kill()
+            process.wait(10)
+            project.run("clean")
+            assert follower.wait(30) == 1
 
 
 def test_a_lost_run_is_settled_whatever_lies_in_its_folder(
