@@ -50,7 +50,7 @@ def test_the_nth_write_fails(project: TemporaryProject, tmp_path: Path, how: str
     small(project)
     faults = Faults.build(tmp_path)
     # Not at every write, for each takes a second or two; STEP=1 does.
-    step = int(os.environ.get("STEP", "3" if how == "KILL" else "5"))
+    step = int(os.environ.get("STEP", "4" if how == "KILL" else "6"))
     at, struck, codes = 0, True, []
     while struck:
         at += step
