@@ -22,7 +22,7 @@ from .freshness import Freshness
 from .heartbeat import beating
 from .history import last_made
 from .journal import RunRecord, settle_lost
-from .logs import Log, seconds_in_words
+from .logs import Log, clock_in_words, seconds_in_words
 from .model import (
     CellStarted,
     Event,
@@ -89,7 +89,6 @@ class Build:
     # The folders of other profiles' runs, with which the same command goes on.
     then: tuple[str, ...] = ()
     record: RunRecord = field(init=False)
-    _ran: set[str] = field(default_factory=set)
     _read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     _preloads: dict[str, Preload] = field(default_factory=dict)
     # Whether the command ends with this run.
@@ -211,7 +210,7 @@ class Build:
         if todo:
             self.log.say(resources.line(self.folder))
             if self.until is not None:
-                end = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.until.clock))
+                end = clock_in_words(self.until.clock)
                 self.log.say(f"it has to be over at {end}: {self.until.origin}")
 
     def _facts(self) -> None:
@@ -307,7 +306,6 @@ class Build:
         self.log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
         self.log.say(f"started ({words})", stage.name)
-        self._ran.add(stage.name)
         submitted = executor.submit(self._job(stage))
         self._expect(executor)
         return submitted
@@ -333,7 +331,7 @@ class Build:
     def _reasons_now(self, planned: Planned) -> tuple[Reason, ...]:
         """Look again at a stage, now that those before it have run or were skipped."""
         reasons = self.task.freshness.reasons(planned.stage)
-        ran = [one for one in planned.before if one in self._ran]
+        ran = [one for one in planned.before if one in self._since]
         if reasons or self.task.pipeline.declares(planned.stage):
             return reasons
         # It says nothing of what it reads, which may be anything that ran before it.

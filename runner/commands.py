@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -60,16 +60,16 @@ def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> in
         if chosen.parameters or chosen.forced:
             message = f"`{first}` takes no parameters and no --force=STAGE"
             raise UsageError(message)
-        return _clean(root, chosen.words, dry_run=chosen.dry_run)
-    known = project.outline(root)
+        return _clean(project.outline(root), chosen.words, dry_run=chosen.dry_run)
+    follow = bool(chosen.changes.get("force"))
     # These work whatever mistakes the project has at the moment.
-    lenient = {
-        "log": lambda: following.log(known, rest, follow=bool(chosen.changes.get("force"))),
-        "status": lambda: standing.status(known, chosen, rest),
-        "stop": lambda: following.stop(known, rest, now=chosen.now),
+    lenient: dict[str, Callable[[project.Outline], int]] = {
+        "log": lambda known: following.log(known, rest, follow=follow),
+        "status": lambda known: standing.status(known, chosen, rest),
+        "stop": lambda known: following.stop(known, rest, now=chosen.now),
     }
     if first in lenient:
-        return lenient[first]()
+        return lenient[first](project.outline(root))
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
     verbs = {
@@ -289,9 +289,8 @@ def _check(
     return Exit.OK
 
 
-def _clean(root: Path, words: Sequence[str], *, dry_run: bool) -> int:
+def _clean(known: project.Outline, words: Sequence[str], *, dry_run: bool) -> int:
     """Remove builds; it needs no project without mistakes."""
-    known = project.outline(root)
     # `clean` leaves what is no build, such as a disk's `lost+found`; it may be named, though.
     folders = known.outputs.glob("[!.]*/")
     there = {folder.name for folder in folders if folder.is_dir() and not folder.is_symlink()}

@@ -54,21 +54,18 @@ def of(settings: Settings, environ: Mapping[str, str], *, option: bool) -> Deadl
         UsageError: a variable does not hold a time.
     """
     seconds, origin = settings.deadline, "for the run"
-    variable = _variable("RUN_DEADLINE", environ)
+    variable, used = _variable("RUN_DEADLINE", environ), 0.0
     if not option and environ.get("RUN_DEADLINE"):
         seconds, origin = variable, "by RUN_DEADLINE"
         if seconds is not None and (path := environ.get("RUN_DEADLINE_FROM")):
             used = _since(Path(path))
             origin += f", of which {seconds_in_words(used)} were over before" if used else ""
-            return Deadline(
-                time.monotonic() + seconds - used, f"{seconds_in_words(seconds)} {origin}"
-            )
     elif not option and seconds is None and (limit := _variable("K8S_TIMEOUT_SECONDS", environ)):
         seconds = max(1.0, less_margin(limit) - _age_of_machine())
         origin = "before K8S_TIMEOUT_SECONDS ends the pod"
     if seconds is None:
         return None
-    return Deadline(time.monotonic() + seconds, f"{seconds_in_words(seconds)} {origin}")
+    return Deadline(time.monotonic() + seconds - used, f"{seconds_in_words(seconds)} {origin}")
 
 
 def _since(path: Path) -> float:

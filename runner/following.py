@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import heartbeat, lock, runs
+from . import finding, heartbeat, runs
 from .errors import Exit, UsageError
 from .files import why
 from .journal import RUN_ID
@@ -71,26 +71,15 @@ def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> int:
 def _then(known: Outline, run: runs.Run) -> runs.Run | None:
     """Give the run of another profile that the same command went on with, if it did."""
     now_is = _again(run)
-    folders = _to_come(known, now_is)
+    folders = finding.to_come(known, now_is)
     if not folders or now_is.state == State.LOST:
         return None
     until = time.monotonic() + _GAP
     while (found := runs.of_folder(folders[0])) is None:
-        if time.monotonic() > until and not _is_held(folders[0]):
+        if time.monotonic() > until and not runs.is_held(folders[0]):
             return None
         time.sleep(_LOOK)
     return found
-
-
-def _to_come(known: Outline, run: runs.Run) -> list[Path]:
-    """Give the folders of the runs that come after one in the same command."""
-    return [known.root / label for label in run.record.get("then", ())]
-
-
-def _is_held(folder: Path) -> bool:
-    """Tell whether a command holds a lock for the run in this folder, as far as can be seen."""
-    held = lock.holder(folder.parents[2], folder.parents[1].name)
-    return (held or "").startswith(f"run {folder.name}")
 
 
 def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:
@@ -158,14 +147,14 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
     began, patience = time.monotonic(), _LITTLE if silent else _PATIENCE
     while (
         (now_is := _again(run)).state == State.RUNNING
-        or _is_held(run.folder)
+        or runs.is_held(run.folder)
         or (silent and now_is.record["state"] == State.RUNNING)
     ):
         if time.monotonic() - began > patience:
             hint = "" if now else "; --now kills its kernels"
             print(f"it has not ended in {seconds_in_words(patience)}{hint}", file=sys.stderr)
             return Exit.FAILED
-        for folder in _to_come(known, now_is):
+        for folder in finding.to_come(known, now_is):
             # It had ended when it was asked, and its command went on.
             then = runs.of_folder(folder)
             if then is not None and then.state == State.RUNNING and folder not in asked:
@@ -182,16 +171,13 @@ def _to_stop(known: Outline, words: Sequence[str]) -> runs.Run | None:
     Raises:
         UsageError: a word says nothing possible, or several runs are meant.
     """
-    newest = [next(runs.of_build(known.build(name)), None) for name in known.profiles]
-    running = [run for run in newest if run is not None and run.state == State.RUNNING]
+    newest = finding.newest(known)
+    if len(words) == 1 and (run := finding.waited_for(known, newest, words[0])) is not None:
+        print(f"{words[0]} waits for run {run.folder.name} of the same command")
+        return run
     if words:
-        for run in running:
-            for folder in _to_come(known, run):
-                waits = folder.name == words[0] or folder.parents[1].name == words[0]
-                if len(words) == 1 and waits and _is_held(folder):
-                    print(f"{words[0]} waits for run {run.folder.name} of the same command")
-                    return run
         return _chosen("stop", words, known)
+    running = [run for run in newest if run.state == State.RUNNING]
     if len(running) > 1:
         names = ", ".join(str(run.record["profile"]) for run in running)
         message = f"several runs are under way; say which one: {names}"
@@ -217,24 +203,19 @@ def _chosen(command: str, words: Sequence[str], known: Outline) -> runs.Run:
     if len(words) > 1:
         message = f"{command} takes one profile or one run's id, not {len(words)} words"
         raise UsageError(message)
-    builds = {name: known.build(name) for name in known.profiles}
     if words and RUN_ID.fullmatch(words[0]):
-        folders = [build / "runs" / words[0] for build in builds.values()]
-        found = [run for folder in folders if (run := runs.of_folder(folder)) is not None]
-        if not found:
-            message = f"there is no run {words[0]}; python run.py history shows them"
-            raise UsageError(message)
-        return found[0]
-    if words and words[0] not in builds:
-        hint = did_you_mean(words[0], builds)
+        return finding.with_id(known, words[0])
+    if words and words[0] not in known.profiles:
+        hint = did_you_mean(words[0], known.profiles)
         message = f"{command}: `{words[0]}` is no profile and no run's id{hint}"
         raise UsageError(message)
-    chosen = [builds[words[0]]] if words else list(builds.values())
-    newest = [run for build in chosen if (run := next(runs.of_build(build), None)) is not None]
+    newest = [
+        run for run in finding.newest(known) if run.folder.parents[1].name in words or not words
+    ]
     if not newest:
         message = f"nothing has run yet{f' of {words[0]}' if words else ''}"
         raise UsageError(message)
-    chosen_run = max(newest, key=lambda run: run.folder.name)
+    chosen = max(newest, key=lambda run: run.folder.name)
     # The ids of one command's runs are of the same second: its first run counts.
-    first = [run for run in newest if chosen_run.folder in _to_come(known, run)]
-    return max(first, key=lambda run: len(_to_come(known, run)), default=chosen_run)
+    first = [run for run in newest if chosen.folder in finding.to_come(known, run)]
+    return max(first, key=lambda run: len(finding.to_come(known, run)), default=chosen)

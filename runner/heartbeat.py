@@ -14,6 +14,7 @@ from pathlib import Path
 from .cgroups import memory_limit
 from .errors import Exit
 from .files import to_json, write_whole
+from .logs import clock_in_words
 from .machine import size_in_words, tree_memory
 from .stop import Stop
 
@@ -39,8 +40,7 @@ class Beat:
     @property
     def words(self) -> str:
         """When and where the run was last heard of, and what memory it had."""
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))
-        words = f"last heard of at {when} on {self.host}"
+        words = f"last heard of at {clock_in_words(self.at)} on {self.host}"
         return f"{words} with {self.memory_words} of memory" if self.memory else words
 
     @property

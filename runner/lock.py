@@ -9,11 +9,13 @@ import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from .errors import BuildLockedError, UsageError
 from .files import is_full
+from .logs import clock_in_words
 
 LOCKS = ".locks"
 _MOMENT = 0.3
@@ -75,23 +77,25 @@ def holder(outputs: Path, profile: str) -> str | None:
         # Shared, so that those who ask do not take each other for a holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
-        return _told(folder / f"{profile}.json") if error.errno == errno.EWOULDBLOCK else None
+        if error.errno == errno.EWOULDBLOCK and (told := _told(folder / f"{profile}.json")):
+            return str(told["what"])
     finally:
         os.close(descriptor)
     return None
 
 
-def _told(words: Path) -> str | None:
+def _told(words: Path) -> dict[str, Any] | None:
+    """Read what a holder says of itself; None while it has not said all."""
     try:
-        return str(json.loads(words.read_text(encoding="utf-8"))["what"])
-    except (OSError, ValueError, KeyError):
+        told: dict[str, Any] = json.loads(words.read_text(encoding="utf-8"))
+        return told if told.keys() >= {"what", "since", "host", "pid"} else None
+    except (OSError, ValueError):
         return None
 
 
 def _holder(words: Path) -> str:
-    try:
-        holder = json.loads(words.read_text(encoding="utf-8"))
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder["since"]))
-        return f"{holder['what']}, since {since} on {holder['host']} (process {holder['pid']})"
-    except (OSError, ValueError, KeyError):
+    told = _told(words)
+    if told is None:
         return "it has only just started"
+    since = clock_in_words(told["since"])
+    return f"{told['what']}, since {since} on {told['host']} (process {told['pid']})"

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -174,6 +175,11 @@ def formatted(line: Line) -> str:
     source = f"{line.where} {line.logger}" if line.logger else line.where
     head = f"{at} {logging.getLevelName(line.level):<8} {source}: "
     return "".join(f"{head}{each}\n" for each in line.text.split("\n"))
+
+
+def clock_in_words(at: float) -> str:
+    """Write a time, in seconds since 1970, for a person: local date and time of day."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def seconds_in_words(seconds: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from . import heartbeat, lock
 from .history import Made
 from .journal import read_journal, run_folders
-from .logs import seconds_in_words
+from .logs import clock_in_words, seconds_in_words
 from .model import State
 from .records import summary
 
@@ -90,12 +90,17 @@ def of_folder(folder: Path) -> Run | None:
         return None
     silent, held = math.inf, False
     if record["state"] == State.RUNNING:
-        outputs, profile = folder.parents[2], folder.parents[1].name
-        held = (lock.holder(outputs, profile) or "").startswith(f"run {folder.name}")
+        held = is_held(folder)
         started = datetime.fromisoformat(record["started"]).timestamp()
         silent = heartbeat.silence(folder, beat) if beat else abs(time.time() - started)
-        record = _record(folder)
+        record = record if held else _record(folder)
     return Run(folder, record, beat, silent, held)
+
+
+def is_held(folder: Path) -> bool:
+    """Tell whether a command holds a lock for the run in this folder, as far as can be seen."""
+    held = lock.holder(folder.parents[2], folder.parents[1].name)
+    return (held or "").startswith(f"run {folder.name}")
 
 
 def _record(folder: Path) -> Mapping[str, Any]:
@@ -104,7 +109,7 @@ def _record(folder: Path) -> Mapping[str, Any]:
 
 def line(run: Run) -> str:
     """Write a run for the history: id, when, how long, state, what ran."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
+    when = clock_in_words(run.started)
     skipped = run.stages(State.SKIPPED)
     others = [
         f"{stage['name']} {str(stage['state']).replace('_', ' ')}"

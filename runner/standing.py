@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import project, runs, tasks
+from . import finding, project, runs, tasks
 from .build import Task
 from .errors import Exit, ProjectError, UsageError
 from .journal import RUN_ID
@@ -31,7 +31,7 @@ def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
         UsageError: a word is neither.
         ProjectError: the project has mistakes; what runs is told before that.
     """
-    asked = [_run(known, word) for word in words if RUN_ID.fullmatch(word)]
+    asked = [finding.with_id(known, word) for word in words if RUN_ID.fullmatch(word)]
     names = [word for word in words if not RUN_ID.fullmatch(word)]
     for name in names:
         if name not in known.profiles:
@@ -43,7 +43,12 @@ def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
     past = {name: list(runs.of_build(known.build(name))) for name in names}
     loaded, mistakes = _load(known.root, past)
     mask = Mask.of(os.environ, loaded.settings.secrets if loaded else ())
-    builds = [_look(known, loaded, chosen, name, past[name]) for name in names]
+    newest = finding.newest(known)
+    waited = {name: finding.waited_for(known, newest, name) for name in names}
+    builds = [
+        _Build(name, past[name], waited[name], _plan(loaded, chosen, name, past[name]))
+        for name in names
+    ]
     if chosen.json:
         told = [_of_run(run) for run in asked] + [one.details() for one in builds]
         print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
@@ -62,13 +67,13 @@ class _Build:
 
     name: str
     past: Sequence[runs.Run]
-    waits: str | None
+    waits: runs.Run | None
     planned: Sequence[Task]
 
     def lines(self) -> list[str]:
         lines = []
         if self.waits is not None:
-            lines.append(f"waits for run {self.waits} of the same command")
+            lines.append(f"waits for run {self.waits.folder.name} of the same command")
         if self.past and self.past[0].state == State.RUNNING:
             lines += runs.under_way(self.past[0], runs.durations(self.past))
         else:
@@ -89,19 +94,12 @@ class _Build:
             for one in task.planned
         ]
         newest = runs.details(self.past[0]) if self.past else None
-        return {"profile": self.name, "run": newest, "plan": stages, "waits_for": self.waits}
+        waits = self.waits and self.waits.folder.name
+        return {"profile": self.name, "run": newest, "plan": stages, "waits_for": waits}
 
 
 def _of_run(run: runs.Run) -> dict[str, Any]:
     return {"profile": run.record["profile"], "run": runs.details(run), "plan": []}
-
-
-def _run(known: Outline, word: str) -> runs.Run:
-    for name in known.profiles:
-        if (run := runs.of_folder(known.build(name) / "runs" / word)) is not None:
-            return run
-    message = f"there is no run {word}; python run.py history shows them"
-    raise UsageError(message)
 
 
 def _load(
@@ -116,31 +114,16 @@ def _load(
         return None, error
 
 
-def _look(
-    known: Outline,
-    loaded: Project | None,
-    chosen: Options,
-    name: str,
-    past: Sequence[runs.Run],
-) -> _Build:
-    planned: list[Task] = []
+def _plan(
+    loaded: Project | None, chosen: Options, name: str, past: Sequence[runs.Run]
+) -> list[Task]:
+    """Say what the next run would do, if none is under way and it can be known."""
     running = bool(past) and past[0].state == State.RUNNING
-    if loaded is not None and name in loaded.profiles and not running:
-        asked = replace(chosen, words=(name,), forced=())
-        settings = replace(chosen.settings(loaded.settings), force=False)
-        planned = list(tasks.read(loaded, settings, asked).tasks(anew=False))
-    return _Build(name, past, _waited_for(known, name), planned)
-
-
-def _waited_for(known: Outline, name: str) -> str | None:
-    """Give the run after which a command will build this profile, if one is under way."""
-    for other in known.profiles:
-        run = next(runs.of_build(known.build(other)), None)
-        if run is not None and run.state == State.RUNNING:
-            folders = [known.root / label for label in run.record.get("then", ())]
-            if any(folder.parents[1].name == name for folder in folders):
-                return run.folder.name
-    return None
+    if loaded is None or name not in loaded.profiles or running:
+        return []
+    asked = replace(chosen, words=(name,), forced=())
+    settings = replace(chosen.settings(loaded.settings), force=False)
+    return list(tasks.read(loaded, settings, asked).tasks(anew=False))
 
 
 def _run_lines(run: runs.Run) -> list[str]:

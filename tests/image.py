@@ -163,13 +163,18 @@ def workspace(place: Place, name: str) -> Path:
     return folder
 
 
-def options(folder: Path) -> list[str]:
-    """Give the options of a container in which nothing but a workspace can be written."""
+def options(*writable: str) -> list[str]:
+    """Give the options of a container in which nothing but what is given can be written."""
     return [
         *("--rm", "--read-only", "--read-only-tmpfs=false", "--user", USER, "-m", MEMORY),
         *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-        *("-v", f"{folder}:/work", "-w", "/work"),
+        *writable,
     ]
+
+
+def at_work(folder: Path) -> list[str]:
+    """Give the options of a container that works in a workspace."""
+    return options("-v", f"{folder}:/work", "-w", "/work")
 
 
 def made(outputs: Path) -> dict[str, str]:
@@ -194,7 +199,7 @@ def check_test(place: Place) -> None:
     """`python run.py test`, of a clone in a workspace and of what is in the image."""
     folder = workspace(place, "tested")
     with step("`python run.py test` of a clone in a workspace, nothing else writable"):
-        place.podman("run", *options(folder), IMAGE, "python", "run.py", "test")
+        place.podman("run", *at_work(folder), IMAGE, "python", "run.py", "test")
     log = (folder / "outputs" / "test" / "log.txt").read_text("utf-8")
     (line,) = re.findall(r".*memory.*", log)[:1]
     print(f"  {line.strip()}")
@@ -202,7 +207,7 @@ def check_test(place: Place) -> None:
     peak = max(stage["peak_memory"] for stage in state(folder, "test")["stages"])
     print(f"  the most memory of a stage's processes: {peak >> 20} MiB")
     with step("The image's own test, only its outputs writable"):
-        words = [*options(folder)[:-4], "--tmpfs", "/project/outputs:mode=1777"]
+        words = options("--tmpfs", "/project/outputs:mode=1777")
         place.podman("run", *words, IMAGE)
 
 
@@ -210,7 +215,7 @@ def interrupt(place: Place, folder: Path, *entry: str) -> None:
     """Stop `run.py all` in its middle by SIGTERM to process 1, and look at what is left."""
     name = f"pipeline-{os.getpid()}"
     line = place.podman_line(
-        *("run", "--name", name, *options(folder), *entry, IMAGE),
+        *("run", "--name", name, *at_work(folder), *entry, IMAGE),
         *(["python"] if not entry else []),
         *("run.py", "all"),
     )
@@ -236,7 +241,7 @@ def check_sigterm(place: Place) -> None:
     """A SIGTERM in the middle costs nothing but time."""
     plain = workspace(place, "plain")
     with step("`python run.py all`"):
-        place.podman("run", *options(plain), IMAGE, "python", "run.py", "all")
+        place.podman("run", *at_work(plain), IMAGE, "python", "run.py", "all")
     wanted = made(plain / "outputs" / "all")
     assert wanted, "nothing was made"
     for what, entry in (("tini", ()), ("the runner", ("--entrypoint", "python"))):
@@ -244,7 +249,7 @@ def check_sigterm(place: Place) -> None:
         with step(f"SIGTERM in the middle of it, process 1 is {what}"):
             interrupt(place, folder, *entry)
         with step("The same command goes on"):
-            place.podman("run", *options(folder), IMAGE, "python", "run.py", "all")
+            place.podman("run", *at_work(folder), IMAGE, "python", "run.py", "all")
         assert made(folder / "outputs" / "all") == wanted, "the build is another one"
 
 

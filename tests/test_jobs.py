@@ -33,6 +33,15 @@ def ended(project: TemporaryProject, profile: str = "all", seconds: float = 60) 
     raise AssertionError(message)
 
 
+def killed(project: TemporaryProject) -> None:
+    """Run a `waiting` project, and kill the runner in the middle of its first stage."""
+    with project.running("all") as process:
+        wait_for(project.outputs("all") / "log.txt", "here")
+        wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
+        process.kill()
+        process.wait(10)
+
+
 @contextmanager
 def on_terminal(project: TemporaryProject, *words: str) -> Iterator[tuple[int, int]]:
     """Start a command as a shell on a terminal does; give its process id and the terminal.
@@ -309,10 +318,7 @@ def test_a_lost_run_is_settled_whatever_lies_in_its_folder(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     project.waiting(tmp_path / "go")
-    with project.running("all") as process:
-        wait_for(project.outputs("all") / "log.txt", "here")
-        process.kill()
-        process.wait(10)
+    killed(project)
     (run,) = project.runs("all")
     (run / "notebooks/.ipynb_checkpoints").mkdir()
     (tmp_path / "go").touch()
@@ -393,11 +399,7 @@ def test_mistakes(project: TemporaryProject, words: list[str], message: str) -> 
 
 def test_a_run_whose_host_is_gone_is_lost(project: TemporaryProject, tmp_path: Path) -> None:
     project.waiting(tmp_path / "never")
-    with project.running("all") as process:
-        wait_for(project.outputs("all") / "log.txt", "here")
-        wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
-        process.kill()
-        process.wait(10)
+    killed(project)
     project.silence("all")
     told = "is lost: it is not heard of any more, last heard of at 1970-01-01 00:00:01 on "
     assert told in project.run("log", "-f", env={"TZ": "UTC"}, code=1).out
