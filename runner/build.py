@@ -36,6 +36,7 @@ from .model import (
     Result,
     Stage,
     State,
+    state_in_words,
 )
 from .notify import LIMIT, Notifier
 from .project import TEST_PROFILE, Project
@@ -456,7 +457,7 @@ class Build:
         words = telling.summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
-        how = state.replace("_", " ")
+        how = state_in_words(state)
         if code is Exit.DIFFERENT:
             level, how = logging.ERROR, "built, but not as expected"
         text = f"{self.task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"

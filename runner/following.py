@@ -12,7 +12,7 @@ from .errors import Exit, UsageError
 from .files import why
 from .journal import RUN_ID
 from .logs import seconds_in_words
-from .model import State
+from .model import State, state_in_words
 from .project import Outline, did_you_mean
 
 _LOOK = 0.5
@@ -129,7 +129,11 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
     """
     run = _to_stop(known, words)
     if run is None or "exit_code" in run.record or run.record["state"] == State.LOST:
-        print(f"run {run.folder.name} has ended ({_state(run)})" if run else "nothing is running")
+        print(
+            f"run {run.folder.name} has ended ({state_in_words(run.state)})"
+            if run
+            else "nothing is running"
+        )
         return Exit.OK
     silent = run.state == State.LOST
     if silent and run.beat is not None and run.beat.is_here:
@@ -161,7 +165,7 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
                 asked.add(folder)
                 heartbeat.ask_to_stop(folder, at_once=now)
         time.sleep(_LOOK)
-    print(f"it has ended: {_state(now_is)}{now_is.heard}")
+    print(f"it has ended: {state_in_words(now_is.state)}{now_is.heard}")
     return Exit.FAILED if now_is.state == State.LOST else Exit.OK
 
 
@@ -183,10 +187,6 @@ def _to_stop(known: Outline, words: Sequence[str]) -> runs.Run | None:
         message = f"several runs are under way; say which one: {names}"
         raise UsageError(message)
     return running[0] if running else None
-
-
-def _state(run: runs.Run) -> str:
-    return run.state.replace("_", " ")
 
 
 def _again(run: runs.Run) -> runs.Run:

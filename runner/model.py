@@ -26,6 +26,11 @@ class State(StrEnum):
         return self in {State.SUCCEEDED, State.SKIPPED}
 
 
+def state_in_words(state: str) -> str:
+    """Write a state as it is found in a record for a person."""
+    return state.replace("_", " ")
+
+
 @dataclass(frozen=True)
 class Cell:
     """A code cell of a source notebook that has something to run.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from . import graph
 from .basis import Basis, Environment
 from .history import Made
-from .model import Pipeline, Planned, Reason
+from .model import Pipeline, Planned, Reason, state_in_words
 
 _SHORT = 60
 
@@ -57,7 +57,7 @@ def _reasons(now: Now, made: Made | None) -> Iterator[Reason]:
         yield Reason("new", "it was not built before")
         return
     if made.since is not None:
-        words = made.since.replace("_", " ")
+        words = state_in_words(made.since)
         yield Reason("unfinished", f"its last run did not end well ({words})")
     else:
         yield from _outputs(now, made)

@@ -14,7 +14,7 @@ from . import heartbeat, lock
 from .history import Made
 from .journal import read_journal, run_folders
 from .logs import clock_in_words, seconds_in_words
-from .model import State
+from .model import State, state_in_words
 from .records import summary
 
 # After so many seconds without a sign of life a run is lost: here, where its lock would be
@@ -112,7 +112,7 @@ def line(run: Run) -> str:
     when = clock_in_words(run.started)
     skipped = run.stages(State.SKIPPED)
     others = [
-        f"{stage['name']} {str(stage['state']).replace('_', ' ')}"
+        f"{stage['name']} {state_in_words(stage['state'])}"
         for stage in run.record["stages"]
         if stage["state"] not in {State.SKIPPED, State.SUCCEEDED, State.BLOCKED, None}
     ]
@@ -121,7 +121,7 @@ def line(run: Run) -> str:
     if skipped:
         words.append(f"{len(skipped)} skipped")
     took = seconds_in_words(run.seconds)
-    state = run.state.replace("_", " ")
+    state = state_in_words(run.state)
     return f"{run.folder.name}  {when}  {took:>9}  {state:<12}  {'; '.join(words) or 'nothing'}"
 
 

@@ -11,7 +11,7 @@ from . import finding, project, runs, tasks
 from .build import Task
 from .errors import Exit, ProjectError, UsageError
 from .journal import RUN_ID
-from .model import State
+from .model import State, state_in_words
 from .options import Options
 from .project import Outline, Project, did_you_mean
 from .records import VERSION
@@ -131,7 +131,7 @@ def _run_lines(run: runs.Run) -> list[str]:
         return [f"{run.record['profile']}:", *(f"  {text}" for text in runs.under_way(run, {}))]
     lines = [f"{run.record['profile']}:", f"  {runs.line(run)}{run.heard}"]
     for stage in run.record["stages"]:
-        state = str(stage["state"]).replace("_", " ")
+        state = state_in_words(stage["state"] or "not started")
         error = f": {stage['error']}" if stage.get("error") else ""
         lines.append(f"  {stage['name']}  {state}{error}")
     return lines

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from . import machine
 from .logs import seconds_in_words
-from .model import Result, State
+from .model import Result, State, state_in_words
 from .verdict import counted
 
 _FEW, _TOLD = 12, 3
@@ -39,7 +39,7 @@ def stage_end(result: Result) -> tuple[int, str]:
         how = "left early, with all its outputs written" if result.cell else "succeeded"
         return logging.INFO, f"{how} in {seconds_in_words(result.seconds)}"
     if result.state in {State.BLOCKED, State.CANCELLED} and result.cell is None:
-        return logging.WARNING, f"{_spaced(result.state)}: {result.error}"
+        return logging.WARNING, f"{state_in_words(result.state)}: {result.error}"
     return logging.ERROR, _fault(result)
 
 
@@ -60,7 +60,7 @@ def summary(results: Collection[Result]) -> str:
     """Write every stage with its state: how many, and their names while these are few."""
     names: dict[str, list[str]] = {}
     for result in results:
-        names.setdefault(_spaced(result.state), []).append(result.stage)
+        names.setdefault(state_in_words(result.state), []).append(result.stage)
     parts = []
     for word, stages in names.items():
         listed = ", ".join(stages[:_FEW]) + (", …" if len(stages) > _FEW else "")
@@ -79,8 +79,4 @@ def faults(results: Collection[Result]) -> list[str]:
 
 def _fault(result: Result) -> str:
     place = f" in {result.cell}" if result.cell else ""
-    return f"{_spaced(result.state)}{place}: {result.error}"
-
-
-def _spaced(state: State) -> str:
-    return state.replace("_", " ")
+    return f"{state_in_words(result.state)}{place}: {result.error}"
