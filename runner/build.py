@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import machine, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
 from .errors import Exit, RunnerError
-from .executor import Executor, LocalExecutor
+from .executor import Executor, Executors
 from .files import copy_whole, sync, why
 from .freshness import Freshness
 from .heartbeat import beating
@@ -81,6 +81,7 @@ class Build:
     log: Log
     stop: Stop
     mask: Mask
+    executors: Executors
     until: Deadline | None = None
     notifier: Notifier = field(default_factory=lambda: Notifier(()))
     warm: "Warm | None" = None
@@ -227,7 +228,7 @@ class Build:
             if not planned.may_run:
                 results[planned.stage] = self._commit(_skipped(planned.stage))
         todo = {planned.stage: planned for planned in self.task.planned if planned.may_run}
-        with LocalExecutor(self.settings.jobs, self._event, self.stop, self.warm) as executor:
+        with self.executors(self.settings.jobs, self._event, self.stop, self.warm) as executor:
             self._expect(executor)
             needs = self.task.pipeline.needs
             results |= scheduler.run(

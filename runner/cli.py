@@ -2,45 +2,38 @@
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .errors import RunnerError
+from .executor import Executors, LocalExecutor
 from .secrets import Mask
-
-if TYPE_CHECKING:
-    from .kernel.root import Root
 
 # Where tempfile would make its files, but for the current folder: that is the notebooks'.
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 _TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - only looked at
-# Words with which `test` builds nothing, or not so.
-_NO_TEST = {
-    *("-n", "--dry-run", "-h", "--help", "--cold", "-b", "--background"),
-    *("check", "history", "job", "list", "log", "status", "stop"),
-}
 
 
-def main(arguments: Sequence[str], root: Path) -> int:
-    """Carry out a command line for the project at `root`; give the exit code."""
+def main(arguments: Sequence[str], root: Path, executors: Executors = LocalExecutor) -> int:
+    """Carry out a command line for the project at `root`; give the exit code.
+
+    `executors` makes what runs the stages of a build.
+    """
     if os.getpid() != 1:
-        return _carry_out(arguments, root)
+        return _carry_out(arguments, root, executors)
     from .init import as_first  # noqa: PLC0415 - only in a container without an init
 
-    return as_first(lambda: _carry_out(arguments, root))
+    return as_first(lambda: _carry_out(arguments, root, executors))
 
 
-def _carry_out(arguments: Sequence[str], root: Path) -> int:
+def _carry_out(arguments: Sequence[str], root: Path, executors: Executors) -> int:
     _have_temporary_folder(root)
-    early = _start_early(arguments, root / "notebooks")
     try:
         # Imported here so that a package that is missing gets a message, not a traceback.
         from . import commands  # noqa: PLC0415
 
-        return commands.run(arguments, root, early)
+        return commands.run(arguments, root, executors)
     except RunnerError as error:
         print(Mask.of(os.environ)(f"run.py: {error}"), file=sys.stderr)
         return error.exit_code
@@ -65,10 +58,6 @@ def _carry_out(arguments: Sequence[str], root: Path) -> int:
 
         print(f"run.py: {why(error)}", file=sys.stderr)
         return 1
-    finally:
-        if early is not None:
-            # Where it is not wanted, nothing is below it that would have to end first.
-            early.end(0.0)
 
 
 def _have_temporary_folder(root: Path) -> None:
@@ -80,22 +69,3 @@ def _have_temporary_folder(root: Path) -> None:
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         os.environ["TMPDIR"] = str(folder)
-
-
-def _start_early(arguments: Sequence[str], folder: Path) -> "Root | None":
-    """Start the process that kernels are forked from, if they will surely be needed.
-
-    It imports for longer than we need to find out what is to be done. `test` builds from
-    nothing; other targets may well be up to date. A wrong guess costs no more than that.
-    """
-    words = set(arguments)
-    if sys.platform != "linux" or "test" not in words or words & _NO_TEST or not folder.is_dir():
-        return None
-    # Options of one letter may stand together.
-    if any(re.fullmatch(r"-[a-z]*[bhn][a-z]*", word) for word in words):
-        return None
-    from .kernel import root  # noqa: PLC0415 - other commands do not need it
-
-    with contextlib.suppress(OSError):
-        return root.start(folder)
-    return None

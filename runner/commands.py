@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from . import (
 )
 from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
+from .executor import Executors
 from .files import remove, why
 from .logs import Log
 from .project import Project
@@ -43,13 +45,13 @@ if TYPE_CHECKING:
     from .kernel.warm import Warm
 
 
-def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> int:
+def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
     """Carry out a command line; give the exit code.
 
     Args:
         arguments: its words.
         root: the project's folder.
-        early: a process to fork kernels from, if one was started already.
+        executors: makes what runs the stages.
 
     Raises:
         RunnerError: it cannot be carried out; nothing was run.
@@ -85,8 +87,8 @@ def run(arguments: Sequence[str], root: Path, early: "Root | None" = None) -> in
         return _show(request)
     command = ["run.py", *arguments]
     if chosen.background:
-        return background.detach(lambda started: _build(request, command, None, started))
-    return _build(request, command, early)
+        return background.detach(lambda started: _build(request, command, executors, started))
+    return _build(request, command, executors)
 
 
 def _show(request: Request) -> int:
@@ -102,7 +104,7 @@ def _show(request: Request) -> int:
 def _build(
     request: Request,
     command: Sequence[str],
-    early: "Root | None",
+    executors: Executors,
     started: background.Started | None = None,
 ) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
@@ -114,6 +116,7 @@ def _build(
     stop, mask = Stop(), Mask.of(hidden, settings.secrets)
     until = deadline.of(settings, os.environ, option="deadline" in changes)
     with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
+        early = _start_early(request, held)
         ids: dict[str, str] = {}
         for name in request.profiles:
             after = f", which comes after {' and '.join(ids)}" if ids else ""
@@ -126,7 +129,18 @@ def _build(
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         builds = [
-            build.Build(loaded, settings, task, ids[task.profile], log, stop, mask, until, notifier)
+            build.Build(
+                loaded,
+                settings,
+                task,
+                ids[task.profile],
+                log,
+                stop,
+                mask,
+                executors,
+                until,
+                notifier,
+            )
             for task in todo
         ]
         labels = [loaded.label(one.folder / "runs" / one.run_id) for one in builds]
@@ -157,6 +171,23 @@ def _build(
         return worst
 
 
+def _start_early(request: Request, held: contextlib.ExitStack) -> "Root | None":
+    """Start the process that kernels are forked from, if they will surely be needed.
+
+    It imports for longer than we need to find out what is to be done; so that this costs
+    little time, it begins as soon as there is no mistake.
+    """
+    if sys.platform != "linux" or not (request.settings.warm and request.from_scratch):
+        return None
+    from .kernel import root  # noqa: PLC0415 - other commands do not need it
+
+    with contextlib.suppress(OSError):
+        early = root.start(request.project.working_directory)
+        held.callback(early.end, 0.0)
+        return early
+    return None
+
+
 def _in_background(one: build.Build) -> str:
     """Say how to follow a run in the background, and how to stop it."""
     profile = one.task.profile
@@ -176,8 +207,6 @@ def _warm(
     preloads = (one.preload(stage) for one, stage in stages)
     first = next((each for each in preloads if each.cold is None), None)
     if not settings.warm or first is None:
-        if early is not None:
-            early.end(0.0)
         return None
     from .kernel import root  # noqa: PLC0415 - with nothing to do it is not needed
     from .kernel.warm import Warm  # noqa: PLC0415 - as above

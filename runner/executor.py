@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -25,6 +26,16 @@ class Executor(Protocol):
 
     def forget(self) -> None:
         """Say that packages may be others than those that were imported ahead."""
+        ...
+
+
+class Executors(Protocol):
+    """Makes an executor for a build."""
+
+    def __call__(
+        self, jobs: int, emit: Callable[[Event], None], stop: Stop, warm: "Warm | None" = None
+    ) -> AbstractContextManager[Executor]:
+        """Make one that runs up to `jobs` stages at once and tells `emit`, from any thread."""
         ...
 
 

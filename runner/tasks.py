@@ -30,6 +30,14 @@ class Request:
         """The profiles to build, in this order."""
         return tuple(selection.profile for selection in self.selections)
 
+    @property
+    def from_scratch(self) -> bool:
+        """Whether some of it is built from nothing, whatever is there."""
+        return any(self._is_fresh(one) for one in self.selections)
+
+    def _is_fresh(self, selection: Selection) -> bool:
+        return selection.from_scratch or (self.settings.force and selection.whole)
+
     def tasks(self, *, anew: bool = True) -> tuple[Task, ...]:
         """Look at the builds as they stand, and plan.
 
@@ -43,8 +51,7 @@ class Request:
     def _task(self, selection: Selection, *, anew: bool) -> Task:
         found = self.pipelines[selection.profile]
         freshness = Freshness(self.project, found)
-        always = selection.from_scratch and anew
-        fresh = always or (self.settings.force and selection.whole)
+        fresh = self._is_fresh(selection) and (anew or not selection.from_scratch)
         forced = {*self.options.forced, *(selection.named if self.settings.force else ())}
         look = _look(freshness, forced, fresh=fresh)
         planned = plan(found, selection.named, look)

@@ -1,10 +1,25 @@
 """Fixtures that tests of several modules use."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.project import TemporaryProject
+
+
+def pytest_configure() -> None:
+    """Have commands start with the system's own signal handling, whatever ours was given.
+
+    Where a signal is ignored, as under `nohup`, whatever we start would ignore it, too. A
+    handler is not handed on, and ours does nothing.
+    """
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ def told(project: TemporaryProject, *words: str) -> list[str]:
 
     Nothing has run then: there is no record of a run, and nothing on standard output.
     """
-    done = project.run(*words, code=2)
+    done = project.call(*words, code=2)
     assert done.out == ""
     assert not [*project.root.glob("outputs/*/*")], "something was built"
     head, *lines = done.err.splitlines()
@@ -25,7 +25,7 @@ def told_once(project: TemporaryProject, *words: str) -> str:
 
 def refused(project: TemporaryProject, *words: str) -> str:
     """Run a command line that cannot be carried out, and give the one line that says why."""
-    done = project.run(*words, code=2)
+    done = project.call(*words, code=2)
     assert not [*project.root.glob("outputs/*/*")], "something was built"
     (line,) = done.err.splitlines()
     return line.removeprefix("run.py: ")

@@ -1,14 +1,16 @@
 """A project in a temporary folder, and the commands that a user would type in it."""
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,10 @@ import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from runner.cli import main
+from runner.executor import Executors, LocalExecutor
+from tests.pretended import PretendedExecutor
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ("notebooks", "params", "testdata", "pyproject.toml", ".gitignore")
@@ -48,6 +54,11 @@ class Done:
     def text(self) -> str:
         """Everything that was shown."""
         return self.out + self.err
+
+    def expected(self, code: int | None) -> "Done":
+        """Assert its exit code; None is any."""
+        assert code is None or self.code == code, f"exit code {self.code}, not {code}:\n{self.text}"
+        return self
 
 
 class TemporaryProject:
@@ -164,9 +175,32 @@ class TemporaryProject:
             timeout=240,
             check=False,
         )
-        done = Done(made.returncode, made.stdout, made.stderr)
-        assert code is None or done.code == code, f"exit code {done.code}, not {code}:\n{done.text}"
-        return done
+        return Done(made.returncode, made.stdout, made.stderr).expected(code)
+
+    def call(
+        self,
+        *words: str,
+        code: int | None = 0,
+        env: Mapping[str, Text] | None = None,
+        executors: Executors = LocalExecutor,
+    ) -> Done:
+        """Carry out a command in this process: for one that starts no kernel, fifty times faster.
+
+        It is `run` without a process and a Python of its own, so not for what concerns these.
+        """
+        with _streams() as (out, err), chdir(self.root), _environment(env):
+            try:
+                found = main(words, self.root, executors)
+            except SystemExit as left:
+                found = int(left.code or 0)
+            texts = [_written(out), _written(err)]
+        return Done(found, *texts).expected(code)
+
+    def pretend(
+        self, *words: str, code: int | None = 0, env: Mapping[str, Text] | None = None
+    ) -> Done:
+        """Build in this process, without kernels: for what is planned, recorded and told."""
+        return self.call(*words, "--cold", code=code, env=env, executors=PretendedExecutor)
 
     @contextmanager
     def running(
@@ -249,6 +283,39 @@ def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:
     """Give this process's environment with changes; None removes a variable."""
     merged: dict[str, Text] = {**os.environ, **(changes or {})}
     return {name: value for name, value in merged.items() if value is not None}
+
+
+@contextmanager
+def _environment(changes: Mapping[str, Text] | None) -> Iterator[None]:
+    """Change this process's environment for a while."""
+    before = dict(os.environ)
+    wanted = environment(changes)
+    for name in before.keys() - wanted.keys():
+        del os.environ[name]
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _streams() -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
+    """Have what is written go to two files, which have descriptors as a process's have."""
+    with (
+        io.TextIOWrapper(tempfile.TemporaryFile(), "utf-8", "surrogateescape") as out,
+        io.TextIOWrapper(tempfile.TemporaryFile(), "utf-8", "surrogateescape") as err,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        yield out, err
+
+
+def _written(file: io.TextIOWrapper) -> str:
+    file.flush()
+    file.seek(0)
+    return file.read()
 
 
 def wait_for(path: Path, text: str = "", seconds: float = 60) -> str:
