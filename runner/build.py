@@ -342,6 +342,7 @@ class Build:
     def _job(self, stage: Stage) -> Job:
         return Job(
             stage=stage.name,
+            root=self.project.root,
             source=stage.notebook.path,
             executed=self.record.notebooks / f"{stage.name}.ipynb",
             printed=self.record.folder / "printed",
@@ -352,7 +353,10 @@ class Build:
             kernel=self.settings.kernel or stage.notebook.kernel_to_use,
             log_level=self.settings.log_level,
             limits=Limits(
-                self.settings.start_timeout, self.settings.cell_timeout, self.settings.timeout
+                self.settings.start_timeout,
+                self.settings.cell_timeout,
+                self.settings.timeout,
+                self.settings.end_timeout,
             ),
             pace=Pace(self.settings.heartbeat, self.settings.silence),
             secrets=self.settings.secrets,

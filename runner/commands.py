@@ -219,7 +219,7 @@ def _warm(
     except OSError as error:
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None
-    warm = Warm(source, settings.log_level, settings.jobs, say)
+    warm = Warm(source, str(builds[0].project.root), settings.log_level, settings.jobs, say)
     # It imports what the first stage does while the run is prepared.
     warm.expect([first.imports])
     return warm

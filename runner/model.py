@@ -180,6 +180,7 @@ class Limits:
     start: float = 60.0
     cell: float | None = None
     stage: float | None = None
+    end: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -197,13 +198,14 @@ class Pace:
 class Job:
     """Everything that is needed to run one stage, for an executor that may be elsewhere.
 
-    `printed` is the folder for what is too long for the notebook; `secrets` are patterns
-    of further environment variables that hold some. After a failure of the kernel or of
-    I/O the stage is tried again, `retries` times; after a plain exception only if
-    `retry_exceptions` says so.
+    `root` is the project's folder, `printed` the one for what is too long for the notebook;
+    `secrets` are patterns of further environment variables that hold some. After a failure of
+    the kernel or of I/O the stage is tried again, `retries` times; after a plain exception
+    only if `retry_exceptions` says so.
     """
 
     stage: str
+    root: Path
     source: Path
     executed: Path
     printed: Path

@@ -27,6 +27,7 @@ class Settings:
     cell_timeout: float | None = None
     deadline: float | None = None
     start_timeout: float = 60.0
+    end_timeout: float = 60.0
     log_level: str = "INFO"
     kernel: str | None = None
     tolerance: float = 1e-9
@@ -45,11 +46,12 @@ class Settings:
         _set(self, "jobs", whole_number(self.jobs))
         for name in ("timeout", "cell_timeout", "deadline", "heartbeat", "silence"):
             _set(self, name, duration(getattr(self, name)))
-        start = duration(self.start_timeout)
-        if start is None:
-            message = "a kernel's start needs a bound; give a time above 0"
-            raise SettingError(message)
-        _set(self, "start_timeout", start)
+        for name in ("start_timeout", "end_timeout"):
+            bound = duration(getattr(self, name))
+            if bound is None:
+                message = f"a kernel's {name.partition('_')[0]} needs a bound; give a time above 0"
+                raise SettingError(message)
+            _set(self, name, bound)
         _set(self, "log_level", level(self.log_level))
         if self.keep is not None:
             _set(self, "keep", whole_number(self.keep))

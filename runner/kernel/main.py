@@ -2,19 +2,24 @@
 
 A warm process imports it; for a cold kernel it is run as a script:
 
-    python main.py LOG_LEVEL CRASHES -f CONNECTION_FILE
+    python main.py LOG_LEVEL CRASHES ROOT -f CONNECTION_FILE
 
 `faulthandler` writes a fatal error's stack, and on SIGUSR1 that of a stuck cell, to the
-file CRASHES.
+file CRASHES; beside it a trace is written of the files of the project ROOT that are used.
 """
 
+import asyncio
+import atexit
 import faulthandler
+import importlib.util
 import json
 import logging
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +52,11 @@ if _NO_DEBUGPY:
 # ipykernel puts the notebook in the place of `__main__`.
 NAME = "_runner_kernel"
 _PIECE = 1 << 17
+# Tasks of these are the kernel's own.
+_OWN_TASKS = ("/ipykernel/", "/tornado/", "/zmq/", "/jupyter_client/")
+_LOOK = 0.05
+# The last message of a kernel, after all that the notebook may still have printed.
+OVER = "runner_over"
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
 
@@ -112,6 +122,8 @@ class HeadlessKernel(IPythonKernel):
     """A kernel with such a shell."""
 
     shell_class = Type(HeadlessShell)
+    # What is to be done once it is to end, before anything of it does.
+    on_end: Callable[[], None] | None = None
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - traits of all kinds
         """Make the shell, or take over the one that `early_shell` has made."""
@@ -124,8 +136,24 @@ class HeadlessKernel(IPythonKernel):
         shell.ipython_dir = str(Path(place.location).parent)
 
     async def do_shutdown(self, restart: bool) -> Any:  # noqa: ANN401, FBT001 - as ipykernel has it
-        """Shut down; not to be awaitable is warned of, and the warning may be an error."""
+        """Shut down once the notebook's tasks are done, for which its event loop has to go on.
+
+        Threads and exit handlers have their time afterwards, as in any program.
+        """
+        if self.on_end is not None:
+            self.on_end()
+        while any(self.tasks()):  # noqa: ASYNC110 - they are another loop's
+            await asyncio.sleep(_LOOK)
         return super().do_shutdown(restart)
+
+    def tasks(self) -> Iterator[str]:
+        """Name the tasks that the notebook has begun and that are not done."""
+        loop = getattr(self.io_loop, "asyncio_loop", None)
+        for task in asyncio.all_tasks(loop) if loop is not None else ():
+            coroutine: Any = task.get_coro()
+            code = getattr(coroutine, "cr_code", None)
+            if code and not any(one in code.co_filename for one in _OWN_TASKS):
+                yield f"task {coroutine.__qualname__}"
 
     async def _progressively_terminate_all_children(self) -> None:
         """Ask what the notebook has started to end, but do not wait for it.
@@ -160,6 +188,55 @@ class HeadlessApp(IPKernelApp):
         """Say nothing: nobody connects by hand."""
 
 
+class Ending:
+    """Says in a file what of the notebook is still at work when the kernel is to end."""
+
+    def __init__(self, path: Path, kernel: HeadlessKernel, on_begin: Callable[[], None]) -> None:
+        """Write to `path` from `begin` on, before which `on_begin` is called."""
+        self._path = path
+        self._kernel = kernel
+        self._on_begin = on_begin
+        self._over = threading.Event()
+
+    def begin(self) -> None:
+        """Look from time to time, from a thread that holds nothing up."""
+        self._on_begin()
+        threading.Thread(target=self._look, name="runner", daemon=True).start()
+
+    def over(self) -> None:
+        """Say that nothing is: threads and exit handlers are done, and all is printed."""
+        self._over.set()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        kernel = self._kernel
+        if kernel.session is not None:
+            kernel.session.send(kernel.iopub_socket, OVER, {})
+
+    def _look(self) -> None:
+        told: list[str] = []
+        while not self._over.wait(2 * _LOOK):
+            names = [*self._kernel.tasks(), *_threads()] or ["an exit handler"]
+            if names != told:
+                self._write(told := names)
+
+    def _write(self, names: list[str]) -> None:
+        temporary = self._path.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(names), "utf-8")
+            temporary.replace(self._path)
+        except OSError:
+            # The runner has gone on, or the disk is full.
+            return
+
+
+def _threads() -> Iterator[str]:
+    """Name the threads that Python waits for at its end."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.main_thread():
+            yield f"thread {thread.name}"
+
+
 def pack(message: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
     """Write a message as JSON; what is not Unicode text is escaped, and so not lost.
 
@@ -188,6 +265,18 @@ def log_to_notebook(level: str) -> None:
     logging.getLogger().setLevel(level)
 
 
+def _beside(name: str) -> Any:  # noqa: ANN401 - a module
+    """Import a file beside this one, whose folder is not on the path."""
+    spec = importlib.util.spec_from_file_location(
+        f"_runner_{name}", Path(__file__).with_name(f"{name}.py")
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _config() -> Config:
     config = Config()
     config.HistoryManager.enabled = False
@@ -207,8 +296,8 @@ def early_shell() -> HeadlessShell:
     return shell
 
 
-def prepare(level: str, crashes: str) -> HeadlessApp:
-    """Make the kernel; it answers once its `start` is called.
+def prepare(level: str, crashes: str, root: str) -> HeadlessApp:
+    """Make the kernel, which belongs to the project `root`; its `start` has it answer.
 
     The command line is the notebook's: a script's name, `-f` and the connection file.
     """
@@ -221,6 +310,11 @@ def prepare(level: str, crashes: str) -> HeadlessApp:
     )
     app.session.pack = pack
     app.initialize()
+    recorder = _beside("trace").begin(str(Path(crashes).with_name("trace")), root)
+    ending = Ending(Path(crashes).with_name("ending.json"), app.kernel, recorder.modules)
+    app.kernel.on_end = ending.begin
+    # What is registered later runs earlier: the notebook's own handlers do.
+    atexit.register(ending.over)
     if level == "DEBUG":
         HeadlessShell.instance().events.register("post_run_cell", lambda _: _stay_at_debug())
     return app
@@ -228,12 +322,12 @@ def prepare(level: str, crashes: str) -> HeadlessApp:
 
 def main() -> None:
     """Be a kernel in a process of its own."""
-    level, crashes = sys.argv[1:3]
+    level, crashes, root = sys.argv[1:4]
     # The notebook sees the command line as Jupyter makes it.
-    del sys.argv[1:3]
+    del sys.argv[1:4]
     sys.modules[NAME] = sys.modules[__name__]
     log_to_notebook(level)
-    prepare(level, crashes).start()
+    prepare(level, crashes, root).start()
 
 
 if __name__ == "__main__":

@@ -190,7 +190,12 @@ class GuardedManager(AsyncKernelManager):
     """Starts one kernel with sockets in a private folder, below a guard."""
 
     def __init__(
-        self, language: str, kernel: str | None, log_level: str, spare: Spare | None = None
+        self,
+        language: str,
+        kernel: str | None,
+        log_level: str,
+        root: str,
+        spare: Spare | None = None,
     ) -> None:
         """Prepare a kernel.
 
@@ -199,20 +204,22 @@ class GuardedManager(AsyncKernelManager):
                 otherwise.
             kernel: the name of an installed kernel, or None.
             log_level: from which on `logging` in the notebook is shown.
+            root: the project's folder.
             spare: a kernel of this interpreter that runs already.
         """
         ours = language == "python" and kernel is None
         super().__init__(transport="ipc", client_factory=PacedClient if ours else Client)
         self.killed = False
+        self.trace = b""
         self.spare = spare
         self.place = Place.make() if spare is None else spare.place
         self.connection_file = str(self.place.connection_file)
         if spare is not None:
             self.load_connection_info(cast("KernelConnectionInfo", spare.connection))
         if ours:
-            command = [sys.executable, str(_HERE / "main.py"), log_level, str(self.place.crashes)]
+            options = [log_level, str(self.place.crashes), root]
             self._kernel_spec = KernelSpec(
-                argv=[*command, "-f", "{connection_file}"],
+                argv=[sys.executable, str(_HERE / "main.py"), *options, "-f", "{connection_file}"],
                 display_name="Python",
                 language="python",
                 # ipykernel opens a debugger's port otherwise.
@@ -227,7 +234,8 @@ class GuardedManager(AsyncKernelManager):
     async def end(self, limit: float = 5.0) -> Ended | None:
         """End the kernel, politely for `limit` seconds, and everything below it.
 
-        `killed` tells afterwards whether it was asked and did not listen.
+        `killed` tells afterwards whether it was asked and did not listen, `trace` what it was
+        seen to do to files.
 
         Returns:
             How it ended, or None if it was never started.
@@ -236,14 +244,19 @@ class GuardedManager(AsyncKernelManager):
         if guarded.has_process:
             if guarded.ended is None and limit:
                 await ensure_async(self.request_shutdown())
-            try:
-                await asyncio.wait_for(guarded.wait(), limit)
-            except TimeoutError:
-                self.killed = bool(limit)
-                await guarded.kill()
-                # A process that waits for a lost disk cannot be killed; we do not wait for it.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(guarded.wait(), _AFTER_KILL)
+            # A process that waits for a lost disk cannot be killed; we do not wait for it.
+            with contextlib.suppress(TimeoutError):
+                try:
+                    await asyncio.wait_for(guarded.wait_until_over(), limit)
+                except TimeoutError:
+                    self.killed = bool(limit)
+                    await guarded.kill()
+                    await asyncio.wait_for(guarded.wait_until_over(), _AFTER_KILL)
+            with contextlib.suppress(OSError):
+                self.trace = self.place.trace.read_bytes()
+            with contextlib.suppress(TimeoutError):
+                # From now on the guard clears up.
+                await asyncio.wait_for(guarded.wait(), _AFTER_KILL)
         await ensure_async(self.cleanup_resources())
         shutil.rmtree(self.place.folder, ignore_errors=True)
         return guarded.ended

@@ -157,7 +157,7 @@ class Nursery:
         self._log(place["log_level"])
 
         def run() -> None:
-            app = self.kernel.prepare(place["log_level"], place["crashes"])
+            app = self.kernel.prepare(place["log_level"], place["crashes"], place["root"])
             for name, stream in self.streams.items():
                 stream.target = getattr(sys, name)
             app.start()

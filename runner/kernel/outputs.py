@@ -158,12 +158,13 @@ class Printed:
             return f"and {name} could not take the whole text: {whole.failure}"
         return f"whole text in {name}"
 
-    def tick(self) -> None:
-        """Show what has stood unfinished for a while."""
+    def refresh(self) -> None:
+        """Show what has stood unfinished for a while, here and in the notebook."""
         for lines in self._lines.values():
             lines.tick()
+        self._settle()
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Bring the outputs of the notebook up to date with what was printed."""
         for node, text in (*self._texts, *self._tails.values()):
             node.text = text.value(self._note(node.name))
@@ -177,7 +178,7 @@ class Printed:
             self._lines[stream].finish()
         for whole in self._whole.values():
             whole.close()
-        self.settle()
+        self._settle()
 
 
 def relative(folder: Path) -> Callable[[Path], str]:

@@ -53,6 +53,16 @@ class Place:
         return self.folder / "crashes.txt"
 
     @property
+    def trace(self) -> Path:
+        """What the kernel's audit hook saw of the use of files."""
+        return self.folder / "trace"
+
+    @property
+    def ending(self) -> Path:
+        """What is still at work when the kernel is to end: a list of names."""
+        return self.folder / "ending.json"
+
+    @property
     def connection_file(self) -> Path:
         """Where the kernel's sockets are, and their key."""
         return self.folder / "kernel.json"

@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
+from nbclient.client import CellExecutionComplete  # type: ignore[attr-defined]
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
@@ -19,9 +20,11 @@ from ..executed import ExecutedNotebook, hidden, now
 from ..files import why
 from ..logs import seconds_in_words
 from ..model import CellRef, CellStarted, Event, Job, Line, State
+from ..notebooks import PYTHON
 from ..secrets import Mask
 from ..stop import Stop
 from ..streams import plain
+from .ending import OVER, Ending
 from .manager import Ended
 from .outputs import Printed, relative
 from .pulse import Pulse
@@ -34,7 +37,11 @@ _quiet.propagate = False
 
 _TICK = 0.5
 _OUTPUTS = {"display_data", "execute_result", "update_display_data", "error"}
+_SHOWN = {*_OUTPUTS, "clear_output", "stream"}
 _AFTER_INTERRUPT = 4.0
+# How long a kernel may take to end when asked, where nothing that it does counts any more.
+_AFTER_FAILURE, _AFTER_STOP = 5.0, 1.0
+_LAST_MESSAGE = 2.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Outcome:
     cell: CellRef | None = None
     ended: Ended | None = None
     warm: bool | None = None
+    trace: bytes = b""
 
 
 class Session(NotebookClient):
@@ -79,6 +87,10 @@ class Session(NotebookClient):
         label = relative(job.working_directory)
         self.printed = Printed(job.printed, label, self.mask, self._say)
         self._asked_to_leave = False
+        # Where messages belong, by the request that they answer: all cells that have run.
+        self._places: dict[str, tuple[NotebookNode, int, CellRef | None]] = {}
+        self._current: int | None = None
+        self._late: dict[int, Printed] = {}
 
     async def async_run(self) -> Outcome:
         """Start the kernel, run the cells, end the kernel."""
@@ -106,26 +118,136 @@ class Session(NotebookClient):
             self._pulse = Pulse(manager.guarded, manager.place.crashes, self.job.pace, self._say)
             ticker = asyncio.create_task(self._tick())
             try:
-                outcome = await self._cells()
-            finally:
-                ticker.cancel()
-                polite = 5.0 if self.stop.reason is None else 1.0
-                dead = manager.guarded.ended is not None
+                outcome = await self._to_the_end(await self._cells())
                 crash = readable(tail(manager.place.crashes), self._cell_in_words())
                 raw = tail(manager.place.raw_output), crash
+            finally:
+                ticker.cancel()
+                ended = await manager.end(0.0)
                 with contextlib.suppress(Exception):
                     self.client.stop_channels()
-                ended = await manager.end(0.0 if dead else polite)
+                self._late_texts(Printed.finish)
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
                     self._say(logging.ERROR, text)
-            if manager.killed and self.stop.reason is None:
-                self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
             self.set_widgets_metadata()
             if ended is not None and ended.peak_memory is not None:
                 peak = max(ended.peak_memory, self._pulse.peak_memory)
                 ended = replace(ended, peak_memory=peak)
-            return replace(outcome, ended=ended, warm=manager.spare is not None)
+            warm = manager.spare is not None
+            return replace(outcome, ended=ended, warm=warm, trace=manager.trace)
+
+    async def _to_the_end(self, outcome: Outcome) -> Outcome:
+        """Have the kernel end, and what the notebook left at work before it.
+
+        What that prints is taken in. If it has to be killed, nothing that it may have been
+        about to write counts as written.
+        """
+        good = outcome.state is State.SUCCEEDED or (
+            outcome.state is State.EXITED_EARLY and outcome.error is None
+        )
+        limit = self._limit_of_end(good=good)
+        listening = asyncio.create_task(self._listen())
+        ending = Ending(self._manager, self.job, self._say)
+        left = await ending.wait(self._stopped, limit, ours=self._is_ours)
+        if self._manager.guarded.ended is not None and self._is_ours and good:
+            # Its last message may still be on its way.
+            await asyncio.wait({listening}, timeout=_LAST_MESSAGE)
+        listening.cancel()
+        over = listening.done() and not listening.cancelled()
+        if not good or over:
+            return outcome
+        if self._stopped.is_set():
+            return self._stopped_in(self.now)
+        if left:
+            what = f"still at work {seconds_in_words(limit)} after the last cell: {left}"
+            what += "; end it in the notebook, or give it more time (end-timeout)"
+            return Outcome(State.FAILED, what, self.now)
+        ended = self._manager.guarded.ended
+        if ended is None:
+            self._say(logging.WARNING, "the kernel did not end when asked; it is killed")
+        elif self._is_ours and ended.code:
+            what = f"the kernel died after the last cell: {ended.words}"
+            return Outcome(State.KERNEL_DIED, what, self.now)
+        return outcome
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the kernel is one that says when nothing is at work any more."""
+        return self.job.kernel is None and self.job.language == PYTHON
+
+    def _limit_of_end(self, *, good: bool) -> float:
+        if self.stop.reason is not None:
+            return _AFTER_STOP
+        if not (good and self._is_ours):
+            return _AFTER_FAILURE
+        limit = self.job.limits.end
+        return limit if self._deadline is None else min(limit, self._left_of_stage())
+
+    async def _listen(self) -> None:
+        """Take in what the kernel sends after the last cell, up to its last message."""
+        while True:
+            message = await ensure_async(self.client.iopub_channel.get_msg(timeout=None))
+            if message["msg_type"] == OVER:
+                return
+            self._deliver(message)
+
+    def _deliver(self, message: dict[str, Any]) -> bool:
+        """Take in a message for the cell that it comes from; tell whether that is done.
+
+        What a cell began, such as a thread or a task, may print when a later cell runs.
+        """
+        place = self._places.get(message["parent_header"].get("msg_id"))
+        if place is None and self._current is None and message["msg_type"] in _SHOWN:
+            # An exit handler belongs to no cell.
+            place = next(reversed(self._places.values()), None)
+        if place is None:
+            return False
+        cell, index, ref = place
+        late = self._current != index
+        try:
+            self.process_message(message, cell, index)
+        except CellExecutionComplete:
+            return not late
+        except Exception as error:
+            if not late:
+                raise
+            what = f"an output that came late is left out: {type(error).__name__}: {error}"
+            self._say(logging.WARNING, what, at=ref)
+        if late and message["msg_type"] in _SHOWN:
+            self.executed.cell_changed(index)
+        return False
+
+    async def _async_poll_output_msg(
+        self, parent_msg_id: str, cell: NotebookNode, cell_index: int
+    ) -> None:
+        """Take in what the kernel sends, for this cell and for those before it."""
+        self._places[parent_msg_id] = cell, cell_index, self.now
+        while True:
+            message = await ensure_async(self.client.iopub_channel.get_msg(timeout=None))
+            if self._deliver(message):
+                return
+
+    def _printed_by(self, index: int) -> Printed:
+        """Give what takes in the streams of a cell: of the current one, or of one before it."""
+        if index == self._current:
+            return self.printed
+        if index not in self._late:
+            ref, cell = self.refs[index], self.nb.cells[index]
+
+            def say(level: int, text: str, logger: str | None = None) -> None:
+                self._say(level, text, logger, at=ref)
+
+            label = relative(self.job.working_directory)
+            self._late[index] = Printed(self.job.printed, label, self.mask, say)
+            self._late[index].begin(f"{self.job.stage}-{ref.number}-late", cell)
+        return self._late[index]
+
+    def _late_texts(self, act: Callable[[Printed], None]) -> None:
+        """Do something with what cells have printed after their end, and save that."""
+        for index, one in self._late.items():
+            act(one)
+            self.executed.cell_changed(index)
 
     async def _cells(self) -> Outcome:
         for index, cell in enumerate(self.nb.cells):
@@ -137,12 +259,13 @@ class Session(NotebookClient):
                 continue
             if self._stopped.is_set():
                 return self._stopped_in(ref)
-            self.now = ref
+            self.now, self._current = ref, index
             self.printed.begin(f"{self.job.stage}-{ref.number}", cell)
             self._pulse.begin(self._cell_in_words())
             self.emit(CellStarted(self.job.stage, ref))
             outcome = await self._one(index, cell, ref)
             self.printed.finish()
+            self._current = None
             done = outcome is None or (
                 outcome.state is State.EXITED_EARLY and outcome.error is None
             )
@@ -178,10 +301,13 @@ class Session(NotebookClient):
         cell = self.job.limits.cell
         if self._deadline is None:
             return cell, "the limit of a cell (cell-timeout)"
-        left = max(0.0, self._deadline - time.monotonic())
+        left = self._left_of_stage()
         if cell is not None and cell < left:
             return cell, "the limit of a cell (cell-timeout)"
         return left, "the limit of a stage (timeout)"
+
+    def _left_of_stage(self) -> float:
+        return max(0.0, (self._deadline or 0.0) - time.monotonic())
 
     async def _interrupt(self, running: asyncio.Task[NotebookNode]) -> None:
         """Interrupt the cell as Ctrl-C would; kill the kernel if it does not listen."""
@@ -274,20 +400,20 @@ class Session(NotebookClient):
         """Add an output; what is printed goes to where its size does no harm."""
         hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
         if self.clear_before_next_output and not hooked:
-            self.printed.cleared()
+            self._printed_by(cell_index).cleared()
         if msg["msg_type"] != "stream" or hooked:
             return super().output(outs, msg, display_id, cell_index)
         if self.clear_before_next_output:
             self.clear_before_next_output = False
             outs.clear()
             self.clear_display_id_mapping(cell_index)
-        self.printed.feed(msg["content"]["name"], msg["content"]["text"])
+        self._printed_by(cell_index).feed(msg["content"]["name"], msg["content"]["text"])
         return outs[-1] if outs else None
 
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
         """Clear the outputs, or have the next one do it."""
         if not msg["content"]["wait"]:
-            self.printed.cleared()
+            self._printed_by(cell_index).cleared()
         super().clear_output(outs, msg, cell_index)
 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
@@ -299,9 +425,9 @@ class Session(NotebookClient):
         """Look from time to time after what no message brings about."""
         while True:
             await asyncio.sleep(_TICK)
-            self.printed.tick()
+            self.printed.refresh()
             self._pulse.tick(self.printed.last)
-            self.printed.settle()
+            self._late_texts(Printed.refresh)
             data = self.executed.due()
             if data is not None:
                 try:
@@ -314,17 +440,17 @@ class Session(NotebookClient):
         state = State.TIMED_OUT if late else State.CANCELLED
         return Outcome(state, self.stop.reason or "stopped", ref)
 
-    def _say(self, level: int, text: str, logger: str | None = None) -> None:
+    def _say(
+        self, level: int, text: str, logger: str | None = None, at: CellRef | None = None
+    ) -> None:
         if text.strip():
-            self.emit(Line(time.time(), level, self._where(), text, logger))
+            self.emit(Line(time.time(), level, self._where(at or self.now), text, logger))
 
     def _cell_in_words(self) -> str:
         return f"cell {self.now.number}" if self.now else "no cell"
 
-    def _where(self) -> str:
-        if self.now is None:
-            return self.job.stage
-        return f"{self.job.stage}[{self.now.number}/{self.now.cells}]"
+    def _where(self, at: CellRef | None) -> str:
+        return f"{self.job.stage}[{at.number}/{at.cells}]" if at else self.job.stage
 
 
 def unwritten(job: Job) -> str:

@@ -48,7 +48,7 @@ async def start(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> S
     said = ""
     for attempt in range(1, _ATTEMPTS + 1):
         spare = await _spare(job, coming, stopped, say) if attempt == 1 else None
-        manager = GuardedManager(job.language, job.kernel, job.log_level, spare)
+        manager = GuardedManager(job.language, job.kernel, job.log_level, str(job.root), spare)
         try:
             return await _attempt(manager, job, stopped)
         except KernelStartError as error:

@@ -61,13 +61,14 @@ class Spare:
 
 @dataclass
 class Warm:
-    """Gives kernels forked from `root` or from a process below it.
+    """Gives kernels forked from `root` or from a process below it, for the folder `project`.
 
     `jobs` kernels may be needed at once. Whatever happens to the processes, `take` gives an
     answer: None is for a kernel that starts by itself. `say` is told once what went wrong.
     """
 
     root: Root
+    project: str
     log_level: str
     jobs: int
     say: Callable[[int, str], None]
@@ -257,6 +258,7 @@ class Warm:
                 folder=str(place.folder),
                 output=str(place.raw_output),
                 crashes=str(place.crashes),
+                root=self.project,
                 connection=str(place.connection_file),
                 environment=place.environment,
             )

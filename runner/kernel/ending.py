@@ -1,0 +1,110 @@
+"""The end of a kernel: not before what the notebook has left at work has ended, too."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from jupyter_core.utils import ensure_async
+
+from ..logs import seconds_in_words
+from ..model import Job
+from .manager import GuardedManager
+from .trace import STARTED, records
+
+# The last message of a kernel of ours, after all that its notebook may still have printed.
+OVER = "runner_over"
+_TICK = 0.2
+# What ends within this is not worth a line.
+_SOON = 2.0
+
+Say = Callable[[int, str], None]
+
+
+class Ending:
+    """Waits for what is at work in a kernel, and says what that is."""
+
+    def __init__(self, manager: GuardedManager, job: Job, say: Say) -> None:
+        """Look after the kernel of `manager`."""
+        self._manager = manager
+        self._job = job
+        self._say = say
+        self._told = ""
+
+    async def wait(self, stopped: asyncio.Event, limit: float, *, ours: bool) -> str:
+        """Ask the kernel to end and wait until it has, or is to be killed.
+
+        Args:
+            stopped: set when nothing is to be waited for any more.
+            limit: the seconds that it has.
+            ours: it says what is at work.
+
+        Returns:
+            What was still at work after that time, in words.
+        """
+        guarded = self._manager.guarded
+        began = time.monotonic()
+        over = asyncio.create_task(guarded.wait_until_over())
+        stop = asyncio.create_task(stopped.wait())
+        asked = False
+        try:
+            while True:
+                left = began + limit - time.monotonic()
+                writing = "" if asked or guarded.ended else ", ".join(self._writers())
+                if not asked and (not writing or left <= 0) and guarded.ended is None:
+                    asked = True
+                    await ensure_async(self._manager.request_shutdown())
+                at_work = writing or (self._named() if ours and asked else "")
+                if over.done() or left <= 0 or stopped.is_set():
+                    break
+                await asyncio.wait(
+                    {over, stop}, timeout=min(_TICK, left), return_when=asyncio.FIRST_COMPLETED
+                )
+                self._tell(at_work, time.monotonic() - began, limit)
+            if not over.done() and stopped.is_set():
+                await asyncio.wait({over}, timeout=min(1.0, limit))
+            return "" if over.done() and not writing else at_work
+        finally:
+            for task in (over, stop):
+                task.cancel()
+
+    def _tell(self, at_work: str, seconds: float, limit: float) -> None:
+        if at_work and at_work != self._told and seconds > _SOON:
+            self._told = at_work
+            words = f"waits for what is still at work, up to {seconds_in_words(limit)}: {at_work}"
+            self._say(logging.INFO, words)
+
+    def _named(self) -> str:
+        """Read what the kernel says is at work."""
+        try:
+            names = json.loads(self._manager.place.ending.read_text("utf-8"))
+        except (OSError, ValueError):
+            return ""
+        return ", ".join(map(str, names))
+
+    def _writers(self) -> Iterator[str]:
+        """Find processes below the kernel that have a file of the project open to write."""
+        pid = self._manager.guarded.kernel_pid
+        if pid is None or not self._has_started_any():
+            return
+        import psutil  # noqa: PLC0415 - few notebooks start processes
+
+        with contextlib.suppress(psutil.Error):
+            guard = psutil.Process(pid).parent()
+            for process in guard.children(recursive=True) if guard else ():
+                if process.pid == pid:
+                    continue
+                with contextlib.suppress(psutil.Error, OSError):
+                    for file in process.open_files():
+                        if file.mode != "r" and file.path.startswith(f"{self._job.root}/"):
+                            name = file.path.removeprefix(f"{self._job.root}/")
+                            yield f"process {process.name()}, which writes {name}"
+
+    def _has_started_any(self) -> bool:
+        try:
+            data = self._manager.place.trace.read_bytes()
+        except OSError:
+            return False
+        return any(kind == STARTED for kind, _ in records(data))

@@ -1,0 +1,185 @@
+"""What a kernel does to files, as Python's audit events tell (PEP 578), written to a trace.
+
+A kernel loads this file; nothing of the runner is imported. Events are those of
+https://docs.python.org/3/library/audit_events.html. A hook sees what Python opens, in this
+process and in those that are forked from it; not what C libraries and other programs open.
+
+The trace is a file of records, each a letter, a path and a NUL. It outlasts any end of the
+kernel. `READ`, `WRITTEN` and `BOTH` say how a path was opened, `GONE` that it was removed,
+`LISTED` that a folder was looked into, `MANY_READ` and `MANY_WRITTEN` that too many files of
+a folder were opened to name them, `MODULE` that a module was loaded from there, `STARTED` has
+the words of a command, and `LOST` says that there was more than the trace can hold.
+"""
+
+import fcntl
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+READ, WRITTEN, BOTH, GONE, LISTED = "RWBDL"
+_OPENED = READ + WRITTEN + BOTH
+MANY_READ, MANY_WRITTEN, MODULE, STARTED, LOST = "rwMSX"
+# So many files of one folder, and so many in all, are named.
+MOST_IN_FOLDER, MOST = 1000, 100_000
+_LONGEST_COMMAND = 4000
+# Ours is not to be the next number that a notebook's file gets.
+_HIGH = 900
+# Those who list a folder only to find modules.
+_FINDERS = ("<frozen importlib", "importlib", "pkgutil.py", "pkg_resources")
+
+
+class Recorder:
+    """Writes each fact once; bounded, however much a notebook opens."""
+
+    def __init__(self, file: int, root: str, own: str) -> None:
+        """Write to the descriptor `file` what concerns files that may be of the project `root`.
+
+        What lies below `own`, the kernel's private folder, is not told.
+        """
+        self._file = file
+        self._root = root.rstrip("/") + "/"
+        places = (sys.prefix, sys.base_prefix, own, "/usr", "/lib", "/proc", "/sys", "/dev", "/etc")
+        ours = tuple(f"{place}/" for place in places)
+        self._elsewhere = tuple(place for place in ours if not self._root.startswith(place))
+        self._named: dict[str, set[str]] = {}
+        self._many: dict[str, str] = {}
+        self._left = MOST
+
+    def note(self, kind: str, path: Any) -> None:  # noqa: ANN401 - whatever the notebook opens
+        """Take in that something was done to a path; a number is that of an open file."""
+        if path.__class__ is not str:
+            path = "/dev/fd" if isinstance(path, int) else os.fsdecode(path)
+        if path[:1] != "/" or "/." in path or "//" in path:
+            path = os.path.normpath(os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH118 - quick
+        if not path.startswith(self._elsewhere):
+            self._note(kind, path)
+
+    def _note(self, kind: str, path: str) -> None:
+        folder, _, name = path.rpartition("/")
+        if kind in _OPENED and folder in self._many:
+            if kind != READ and self._many[folder] == MANY_READ:
+                self._tell_many(folder, MANY_WRITTEN)
+            return
+        named = self._named.setdefault(folder, set())
+        fact = kind + name
+        if fact in named:
+            return
+        named.add(fact)
+        self._left -= 1
+        if len(named) > MOST_IN_FOLDER and kind in _OPENED:
+            written = any(each[0] in {WRITTEN, BOTH} for each in named)
+            self._tell_many(folder, MANY_WRITTEN if written else MANY_READ)
+            named.clear()
+        elif self._left > 0:
+            self._write(kind, path)
+        elif self._left == 0:
+            self._write(LOST, "")
+
+    def started(self, words: Any) -> None:  # noqa: ANN401 - a text or a list
+        """Take in a command that is run in a process of its own."""
+        texts = [words] if isinstance(words, str | bytes) else list(words or ())
+        line = " ".join(os.fsdecode(each) for each in texts)
+        self._write(STARTED, line[:_LONGEST_COMMAND].replace("\0", " "))
+
+    def modules(self) -> None:
+        """Take in where the loaded modules lie."""
+        for module in list(sys.modules.values()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and path.startswith("/"):
+                self.note(MODULE, path)
+
+    def _tell_many(self, folder: str, kind: str) -> None:
+        self._many[folder] = kind
+        self._write(kind, folder)
+
+    def _write(self, kind: str, text: str) -> None:
+        os.write(self._file, f"{kind}{text}\0".encode("utf-8", "surrogateescape"))
+
+
+def begin(path: str, root: str) -> Recorder:
+    """Begin a trace of this process at `path`, a file of the kernel's private folder."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    high = _HIGH if most == resource.RLIM_INFINITY else min(_HIGH, most - 1)
+    try:
+        file = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, high)
+    finally:
+        os.close(opened)
+    recorder = Recorder(file, root, os.path.dirname(path))  # noqa: PTH120 - quick
+    find = _handlers(recorder).get
+
+    def hook(event: str, values: tuple[Any, ...]) -> None:
+        handle = find(event)
+        if handle is not None:
+            try:  # noqa: SIM105 - quick
+                handle(*values)
+            except Exception:  # noqa: BLE001, S110 - the notebook is to meet it, not us
+                pass
+
+    sys.addaudithook(hook)
+    return recorder
+
+
+def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C901 - a table
+    note = recorder.note
+
+    def opened(path: Any, _mode: object, flags: int) -> None:  # noqa: ANN401 - as it comes
+        kind = flags & os.O_ACCMODE
+        if kind == os.O_RDONLY:
+            note(READ, path)
+        else:
+            note(WRITTEN if kind == os.O_WRONLY or flags & os.O_TRUNC else BOTH, path)
+
+    def listed(path: Any = ".", *_: object) -> None:  # noqa: ANN401 - as it comes
+        # Above us: the hook, and who listed.
+        frame = sys._getframe(2)  # noqa: SLF001 - the quick way
+        if not any(one in frame.f_code.co_filename for one in _FINDERS):
+            note(LISTED, "." if path is None else path)
+
+    def renamed(source: Any, target: Any, *_: object) -> None:  # noqa: ANN401 - as they come
+        note(GONE, source)
+        note(WRITTEN, target)
+
+    def linked(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
+        note(WRITTEN, target)
+
+    def database(name: Any) -> None:  # noqa: ANN401 - as it comes
+        text = os.fsdecode(name)
+        if text.startswith("file:"):
+            text = text.removeprefix("file:").partition("?")[0]
+        if text and ":memory:" not in text:
+            note(BOTH, text)
+
+    def first(kind: str) -> Callable[..., None]:
+        return lambda path, *_: note(kind, path)
+
+    def command(at: int) -> Callable[..., None]:
+        return lambda *values: recorder.started(values[at] if len(values) > at else "")
+
+    return {
+        "open": opened,
+        "os.listdir": listed,
+        "os.scandir": listed,
+        "os.rename": renamed,
+        "os.link": linked,
+        "os.symlink": linked,
+        "os.truncate": first(WRITTEN),
+        "os.remove": first(GONE),
+        "shutil.rmtree": first(GONE),
+        "sqlite3.connect": database,
+        "subprocess.Popen": command(1),
+        "os.system": command(0),
+        "os.exec": command(1),
+        "os.posix_spawn": command(1),
+        "os.fork": command(0),
+        "os.forkpty": command(0),
+    }
+
+
+def records(data: bytes) -> Iterable[tuple[str, str]]:
+    """Read a trace: kinds and paths; what was cut off at the end is left out."""
+    for one in data.split(b"\0")[:-1]:
+        text = one.decode("utf-8", "surrogateescape")
+        yield text[:1], text[1:]
