@@ -42,9 +42,11 @@ from .notify import LIMIT, Notifier
 from .project import TEST_PROFILE, Project
 from .records import planned_details, reason_details, result_details, stage_details
 from .secrets import Mask
+from .seen import Seen
 from .settings import Settings
 from .stop import Stop
 from .verdict import check, clear, strays
+from .witness import Witness
 
 if TYPE_CHECKING:
     from .kernel.warm import Warm
@@ -100,6 +102,10 @@ class Build:
     _since: dict[str, float] = field(default_factory=dict)
     _memory: int = 0
     _done: set[str] = field(default_factory=set)
+
+    @cached_property
+    def _witness(self) -> Witness:
+        return Witness(self.project, self.task.freshness, self.log.say)
 
     @property
     def folder(self) -> Path:
@@ -181,7 +187,7 @@ class Build:
                 what = "nothing was run"
                 result = Result(planned.stage, State.CANCELLED, time.time(), 0.0, error=what)
             results[planned.stage] = result
-            self._record_end(result, [])
+            self._record_end(result, [], None)
         self.is_last = True
         return self._conclude(results, State.FAILED, problem.exit_code, seconds)
 
@@ -334,7 +340,9 @@ class Build:
         """Look again at a stage, now that those before it have run or were skipped."""
         reasons = self.task.freshness.reasons(planned.stage)
         ran = [one for one in planned.before if one in self._since]
-        if reasons or self.task.pipeline.declares(planned.stage):
+        made = self.task.freshness.made.get(planned.stage)
+        is_seen = made is not None and made.seen is not None
+        if reasons or is_seen or self.task.pipeline.declares(planned.stage):
             return reasons
         # It says nothing of what it reads, which may be anything that ran before it.
         return tuple(Reason("upstream", f"{one} ran before it") for one in ran)
@@ -369,9 +377,13 @@ class Build:
         """Hash and publish what a good stage left, and write its end into the record."""
         self.coming.pop(result.stage, None)
         outputs: list[dict[str, object]] = []
+        found: Seen | None = None
         try:
+            found = self._witness.look(result)
             if result.good and result.state is not State.SKIPPED:
                 result = self._with_inputs_as_they_were(result)
+            if result.good and found is not None:
+                result = self._witness.judged(result, found)
             if result.good and result.state is not State.SKIPPED:
                 stage = self.task.pipeline.stages[result.stage]
                 for output in stage.outputs:
@@ -384,11 +396,12 @@ class Build:
                     }
                     for one in stage.outputs
                 ]
+                self._witness.committed({str(one["path"]): str(one["hash"]) for one in outputs})
                 name = f"{result.stage}.ipynb"
                 published = self.folder / "notebooks" / name
                 published.parent.mkdir(exist_ok=True)
                 copy_whole(self.record.notebooks / name, published)
-            self._record_end(result, outputs)
+            self._record_end(result, outputs, found)
         except OSError as error:
             what = f"its results cannot be kept: {why(error)}"
             if result.good:
@@ -416,18 +429,31 @@ class Build:
             self.log.say(text, stage.name, logging.WARNING)
         return result
 
-    def _record_end(self, result: Result, outputs: list[dict[str, object]]) -> None:
+    def _record_end(
+        self, result: Result, outputs: list[dict[str, object]], found: Seen | None
+    ) -> None:
         """Make a stage's end last; that `run.json` cannot be written now is no failure of it."""
         details: dict[str, object] = result_details(result) | {"outputs": outputs}
+        if found is not None:
+            details["seen"] = found.details()
         if result.state is State.SKIPPED:
-            details = result_details(result) | {
-                "made_by": self.task.freshness.made[result.stage].run
-            }
+            made = self.task.freshness.made[result.stage]
+            details = result_details(result) | {"made_by": made.run}
+            if made.was is not None:
+                self._rename(made.was, result.stage)
+                details["was"] = made.was
         elif result.good:
             details["made"] = True
         self.record.append("stage_ended", sync=result.state is not State.SKIPPED, **details)
         with contextlib.suppress(OSError):
             self.record.publish(now=not result.good)
+
+    def _rename(self, old: str, new: str) -> None:
+        """Give the executed notebook of a stage whose notebook was renamed its new name."""
+        folder = self.folder / "notebooks"
+        if not (folder / f"{new}.ipynb").exists():
+            (folder / f"{new}.ipynb").parent.mkdir(parents=True, exist_ok=True)
+            (folder / f"{old}.ipynb").replace(folder / f"{new}.ipynb")
 
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
@@ -440,6 +466,8 @@ class Build:
 
     def _end(self, results: dict[str, Result], seconds: float) -> Exit:
         self._warn_of_strays()
+        if (shared := self._witness.shared()) is not None:
+            self.log.say(shared, level=logging.WARNING)
         state = telling.run_state(list(results.values()))
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
         late = self._late and not telling.at_fault(results.values())

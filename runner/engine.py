@@ -27,6 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 for _name in _UNUSED:
     del sys.modules[_name]
 
+from . import trace
 from .cgroups import memory_limit, oom_kills
 from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why
@@ -140,6 +141,7 @@ def _attempt(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
         exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
         usage=usage,
         warm=outcome.warm,
+        trace=trace.read(outcome.trace, job.root, job.working_directory),
     )
 
 

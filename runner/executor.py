@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from .model import Event, Job, Preload, Result
 from .stop import Stop
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .kernel.warm import Spare, Warm
@@ -53,6 +55,7 @@ class LocalExecutor:
         self._emit = emit
         self._stop = stop
         self._warm = warm
+        self._watch: Watch | None = None
 
     def __enter__(self) -> Self:
         """Give the executor."""
@@ -68,9 +71,13 @@ class LocalExecutor:
         if error is not None:
             self._stop.request("the runner failed")
         self._pool.shutdown(cancel_futures=True)
+        if self._watch is not None:
+            self._watch.close()
 
     def submit(self, job: Job) -> Future[Result]:
         """Have a job done as soon as a thread is free."""
+        if self._watch is None:
+            self._watch = Watch(job.root)
         if self._warm is None or job.preload.cold is not None:
             return self._pool.submit(self._run, job, None)
         return self._pool.submit(self._run, job, self._warm.take(job.preload.imports))
@@ -89,9 +96,15 @@ class LocalExecutor:
         # papermill takes a moment to import; a build with nothing to do never does.
         from . import engine  # noqa: PLC0415
 
+        window = self._watch.open() if self._watch is not None else None
         try:
-            return engine.run(job, self._emit, self._stop, spare)
+            result = engine.run(job, self._emit, self._stop, spare)
+            if window is None or result.trace is None:
+                return result
+            return replace(result, trace=window.hints(result.trace))
         finally:
+            if window is not None:
+                window.close()
             if spare is not None:
                 self._give_back(spare)
 

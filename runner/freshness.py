@@ -1,12 +1,12 @@
 """Looks at the stages of a build as they stand, and says why each must run."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from . import basis, plan
+from . import basis, graph, plan, seen
 from .hashes import Hashes
-from .history import last_made
+from .history import Made, last_made
 from .model import Pipeline, Reason, Stage
 from .project import Project
 from .secrets import Mask
@@ -15,17 +15,50 @@ CACHE = ".cache"
 
 
 class Freshness:
-    """What is known of one profile's build: how its stages were made, and how they are now."""
+    """What is known of one profile's build: how its stages were made, and how they are now.
+
+    `pipeline` has the order that follows from what is declared and what was seen.
+    """
 
     def __init__(self, project: Project, pipeline: Pipeline) -> None:
         """Read the history of the build."""
         self._project = project
-        self._pipeline = pipeline
         self._build = project.build(pipeline.profile)
         self.hashes = Hashes(project.outputs / CACHE / "hashes.json")
+        self._look = seen.Look(project.root, self.hashes)
         self._mask = Mask.of(os.environ, project.settings.secrets)
         self.environment = basis.environment(project.root)
-        self.made = last_made(self._build, pipeline.stages)
+        self.pipeline = pipeline
+        self.made = self._made()
+        known = {name for name in self.made if self.is_known(name)}
+        used = {name: one.seen for name, one in self.made.items() if one.seen is not None}
+        written = {name: set(self._written_by(name)) for name in pipeline.stages}
+        self.pipeline = ordered(pipeline, used, written, known)
+        self._place = {name: number for number, name in enumerate(self.pipeline.stages)}
+
+    def _made(self) -> dict[str, Made]:
+        """Find how each stage was last made, under its name or the one that it had before."""
+        stages = self.pipeline.stages
+        found = last_made(self._build, stages)
+        former = {name: one for name, one in found.items() if name not in stages}
+        made = {name: one for name, one in found.items() if name in stages}
+        for name in [one for one in stages if former and one not in made]:
+            now = self.of_stage(stages[name])
+            for old, one in former.items():
+                if now.code and _is_the_same(now, one.basis):
+                    made[name] = replace(former.pop(old), was=old)
+                    break
+        return made
+
+    def is_known(self, name: str) -> bool:
+        """Tell whether what a stage was seen to use is what it would use now."""
+        made = self.made.get(name)
+        if made is None or made.seen is None:
+            return False
+        now = self.of_stage(self.pipeline.stages[name])
+        return (now.code, now.parameters) == (made.basis.code, made.basis.parameters) and all(
+            self._look.of(one) == value for one, value in made.seen.modules.items()
+        )
 
     def reasons(self, name: str, unsettled: Collection[str] = ()) -> tuple[Reason, ...]:
         """Say why a stage must run; what it reads from `unsettled` stages is left out.
@@ -33,10 +66,12 @@ class Freshness:
         Raises:
             OSError: a file that counts cannot be read.
         """
-        stage = self._pipeline.stages[name]
+        stage = self.pipeline.stages[name]
         made = self.made.get(name)
         now = self._now(stage)
-        if made is not None and unsettled:
+        if made is None:
+            return plan.reasons(now, made)
+        if unsettled:
             left_out = {
                 one.source or self._project.label(one.path)
                 for one in stage.inputs
@@ -44,14 +79,51 @@ class Freshness:
             }
             now = replace(now, basis=_without(now.basis, left_out))
             made = replace(made, basis=_without(made.basis, left_out))
-        return plan.reasons(now, made) or self._overtaken(name)
+        if made.seen is not None and made.seen.witness:
+            # The modules that were loaded are known; the others were only guessed.
+            now = replace(now, basis=replace(now.basis, modules={}))
+            made = replace(made, basis=replace(made.basis, modules={}))
+        found = plan.reasons(now, made)
+        if made.seen is not None:
+            return (*found, *self._comparison(name, unsettled).reasons(self._used(name, made)))
+        return found or self._overtaken(name, made)
 
-    def _overtaken(self, name: str) -> tuple[Reason, ...]:
-        """Say which stages were made after one that does not declare what it reads."""
-        made = self.made.get(name)
-        if made is None or self._pipeline.declares(name):
+    def _comparison(self, name: str, unsettled: Collection[str]) -> seen.Comparison:
+        """Compare what a stage used without declaring it."""
+        making = {one for other in unsettled for one in self._written_by(other)}
+        making |= {one.rpartition("/")[0] + "/" for one in making}
+        later = list(self.pipeline.stages)[self._place[name] + 1 :]
+        made = [one.seen for other in later if (one := self.made.get(other)) and one.seen]
+        return seen.Comparison(
+            self._look,
+            left_out=lambda name: any(one in making for one in seen.with_parents(name)),
+            as_left=lambda file, now: any(one.writes.get(file) == now for one in made),
+            of_later=[one for other in later for one in self._written_by(other)],
+        )
+
+    def _used(self, name: str, made: Made) -> seen.Seen:
+        """Leave out of the hints what another stage, which ran meanwhile, is known to have read."""
+        used = made.seen or seen.Seen()
+        if used.alone:
+            return used
+        others = [
+            one.seen
+            for other, one in self.made.items()
+            if other != name and one.run == made.run and one.seen is not None
+        ]
+        theirs = {file for one in others for file in (*one.reads, *one.modules)}
+        perhaps = {file: value for file, value in used.perhaps.items() if file not in theirs}
+        return replace(used, perhaps=perhaps)
+
+    def _written_by(self, name: str) -> Iterator[str]:
+        """Give the names of the files that a stage writes, declared or seen."""
+        return written_by(self.pipeline.stages[name], self.made.get(name), self._project)
+
+    def _overtaken(self, name: str, made: Made) -> tuple[Reason, ...]:
+        """Say which stages were made after one of which is not known what it reads."""
+        if self.pipeline.declares(name):
             return ()
-        needs = sorted(self._pipeline.needs[name])
+        needs = sorted(self.pipeline.needs[name])
         later = [one for one in needs if one in self.made and self.made[one].run > made.run]
         return tuple(Reason("upstream", f"{one} ran after it") for one in later)
 
@@ -61,13 +133,88 @@ class Freshness:
         return replace(now, parameters=self._mask.values(now.parameters))
 
     def _now(self, stage: Stage) -> plan.Now:
-        executed = self._build / "notebooks" / f"{stage.name}.ipynb"
+        made = self.made.get(stage.name)
+        names = [stage.name, *([made.was] if made and made.was else [])]
+        paths = [self._build / "notebooks" / f"{name}.ipynb" for name in names]
+        there = any(path.exists() for path in paths)
         return plan.Now(
             basis=self.of_stage(stage),
             environment=self.environment,
             outputs=basis.of_outputs(self._project, stage, self.hashes),
-            executed=None if executed.exists() else self._project.label(executed),
+            executed=None if there else self._project.label(paths[0]),
         )
+
+
+def written_by(stage: Stage, made: Made | None, project: Project) -> Iterator[str]:
+    """Give the names of the files and folders that a stage writes, declared or seen."""
+    yield from (project.label(one.path) for one in stage.outputs)
+    if made is not None and made.seen is not None:
+        yield from made.seen.writes
+
+
+def ordered(
+    pipeline: Pipeline,
+    used: Mapping[str, seen.Seen],
+    written: Mapping[str, Collection[str]],
+    known: Collection[str],
+) -> Pipeline:
+    """Have stages come after those that write what they were seen to use.
+
+    A stage that declares nothing, and of which nothing is `known` yet, keeps its place: it
+    comes after all that stand before it, and before all that stand after it.
+
+    Args:
+        pipeline: the stages in the order that follows from what they declare.
+        used: what stages were seen to use.
+        written: the names of the files and folders that each stage writes.
+        known: the stages for which that still holds.
+    """
+    names = list(pipeline.stages)
+    needs = {name: set(pipeline.needs[name]) for name in names}
+    barrier: set[str] = set()
+    since: set[str] = set()
+    for name in names:
+        needs[name] |= barrier
+        if pipeline.declares(name) or name in known:
+            since.add(name)
+        else:
+            needs[name] |= since
+            barrier, since = {name}, set()
+    places = {name: number for number, name in enumerate(names)}
+    pairs = list(_pairs(used, written))
+    backward = [pair for pair in pairs if places[pair[0]] > places[pair[1]]]
+    for writer, reader in [*(pair for pair in pairs if pair not in backward), *backward]:
+        # Of two that use each other's files, the one that stands first comes first.
+        if reader not in graph.closure((writer,), needs):
+            needs[reader].add(writer)
+    frozen = {name: frozenset(needs[name]) for name in names}
+    stages = {name: pipeline.stages[name] for name in graph.order(frozen)}
+    return replace(pipeline, stages=stages, needs=frozen)
+
+
+def _pairs(
+    used: Mapping[str, seen.Seen], written: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str]]:
+    """Give pairs of a stage that writes and one that was seen to use that."""
+    writers: dict[str, dict[str, None]] = {}
+    for name, files in written.items():
+        for file in files:
+            for place in (file, file.rpartition("/")[0] + "/"):
+                writers.setdefault(place, {})[name] = None
+    found: dict[tuple[str, str], None] = {}
+    for reader, one in used.items():
+        folders = [f"{folder}/" for folder in (*one.listed, *one.many)]
+        for file in (*one.reads, *one.perhaps, *one.modules, *folders):
+            for place in seen.with_parents(file):
+                for writer in writers.get(place, ()):
+                    if writer != reader:
+                        found[writer, reader] = None
+    yield from found
+
+
+def _is_the_same(now: basis.Basis, before: basis.Basis) -> bool:
+    one, other = list(now.code.values()), list(before.code.values())
+    return one == other and (now.parameters, now.paths) == (before.parameters, before.paths)
 
 
 def _without(one: basis.Basis, names: Collection[str]) -> basis.Basis:

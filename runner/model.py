@@ -251,6 +251,35 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """What a stage was seen to do to files of the project, named relative to its root.
+
+    Its kernel is the witness: `reads`, `writes`, `gone` (removed or renamed), `listed` folders,
+    `modules` that were loaded, and folders of which too many files were opened to name them
+    (`many_read`, `many_written`). `either` was opened for both. Hints come from the system,
+    which does not say who it was: `perhaps_read`, `perhaps_written`, `perhaps_listed`; `alone`
+    says whether no other stage ran meanwhile. `witness` and `watched` are whether there was a
+    witness, and whether hints could be had; unless `whole` something was missed.
+    """
+
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+    either: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+    many_read: frozenset[str] = frozenset()
+    many_written: frozenset[str] = frozenset()
+    perhaps_read: frozenset[str] = frozenset()
+    perhaps_written: frozenset[str] = frozenset()
+    perhaps_listed: frozenset[str] = frozenset()
+    witness: bool = False
+    watched: bool = False
+    alone: bool = True
+    whole: bool = True
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything that happened when a stage ran.
 
@@ -269,6 +298,7 @@ class Result:
     usage: Usage = field(default_factory=Usage)
     attempts: int = 1
     warm: bool | None = None
+    trace: Trace | None = None
 
     @property
     def good(self) -> bool:

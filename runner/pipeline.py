@@ -249,17 +249,8 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
 
 
 def _needs(stages: Mapping[str, Stage]) -> dict[str, frozenset[str]]:
-    """Say what each stage must come after.
-
-    Notebooks that declare neither inputs nor outputs come one after the other.
-    """
-    needs: dict[str, frozenset[str]] = {}
-    before: str | None = None
-    for name, stage in stages.items():
-        if stage.inputs or stage.outputs:
-            made = (maker for one in stage.inputs for maker in one.made_by)
-            needs[name] = frozenset(made) - {name}
-        else:
-            needs[name] = frozenset({before} if before else ())
-            before = name
-    return needs
+    """Say what each stage must come after, by what it declares."""
+    return {
+        name: frozenset(maker for one in stage.inputs for maker in one.made_by) - {name}
+        for name, stage in stages.items()
+    }

@@ -84,6 +84,12 @@ def _lost(stage: dict[str, Any]) -> dict[str, Any]:
     return stage | {"state": ends[stage["state"]], "error": "the runner vanished"}
 
 
+def _with_seen(details: Event) -> Event:
+    """Have what a stage was seen to use stand beside what it declares."""
+    seen = details.pop("seen", None)
+    return details if seen is None else details | {"reads": {}, "writes": {}, "modules": {}} | seen
+
+
 def summary(events: Iterable[Event]) -> dict[str, Any]:
     """Fold a journal into what `run.json` holds."""
     record: dict[str, Any] = {"version": VERSION, "id": None, "profile": None, "state": "running"}
@@ -114,6 +120,6 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
                 stages[event["stage"]]["cell"] = details.get("cell")
             case "stage_ended":
                 stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
-                stages[event["stage"]] |= details
+                stages[event["stage"]] |= _with_seen(details)
     record["stages"] = list(stages.values())
     return record

@@ -54,8 +54,10 @@ class Request:
         fresh = self._is_fresh(selection) and (anew or not selection.from_scratch)
         forced = {*self.options.forced, *(selection.named if self.settings.force else ())}
         look = _look(freshness, forced, fresh=fresh)
-        planned = plan(found, selection.named, look)
-        return Task(found, freshness, planned, self.options.words, selection.whole, fresh)
+        planned = plan(freshness.pipeline, selection.named, look)
+        return Task(
+            freshness.pipeline, freshness, planned, self.options.words, selection.whole, fresh
+        )
 
 
 def read(project: Project, settings: Settings, options: Options) -> Request:

@@ -1,0 +1,242 @@
+"""What a stage was seen to use, as it is recorded; and what of that is another one now."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from . import files
+from .hashes import Hashes
+from .model import Reason, Trace
+from .project import RESERVED_OUTPUTS
+
+# More names of a folder than this are kept as one digest.
+_MOST_NAMES = 1000
+# In the place of a hash: the file changed after it was read, and not by the stage.
+CHANGED = "changed meanwhile"
+# What people write while a stage runs is no output of it, unless its kernel is the witness.
+_WRITTEN_BY_HAND = (".py", ".ipynb", ".md")
+
+Named = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Files of the project by their names, each with its hash when the stage had ended.
+
+    Nothing of it is declared. `perhaps` are files that may have been read, `absent` names that
+    were looked for in vain, `listed` has the names in folders that were listed, or a digest of
+    them, `many` a digest of how the files in a folder look of which very many were opened.
+    """
+
+    reads: Named = field(default_factory=dict)
+    writes: Named = field(default_factory=dict)
+    modules: Named = field(default_factory=dict)
+    perhaps: Named = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    listed: Mapping[str, list[str] | str] = field(default_factory=dict)
+    many: Named = field(default_factory=dict)
+    witness: bool = True
+    alone: bool = True
+    whole: bool = True
+
+    def details(self) -> dict[str, object]:
+        """Give it for the journal."""
+        return {key: value for key, value in asdict(self).items() if value not in ({}, ())}
+
+    @classmethod
+    def of(cls, details: Mapping[str, object]) -> "Seen":
+        """Read it from the journal.
+
+        Raises:
+            TypeError: another version has written it.
+        """
+        return cls(**details)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Looks at the files of a project."""
+
+    root: Path
+    hashes: Hashes
+
+    def of(self, name: str) -> str | None:
+        """Give the hash of a file, None if there is none."""
+        path = self.root / name
+        return None if path.is_dir() else self.hashes.of(path)
+
+    def changed_since(self, name: str, moment: float) -> bool:
+        """Tell whether a file was changed, or made, after a moment."""
+        try:
+            return (self.root / name).stat().st_ctime >= moment
+        except OSError:
+            return False
+
+    def names(self, folder: str) -> list[str]:
+        """Give the names in a folder; hidden ones and compiled modules do not count."""
+        path = self.root / folder
+        files.OPENED[str(path)] += 1
+        try:
+            found = [one.name for one in path.iterdir()]
+        except OSError:
+            return []
+        left_out = {"__pycache__", *(RESERVED_OUTPUTS if path.parent.name == "outputs" else ())}
+        return sorted(name for name in found if name[0] != "." and name not in left_out)
+
+    def looks(self, folder: str) -> str:
+        """Give a digest of the names, sizes and times of the files in a folder."""
+        total = hashlib.sha256()
+        for name in self.names(folder):
+            try:
+                status = (self.root / folder / name).stat()
+            except OSError:
+                continue
+            total.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        return f"looks:{total.hexdigest()}"
+
+
+def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) -> Seen:
+    """Look at what a stage has used, when it has ended.
+
+    Args:
+        trace: what was seen.
+        declared: the names of its inputs and outputs, files or folders.
+        look: looks at files.
+        began: when it began, in seconds since 1970.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+
+    def is_declared(name: str) -> bool:
+        return any(one in declared for one in with_parents(name))
+
+    changed = {one for one in trace.either if look.changed_since(one, began)}
+    by_hand = {one for one in trace.perhaps_written if one.endswith(_WRITTEN_BY_HAND)}
+    touched = trace.writes | changed | (trace.perhaps_written - by_hand)
+    written = {
+        file for name in touched for file in _files(look.root, name) if not is_declared(file)
+    }
+    reads: dict[str, str | None] = {}
+    absent: list[str] = []
+    for name in sorted((trace.reads | (trace.either - changed)) - trace.modules):
+        if is_declared(name) or (look.root / name).is_dir():
+            continue
+        value = look.of(name)
+        if value is not None:
+            own = name in written or not look.changed_since(name, began)
+            reads[name] = value if own else CHANGED
+        elif name not in touched:
+            absent.append(name)
+    modules = {
+        one: CHANGED if one not in written and look.changed_since(one, began) else look.of(one)
+        for one in sorted(trace.modules)
+    }
+    hinted = trace.perhaps_read - reads.keys() - modules.keys() - written
+    perhaps = {
+        name: value
+        for name in sorted(hinted)
+        if not is_declared(name) and (value := look.of(name)) is not None
+    }
+    folders = sorted(one for one in trace.listed | trace.perhaps_listed if not is_declared(one))
+    many = sorted(one for one in trace.many_read | trace.many_written if not is_declared(one))
+    return Seen(
+        reads=reads,
+        writes={name: look.of(name) for name in sorted(written)},
+        modules=modules,
+        perhaps=perhaps,
+        absent=tuple(absent),
+        listed={one: _short(look.names(one)) for one in folders if (look.root / one).is_dir()},
+        many={one: look.looks(one) for one in many},
+        witness=trace.witness,
+        alone=trace.alone,
+        whole=trace.whole,
+    )
+
+
+def with_parents(name: str) -> Iterator[str]:
+    """Give a name and those of the folders around it; one that ends in / is a folder's content."""
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+
+
+def _files(root: Path, name: str) -> list[str]:
+    """Give a file's name if it is there, or those of the files in a folder that was moved."""
+    path = root / name
+    if path.is_dir():
+        inside = (str(one.relative_to(root)) for one in path.rglob("*") if one.is_file())
+        return list(islice(inside, _MOST_NAMES))
+    return [name] if path.exists() else []
+
+
+def _short(names: list[str]) -> list[str] | str:
+    if len(names) <= _MOST_NAMES:
+        return names
+    return f"sha256:{hashlib.sha256(chr(0).join(names).encode('utf-8', 'replace')).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares what a stage has used with what is there now.
+
+    `left_out` tells what is not to be looked at, since it may be made anew before; `as_left`
+    whether a file that the stage wrote is as it, or a later stage, left it; `of_later` are the
+    names of files that stages write which come after it.
+    """
+
+    look: Look
+    left_out: Callable[[str], bool]
+    as_left: Callable[[str, str | None], bool]
+    of_later: Collection[str]
+
+    def reasons(self, seen: Seen) -> Iterator[Reason]:  # noqa: C901 - one line for each kind
+        """Say what of all that a stage has used is another one now."""
+        if not seen.whole:
+            yield Reason("unsure", "it used more files than could be watched")
+        yield from self._writes(seen)
+        for word, named in (("", seen.reads), ("perhaps ", seen.perhaps)):
+            for name, value in named.items():
+                if name not in seen.writes and not self.left_out(name):
+                    yield from self._other("read", f"{name}, which it {word}read,", name, value)
+        for name, value in seen.modules.items():
+            yield from self._other("module", f"module {name}", name, value)
+        for name in seen.absent:
+            if not self.left_out(name) and (self.look.root / name).exists():
+                yield Reason("read", f"{name}, which it looked for, is there now")
+        for folder, looks in seen.many.items():
+            if not self.left_out(f"{folder}/") and self.look.looks(folder) != looks:
+                yield Reason("read", f"files in {folder}/, many of which it used, changed")
+        for folder, names in seen.listed.items():
+            if not self.left_out(f"{folder}/"):
+                yield from self._listing(folder, names)
+
+    def _writes(self, seen: Seen) -> Iterator[Reason]:
+        for name, value in seen.writes.items():
+            now = self.look.of(name)
+            if now is None:
+                yield Reason("written", f"{name}, which it wrote, is missing")
+            elif now != value and not self.as_left(name, now):
+                yield Reason("written", f"{name}, which it wrote, was changed")
+
+    def _other(self, kind: str, words: str, name: str, value: str | None) -> Iterator[Reason]:
+        now = self.look.of(name)
+        if now != value:
+            yield Reason(kind, f"{words} {'is missing' if now is None else 'changed'}")
+
+    def _listing(self, folder: str, before: list[str] | str) -> Iterator[Reason]:
+        names = self.look.names(folder)
+        if isinstance(before, str):
+            if _short(names) != before:
+                yield Reason("listed", f"the files in {folder}/, which it listed, are others")
+            return
+        place = "" if folder == "." else f"{folder}/"
+        # A folder that a later stage makes counts as little as its files.
+        later = {one for file in self.of_later for one in with_parents(file)}
+        new = [one for one in names if one not in before and place + one not in later]
+        gone = [one for one in before if one not in names and place + one not in later]
+        if new or gone:
+            example = f"{place}{new[0]} is new" if new else f"{place}{gone[0]} is gone"
+            yield Reason("listed", f"{example}, in a folder that it listed")

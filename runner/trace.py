@@ -1,0 +1,116 @@
+"""What a kernel's trace says of the project's files: which are these, under which names."""
+
+import os
+import shlex
+from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
+
+from .kernel.trace import (
+    BOTH,
+    GONE,
+    LISTED,
+    LOST,
+    MANY_READ,
+    MANY_WRITTEN,
+    MODULE,
+    READ,
+    STARTED,
+    WRITTEN,
+    records,
+)
+from .model import Trace
+from .project import RESERVED_OUTPUTS
+
+_CACHE = "__pycache__"
+# Folders that hold no sources and no data, and files of the runner's own.
+_SKIPPED = {_CACHE, "node_modules", "site-packages"}
+_RUNNER = {"runner", "run.py"}
+_OUTPUTS = "outputs"
+
+
+class ProjectFiles:
+    """Names the files of a project relative to its root, whatever way led to them."""
+
+    def __init__(self, root: Path) -> None:
+        """Begin."""
+        self._root = str(root)
+        self._real = lru_cache(maxsize=1 << 14)(os.path.realpath)
+
+    def name(self, path: str) -> str | None:
+        """Give a path's name, or None if it is no file of the project that could matter."""
+        if path == self._root:
+            return "."
+        folder, _, name = path.rpartition("/")
+        real = self._real(path) if os.path.islink(path) else f"{self._real(folder)}/{name}"  # noqa: PTH114
+        # A link to a place outside is a file of the project all the same.
+        for one in (real, path):
+            inner = one.removeprefix(f"{self._root}/")
+            if inner != one:
+                return inner if matters(inner) else None
+        return None
+
+    def names(self, paths: set[str]) -> frozenset[str]:
+        """Give the names of those that matter."""
+        return frozenset(name for path in paths if (name := self.name(path)) is not None)
+
+
+def matters(name: str) -> bool:
+    """Tell whether a file of the project, named relative to its root, can be data or code."""
+    parts = name.split("/")
+    if parts[0] in _RUNNER or any(part in _SKIPPED or part.startswith(".") for part in parts[:-1]):
+        return False
+    if parts[0] != _OUTPUTS:
+        return True
+    inner = parts[1:]
+    return bool(inner) and inner[0][0] != "." and not RESERVED_OUTPUTS.intersection(inner[1:2])
+
+
+def source_of(path: str) -> str:
+    """Give for a file of compiled Python the source beside its folder, else the path itself."""
+    folder, _, name = path.rpartition("/")
+    above, _, last = folder.rpartition("/")
+    if last != _CACHE:
+        return path
+    return f"{above}/{name.partition('.')[0]}.py"
+
+
+def read(data: bytes, root: Path, working_directory: Path) -> Trace:
+    """Read the trace of a kernel that belongs to the project `root`."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for kind, path in records(data):
+        found[kind].add(path)
+    files = ProjectFiles(root)
+    compiled = {path for path in found[READ] if f"/{_CACHE}/" in path}
+    modules = {source_of(path) for path in compiled} | set(map(source_of, found[MODULE]))
+    reads = files.names(found[READ] - compiled)
+    loaded = frozenset(name for name in files.names(modules) if (root / name).is_file())
+    written = found[WRITTEN] | found[BOTH]
+    return Trace(
+        reads=reads - loaded,
+        writes=files.names(found[WRITTEN]),
+        either=files.names(found[BOTH]),
+        gone=files.names(found[GONE]),
+        listed=files.names({path for path in found[LISTED] if path not in written}),
+        modules=loaded,
+        many_read=files.names(found[MANY_READ]),
+        many_written=files.names(found[MANY_WRITTEN]),
+        perhaps_read=files.names(_in_commands(found[STARTED], working_directory)),
+        witness=bool(data),
+        whole=not found[LOST],
+    )
+
+
+def _in_commands(lines: set[str], folder: Path) -> set[str]:
+    """Find the files that commands name."""
+    found = set()
+    for line in lines:
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            words = line.split()
+        for word in words:
+            path = os.path.normpath(folder / word)
+            if os.path.isfile(path):  # noqa: PTH113 - many words are none
+                found.add(path)
+    return found

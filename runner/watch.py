@@ -1,0 +1,221 @@
+"""Hints from the system (inotify(7)) about files of the project that are used meanwhile.
+
+They show what the witness, a kernel's audit hook, cannot: what C libraries and other programs
+open. They do not say who it was, so they are hints.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import files
+from .model import Trace
+from .trace import ProjectFiles, matters, source_of
+
+if TYPE_CHECKING:
+    from inotify_simple import INotify
+
+# Folders past this number are not watched.
+_MOST_FOLDERS = 8192
+# Names past this number are not kept.
+_MOST_NAMES = 20_000
+_PYTHON_SOURCE = ".py"
+
+
+@dataclass
+class Window:
+    """What is seen between two moments, in which a stage runs."""
+
+    watch: "Watch"
+    alone: bool
+    whole: bool = True
+    opened: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    entered: set[str] = field(default_factory=set)
+
+    def hints(self, trace: Trace) -> Trace:
+        """Add to what a kernel has witnessed what else was seen up to now."""
+        self.watch.catch_up()
+        names = self.watch.files.names
+        opened, written = names({*map(source_of, self.opened)}), names(self.written)
+        seen = trace.reads | trace.writes | trace.either | trace.modules
+        folders = {name.rpartition("/")[0] for name in trace.modules}
+        crowded = trace.many_read | trace.many_written
+        perhaps = {
+            name
+            for name in opened | trace.perhaps_read
+            if name.rpartition("/")[0] not in crowded and not _is_edited(name)
+        }
+        return replace(
+            trace,
+            perhaps_read=frozenset(perhaps - seen),
+            perhaps_written=written - trace.writes - trace.either,
+            # To find modules, folders are listed, too.
+            perhaps_listed=names(self.entered) - trace.listed - folders - {"notebooks"},
+            watched=self.watch.works,
+            alone=self.alone,
+            whole=trace.whole and self.whole,
+        )
+
+    def close(self) -> None:
+        """Take in no more."""
+        self.watch.close_window(self)
+
+
+class Watch:
+    """Watches the folders of a project, from the first window on; without inotify it sees nothing.
+
+    What this process itself opens is not told.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Prepare; nothing is watched yet."""
+        self.files = ProjectFiles(root)
+        self._root = str(root)
+        self._folders: dict[int, str] = {}
+        self._known: set[str] = set()
+        self._windows: list[Window] = []
+        self._lock = threading.RLock()
+        self._woken, self._wake = os.pipe()
+        self._inotify: INotify | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether anything can be seen."""
+        return self._inotify is not None
+
+    def open(self) -> Window:
+        """Begin a window; what was seen before it is not part of it."""
+        with self._lock:
+            if self._thread is None:
+                self._begin()
+            self.catch_up()
+            for one in self._windows:
+                one.alone = False
+            window = Window(self, alone=not self._windows)
+            if not self._windows:
+                files.OPENED.clear()
+            self._windows.append(window)
+        return window
+
+    def close_window(self, window: Window) -> None:
+        """End a window."""
+        with self._lock:
+            if window in self._windows:
+                self._windows.remove(window)
+
+    def close(self) -> None:
+        """End."""
+        os.close(self._wake)
+        if self._thread is not None:
+            self._thread.join()
+        os.close(self._woken)
+        if self._inotify is not None:
+            self._inotify.close()
+
+    def catch_up(self) -> None:
+        """Take in all that has happened up to now."""
+        with self._lock:
+            if self._inotify is not None:
+                for event in self._inotify.read(timeout=0):
+                    self._take(event.wd, event.mask, event.name)
+
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
+        if sys.platform == "linux":
+            from inotify_simple import INotify  # noqa: PLC0415 - a build with nothing to do needs none
+
+            with contextlib.suppress(OSError):
+                self._inotify = INotify()
+                for _ in self._add(self._root):
+                    pass
+        self._thread.start()
+
+    def _listen(self) -> None:
+        import select  # noqa: PLC0415 - as above
+
+        if self._inotify is None:
+            return
+        poll = select.poll()
+        for descriptor in (self._inotify.fileno(), self._woken):
+            poll.register(descriptor, select.POLLIN)
+        while self._woken not in dict(poll.poll()):
+            self.catch_up()
+
+    def _add(self, folder: str) -> Iterator[str]:
+        """Watch a folder and those in it; give the files that are there."""
+        from inotify_simple import flags  # noqa: PLC0415 - as above
+
+        mask = flags.OPEN | flags.CLOSE_WRITE | flags.CREATE | flags.MOVED_TO | flags.ONLYDIR
+        todo = [folder]
+        while todo and len(self._folders) < _MOST_FOLDERS and self._inotify is not None:
+            place = todo.pop()
+            real = os.path.realpath(place)
+            if real in self._known:
+                continue
+            self._known.add(real)
+            try:
+                self._folders[self._inotify.add_watch(place, mask)] = place
+                files.OPENED[place] += 1
+                with os.scandir(place) as entries:
+                    for entry in entries:
+                        if not entry.is_dir():
+                            yield entry.path
+                        elif self._is_watched(entry.path):
+                            todo.append(entry.path)
+            except OSError:
+                # It is gone, may not be read, or the system watches no more for us.
+                continue
+
+    def _is_watched(self, folder: str) -> bool:
+        """Tell whether anything in a folder may matter; compiled modules say which were loaded."""
+        name = folder.removeprefix(f"{self._root}/").removesuffix("/__pycache__")
+        outputs = name == "outputs" or (name.startswith("outputs/") and name.count("/") == 1)
+        if os.path.exists(f"{folder}/pyvenv.cfg"):  # noqa: PTH110 - quick
+            return False
+        return matters(f"{name}/x") or (outputs and "/." not in name)
+
+    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901 - a table
+        from inotify_simple import flags  # noqa: PLC0415 - as above
+
+        if mask & flags.Q_OVERFLOW:
+            for window in self._windows:
+                window.whole = False
+        folder = self._folders.get(watched)
+        if folder is None or mask & flags.IGNORED:
+            return
+        path = f"{folder}/{name}" if name else folder
+        if mask & flags.ISDIR:
+            if mask & flags.OPEN:
+                if not name and not files.OPENED[path]:
+                    self._note("entered", path)
+            elif self._is_watched(path):
+                # What was in it before it was watched was made meanwhile.
+                for file in self._add(path):
+                    self._note("written", file)
+        elif mask & (flags.CLOSE_WRITE | flags.MOVED_TO):
+            self._note("written", path)
+        elif mask & flags.OPEN:
+            if files.OPENED[path] > 0:
+                files.OPENED[path] -= 1
+            else:
+                self._note("opened", path)
+
+    def _note(self, kind: str, path: str) -> None:
+        for window in self._windows:
+            names: set[str] = getattr(window, kind)
+            if len(names) < _MOST_NAMES:
+                names.add(path)
+            elif path not in names:
+                window.whole = False
+
+
+def _is_edited(name: str) -> bool:
+    """Tell whether a file is one that people open while a stage runs: a notebook."""
+    return name.startswith("notebooks/") and name.endswith(".ipynb")
