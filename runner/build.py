@@ -304,6 +304,11 @@ class Build:
             what = "the notebook was edited after this run began; give the same command again"
             result = Result(stage.name, State.FAILED, time.time(), 0.0, error=what)
             return _done(result)
+        for one in stage.inputs:
+            if not one.path.exists():
+                name = self.project.label(one.path)
+                what = f"{one.parameter}: {name} is missing, and no stage before it has written it"
+                return _done(Result(stage.name, State.FAILED, time.time(), 0.0, error=what))
         own = freshness.hashes.of(stage.notebook.path) or ""
         basis = freshness.of_stage(stage)
         self._read[stage.name] = basis.inputs

@@ -230,8 +230,11 @@ def _writers(project: Project, stages: Mapping[str, Stage], problems: list[Probl
 
 def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Iterator[Problem]:
     build = project.build(profile)
+    unknown = False
     written = [project.label(o.path) for stage in stages.values() for o in stage.outputs]
     for stage in stages.values():
+        # One that says nothing may write what those after it read.
+        unknown |= not (stage.inputs or stage.outputs)
         for one in stage.inputs:
             name = project.label(one.path)
             where = _place(stage, one.parameter)
@@ -243,7 +246,7 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
             elif one.path.is_relative_to(build):
                 what = f"{one.parameter}: no stage writes {name}{did_you_mean(name, written)}"
                 yield Problem(where, what)
-            elif one.source is None:
+            elif one.source is None and not unknown:
                 what = f"{one.parameter}: {name} is missing; put it there or correct the path"
                 yield Problem(where, what)
 

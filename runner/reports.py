@@ -1,14 +1,17 @@
 """Commands that tell what is there: the stages, the builds, the runs and their logs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from . import project, runs, tasks
 from .build import Task
 from .errors import Exit, UsageError
+from .freshness import Freshness
 from .model import Planned
 from .project import Project
 from .secrets import Mask
+
+_MOST = 20
 
 
 def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
@@ -19,12 +22,15 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
     names = words or [default or next(iter(loaded.profiles))]
     for name, found in tasks.bind(loaded, names, overrides).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
-        for stage in found.stages.values():
+        freshness = Freshness(loaded, found)
+        for stage in freshness.pipeline.stages.values():
             print(f"\n  {stage.name}  ({stage.notebook.label})")
             for one in stage.inputs:
                 print(f"    reads   {one.source or loaded.label(one.path)}")
             for output in stage.outputs:
                 print(f"    writes  {loaded.label(output.path)}")
+            for line in _seen(freshness, stage.name):
+                print(mask(f"    {line}"))
             for parameter, value in stage.values.items():
                 if not parameter.startswith(("input_", "output_")):
                     origin = "" if value.origin == "notebook" else f"  ({value.origin})"
@@ -34,11 +40,22 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
     return Exit.OK
 
 
+def _seen(freshness: Freshness, stage: str) -> Iterator[str]:
+    """Write what a stage was seen to use in this build, and does not declare."""
+    made = freshness.made.get(stage)
+    if made is not None and made.seen is not None:
+        for word, names in (("reads ", made.seen.reads), ("writes", made.seen.writes)):
+            yield from (f"{word}  {name}  (seen)" for name in list(names)[:_MOST])
+            if len(names) > _MOST:
+                yield f"{word}  and {len(names) - _MOST} more files  (seen)"
+
+
 def plan_lines(task: Task, skipped: str) -> list[str]:
     """Write each stage and what becomes of it; `skipped` is said of one that is up to date."""
     width = max(len(planned.stage) for planned in task.planned)
     return [
         f"{planned.stage:<{width}}  {_fate(planned) if planned.may_run else skipped}"
+        + ("" if planned.may_run or task.pipeline.declares(planned.stage) else " (seen)")
         for planned in task.planned
     ]
 
