@@ -44,10 +44,15 @@ def _seen(freshness: Freshness, stage: str) -> Iterator[str]:
     """Write what a stage was seen to use in this build, and does not declare."""
     made = freshness.made.get(stage)
     if made is not None and made.seen is not None:
-        for word, names in (("reads ", made.seen.reads), ("writes", made.seen.writes)):
-            yield from (f"{word}  {name}  (seen)" for name in list(names)[:_MOST])
+        used = (
+            ("reads ", "seen", made.seen.reads),
+            ("reads ", "perhaps", made.seen.perhaps),
+            ("writes", "seen", made.seen.writes),
+        )
+        for word, how, names in used:
+            yield from (f"{word}  {name}  ({how})" for name in list(names)[:_MOST])
             if len(names) > _MOST:
-                yield f"{word}  and {len(names) - _MOST} more files  (seen)"
+                yield f"{word}  and {len(names) - _MOST} more files  ({how})"
 
 
 def plan_lines(task: Task, skipped: str) -> list[str]:
