@@ -6,6 +6,7 @@ open. They do not say who it was, so they are hints.
 
 import contextlib
 import os
+import select
 import sys
 import threading
 from collections.abc import Iterator
@@ -68,13 +69,13 @@ class Window:
 
 
 class Watch:
-    """Watches the folders of a project, from the first window on; without inotify it sees nothing.
+    """Watches the folders of a project; without inotify it sees nothing.
 
     What this process itself opens is not told.
     """
 
     def __init__(self, root: Path) -> None:
-        """Prepare; nothing is watched yet."""
+        """Begin, in a thread: there may be many folders."""
         self.files = ProjectFiles(root)
         self._root = str(root)
         self._folders: dict[int, str] = {}
@@ -83,7 +84,9 @@ class Watch:
         self._lock = threading.RLock()
         self._woken, self._wake = os.pipe()
         self._inotify: INotify | None = None
-        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
 
     @property
     def works(self) -> bool:
@@ -92,9 +95,8 @@ class Watch:
 
     def open(self) -> Window:
         """Begin a window; what was seen before it is not part of it."""
+        self._ready.wait()
         with self._lock:
-            if self._thread is None:
-                self._begin()
             self.catch_up()
             for one in self._windows:
                 one.alone = False
@@ -113,8 +115,7 @@ class Watch:
     def close(self) -> None:
         """End."""
         os.close(self._wake)
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
         os.close(self._woken)
         if self._inotify is not None:
             self._inotify.close()
@@ -126,20 +127,21 @@ class Watch:
                 for event in self._inotify.read(timeout=0):
                     self._take(event.wd, event.mask, event.name)
 
-    def _begin(self) -> None:
-        self._thread = threading.Thread(target=self._listen, name="watch", daemon=True)
-        if sys.platform == "linux":
-            from inotify_simple import INotify  # noqa: PLC0415 - a build with nothing to do needs none
+    def _run(self) -> None:
+        try:
+            if sys.platform == "linux":
+                # A build with nothing to do needs none.
+                from inotify_simple import INotify  # noqa: PLC0415
 
-            with contextlib.suppress(OSError):
-                self._inotify = INotify()
-                for _ in self._add(self._root):
-                    pass
-        self._thread.start()
+                with contextlib.suppress(OSError):
+                    self._inotify = INotify()
+                    for _ in self._add(self._root):
+                        pass
+        finally:
+            self._ready.set()
+        self._listen()
 
     def _listen(self) -> None:
-        import select  # noqa: PLC0415 - as above
-
         if self._inotify is None:
             return
         poll = select.poll()
