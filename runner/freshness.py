@@ -30,7 +30,8 @@ class Freshness:
         self.environment = basis.environment(project.root)
         self.pipeline = pipeline
         self.made = self._made()
-        known = {name for name in self.made if self.is_known(name)}
+        silent = [name for name in self.made if not pipeline.declares(name)]
+        known = {name for name in silent if self._is_known(name)}
         used = {name: one.seen for name, one in self.made.items() if one.seen is not None}
         written = {name: set(self._written_by(name)) for name in pipeline.stages}
         self.pipeline = ordered(pipeline, used, written, known)
@@ -50,7 +51,7 @@ class Freshness:
                     break
         return made
 
-    def is_known(self, name: str) -> bool:
+    def _is_known(self, name: str) -> bool:
         """Tell whether what a stage was seen to use is what it would use now."""
         made = self.made.get(name)
         if made is None or made.seen is None:
@@ -92,14 +93,22 @@ class Freshness:
         """Compare what a stage used without declaring it."""
         making = {one for other in unsettled for one in self._written_by(other)}
         making |= {one.rpartition("/")[0] + "/" for one in making}
-        later = list(self.pipeline.stages)[self._place[name] + 1 :]
-        made = [one.seen for other in later if (one := self.made.get(other)) and one.seen]
         return seen.Comparison(
             self._look,
             left_out=lambda name: any(one in making for one in seen.with_parents(name)),
-            as_left=lambda file, now: any(one.writes.get(file) == now for one in made),
-            of_later=[one for other in later for one in self._written_by(other)],
+            as_left=lambda file, now: any(
+                one.seen is not None and one.seen.writes.get(file) == now
+                for other in self._later(name)
+                if (one := self.made.get(other))
+            ),
+            of_later=lambda: [
+                one for other in self._later(name) for one in self._written_by(other)
+            ],
         )
+
+    def _later(self, name: str) -> list[str]:
+        """Give the stages that come after one."""
+        return list(self.pipeline.stages)[self._place[name] + 1 :]
 
     def _used(self, name: str, made: Made) -> seen.Seen:
         """Leave out of the hints what another stage, which ran meanwhile, is known to have read."""

@@ -183,14 +183,14 @@ class Comparison:
     """Compares what a stage has used with what is there now.
 
     `left_out` tells what is not to be looked at, since it may be made anew before; `as_left`
-    whether a file that the stage wrote is as it, or a later stage, left it; `of_later` are the
+    whether a file that the stage wrote is as it, or a later stage, left it; `of_later` gives the
     names of files that stages write which come after it.
     """
 
     look: Look
     left_out: Callable[[str], bool]
     as_left: Callable[[str, str | None], bool]
-    of_later: Collection[str]
+    of_later: Callable[[], Collection[str]]
 
     def reasons(self, seen: Seen) -> Iterator[Reason]:  # noqa: C901 - one line for each kind
         """Say what of all that a stage has used is another one now."""
@@ -234,7 +234,7 @@ class Comparison:
             return
         place = "" if folder == "." else f"{folder}/"
         # A folder that a later stage makes counts as little as its files.
-        later = {one for file in self.of_later for one in with_parents(file)}
+        later = {one for file in self.of_later() for one in with_parents(file)}
         new = [one for one in names if one not in before and place + one not in later]
         gone = [one for one in before if one not in names and place + one not in later]
         if new or gone:

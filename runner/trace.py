@@ -86,6 +86,7 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
     reads = files.names(found[READ] - compiled)
     loaded = frozenset(name for name in files.names(modules) if (root / name).is_file())
     written = found[WRITTEN] | found[BOTH]
+    named = _in_commands(found[STARTED], working_directory)
     return Trace(
         reads=reads - loaded,
         writes=files.names(found[WRITTEN]),
@@ -95,14 +96,15 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
         modules=loaded,
         many_read=files.names(found[MANY_READ]),
         many_written=files.names(found[MANY_WRITTEN]),
-        perhaps_read=files.names(_in_commands(found[STARTED], working_directory)),
+        perhaps_read=files.names({one for one in named if os.path.isfile(one)}),  # noqa: PTH113
+        perhaps_listed=files.names({one for one in named if os.path.isdir(one)}),  # noqa: PTH112
         witness=bool(data),
         whole=not found[LOST],
     )
 
 
 def _in_commands(lines: set[str], folder: Path) -> set[str]:
-    """Find the files that commands name."""
+    """Find the files and folders that commands name."""
     found = set()
     for line in lines:
         try:
@@ -110,7 +112,5 @@ def _in_commands(lines: set[str], folder: Path) -> set[str]:
         except ValueError:
             words = line.split()
         for word in words:
-            path = os.path.normpath(folder / word)
-            if os.path.isfile(path):  # noqa: PTH113 - many words are none
-                found.add(path)
+            found.add(os.path.normpath(folder / word))
     return found

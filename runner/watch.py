@@ -45,19 +45,20 @@ class Window:
         names = self.watch.files.names
         opened, written = names({*map(source_of, self.opened)}), names(self.written)
         seen = trace.reads | trace.writes | trace.either | trace.modules
-        folders = {name.rpartition("/")[0] for name in trace.modules}
+        # Folders are listed to find modules, and by whoever shows files to a person.
+        modules = {_folder(name) for name in trace.modules}
         crowded = trace.many_read | trace.many_written
         perhaps = {
             name
             for name in opened | trace.perhaps_read
-            if name.rpartition("/")[0] not in crowded and not _is_edited(name)
+            if _folder(name) not in crowded and not _is_edited(name)
         }
+        used = {*map(_folder, perhaps - seen), *trace.perhaps_listed}
         return replace(
             trace,
             perhaps_read=frozenset(perhaps - seen),
             perhaps_written=written - trace.writes - trace.either,
-            # To find modules, folders are listed, too.
-            perhaps_listed=names(self.entered) - trace.listed - folders - {"notebooks"},
+            perhaps_listed=(names(self.entered) & used) - trace.listed - modules - {"notebooks"},
             watched=self.watch.works,
             alone=self.alone,
             whole=trace.whole and self.whole,
@@ -216,6 +217,10 @@ class Watch:
                 names.add(path)
             elif path not in names:
                 window.whole = False
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0] or "."
 
 
 def _is_edited(name: str) -> bool:
