@@ -22,7 +22,7 @@ JOB = ("job", "all", "--image", "registry/project:1")
 def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple[str, ...]) -> None:
     project.profile("all")
     project.stage("a", writes=("a.txt",), parameters="x = 'a'")
-    done = project.run(*JOB, *options)
+    done = project.call(*JOB, *options)
     assert ("without --claim" in done.err) is ("--claim" not in options)
     text = done.out
     made = YAML(typ="safe").load(text)
@@ -92,4 +92,4 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
 def test_mistakes_of_a_job(project: TemporaryProject, words: tuple[str, ...], message: str) -> None:
     project.profile("all")
     project.stage("a", writes=("a.txt",))
-    assert message in project.run(*words, code=2).err
+    assert message in project.call(*words, code=2).err

@@ -12,7 +12,7 @@ EVERYTHING = ("data", "features", "model", "report")
 def planned(project: TemporaryProject, *words: str) -> dict[str, dict[str, str]]:
     """Ask what would run: for each profile the stages in order, each with `run` or `skip`."""
     found: dict[str, dict[str, str]] = {}
-    for line in project.run("-n", *words).out.splitlines():
+    for line in project.call("-n", *words).out.splitlines():
         if line.endswith(":"):
             found[line.removesuffix(":")] = {}
         else:
@@ -159,7 +159,7 @@ def test_paths_of_the_test_build_are_moved_into_that_of_the_profile(
     for name in ("test", "all"):
         project.profile(name)
     for name in ("test", "all"):
-        lines = [line.split()[:2] for line in project.run("list", name).out.splitlines()]
+        lines = [line.split()[:2] for line in project.call("list", name).out.splitlines()]
         assert [line for line in lines if line[:1] in (["reads"], ["writes"])] == [
             ["reads", "notebooks/make.ipynb"],
             ["writes", f"outputs/{name}/deep/one.txt"],
@@ -174,7 +174,7 @@ def test_a_path_that_a_profile_names_is_not_moved(project: TemporaryProject) -> 
     project.notebook("read", parameters='input_a = "../outputs/test/a.txt"')
     project.profile("all", "read:\n  input_a: ../outputs/test/a.txt\n")
     project.write("outputs/test/a.txt", "")
-    assert "    reads   outputs/test/a.txt\n" in project.run("list", "all").out
+    assert "    reads   outputs/test/a.txt\n" in project.call("list", "all").out
 
 
 def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
@@ -182,7 +182,7 @@ def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
 ) -> None:
     project.notebook("make", parameters="a = 1\nb = 1\nc = 1\nd = 1.5\ne = None\nf = 'x'")
     project.profile("test", "make:\n  b: 2\n  c: 2\n  d: 3\n\n  f: yes\n")
-    done = project.run("list", "-p", "make.c=3", "-p", "make.e=[1, {a: null}]")
+    done = project.call("list", "-p", "make.c=3", "-p", "make.e=[1, {a: null}]")
     assert [line.strip() for line in done.out.splitlines() if " = " in line] == [
         "a = 1",
         "b = 2  (params/test.yaml:2)",
@@ -196,7 +196,7 @@ def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
 def test_of_two_values_on_the_command_line_the_last_counts(project: TemporaryProject) -> None:
     project.notebook("make", parameters="a = 1")
     project.profile("test")
-    done = project.run("list", "-p", "make.a=2", "-p", "make.a=3")
+    done = project.call("list", "-p", "make.a=2", "-p", "make.a=3")
     assert "    a = 3  (-p make.a)\n" in done.out
 
 
@@ -204,4 +204,4 @@ def test_an_empty_profile_changes_nothing(project: TemporaryProject) -> None:
     project.notebook("make", parameters="a = 1")
     for name, text in (("test", ""), ("one", "# nothing\n"), ("two", "make:\n"), ("all", "{}\n")):
         project.profile(name, text)
-        assert "    a = 1\n" in project.run("list", name).out
+        assert "    a = 1\n" in project.call("list", name).out
