@@ -150,7 +150,16 @@ def test_a_mistake_in_a_value_on_the_command_line_is_told(project: TemporaryProj
 
 
 def test_a_parameter_whose_name_looks_like_a_secret_is_a_mistake(project: TemporaryProject) -> None:
-    names = "password db_password api_key apikey apiKey TOKEN access_token secret".split()
+    names = [
+        "password",
+        "db_password",
+        "api_key",
+        "apikey",
+        "apiKey",
+        "TOKEN",
+        "access_token",
+        "secret",
+    ]
     for number, name in enumerate(names):
         project.stage(f"s{number}", writes=(f"{number}.txt",), parameters=f"{name} = ''")
     project.profile("test")
