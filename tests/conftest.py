@@ -1,6 +1,8 @@
 """Fixtures that tests of several modules use."""
 
+import gc
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,16 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_unclosed() -> Iterator[None]:
+    """Have what was left unclosed fail the module's last test, not a later one, or none.
+
+    An event loop is part of a cycle: only a collection finds it.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture

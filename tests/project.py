@@ -56,8 +56,9 @@ class Done:
         return self.out + self.err
 
     def expected(self, code: int | None) -> "Done":
-        """Assert its exit code; None is any."""
+        """Assert its exit code, None is any; and that it closed what it opened."""
         assert code is None or self.code == code, f"exit code {self.code}, not {code}:\n{self.text}"
+        assert "ResourceWarning" not in self.err, self.err
         return self
 
 
@@ -155,7 +156,9 @@ class TemporaryProject:
 
     def command(self, *words: str) -> list[str]:
         """Give the command line of `python run.py`, as the user types it."""
-        return [sys.executable, str(self.root / "run.py"), *words]
+        # An option of the interpreter, not a variable: kernels would inherit that.
+        warned = ("-W", "always::ResourceWarning")
+        return [sys.executable, *warned, str(self.root / "run.py"), *words]
 
     def run(
         self,
