@@ -3,13 +3,11 @@
 import json
 import os
 import platform
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runner.history import last_made
 from tests.project import TemporaryProject
 
 STAGES = ("a", "b", "c", "d", "e")
@@ -287,35 +285,6 @@ def test_notebooks_that_declare_nothing_run_again_after_one_that_ran(
     assert "c: started (b ran before it)" in done.out
 
 
-def test_a_journal_cut_anywhere_gives_no_false_success(
-    project: TemporaryProject,
-) -> None:
-    project.profile("all")
-    project.stage("a", writes=("a.txt",))
-    project.stage("b", reads=("a.txt",), writes=("b.txt",))
-    project.pretend("all")
-    journal = project.runs("all")[0] / "journal.jsonl"
-    data = journal.read_bytes()
-    ends = [
-        sum(len(line) + 1 for line in data.split(b"\n")[: number + 1])
-        for number, line in enumerate(data.split(b"\n"))
-        if b'"made": true' in line
-    ]
-    assert len(ends) == 2
-    facts = data.index(b'"facts"')
-    # The facts are long, and say nothing of stages.
-    inside = range(facts + 100, data.index(b"\n", facts) - 100)
-    for length in sorted({*range(len(data) + 1)} - {*inside}):
-        journal.write_bytes(data[:length])
-        made = last_made(project.outputs("all"), ["a", "b"])
-        assert len(made) == sum(length >= end for end in ends)
-    for length in (0, 1, ends[0] - 1, ends[0], ends[1] - 1):
-        journal.write_bytes(data[:length])
-        project.pretend("all")
-        assert set(project.states("all").values()) <= {"succeeded", "skipped"}
-        shutil.rmtree(project.runs("all")[-1])
-
-
 @pytest.mark.slow
 def test_a_thousand_stages_are_planned(project: TemporaryProject) -> None:
     project.profile("all")
@@ -391,18 +360,3 @@ def test_a_notebook_edited_during_the_run_is_not_taken_for_the_old_one(
     assert "edited after this run began" in project.stage_record("all", "b")["error"]
     project.pretend("all")
     assert project.states("all") == {"a": "skipped", "b": "succeeded"}
-
-
-def test_a_journal_that_is_not_ours_is_left_alone(project: TemporaryProject) -> None:
-    project.profile("all")
-    project.stage("a", writes=("a.txt",))
-    project.pretend("all")
-    journal = project.runs("all")[0] / "journal.jsonl"
-    other = journal.read_bytes().replace(b'{"v": 1,', b'{"v": 2,')
-    for text in (other, b'{"v": 1, "at": 1}\n{"v": 1}\n'):
-        journal.write_bytes(text)
-        project.call("history")
-        project.call("status")
-        project.pretend("all")
-        assert journal.read_bytes() == text
-        shutil.rmtree(project.runs("all")[-1])
