@@ -66,8 +66,13 @@ class TemporaryProject:
     """Writes a project's files, and runs `run.py` in it."""
 
     def __init__(self, root: Path, *, cold: bool = False) -> None:
-        """Make an empty project: the runner alone; with `cold`, no kernel is forked."""
+        """Make an empty project: the runner alone; with `cold`, no kernel is forked.
+
+        A project that lies there already stays as it is.
+        """
         self.root = root
+        if (root / "runner").exists():
+            return
         if cold:
             self.write("pyproject.toml", "[tool.runner]\nwarm = false\n")
         root.mkdir(parents=True, exist_ok=True)
@@ -86,6 +91,11 @@ class TemporaryProject:
             else:
                 shutil.copy2(source, root / name)
         return project
+
+    def copy(self, root: Path) -> "TemporaryProject":
+        """Make a copy of this project, with what is built in it: it is as up to date there."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("runner"))
+        return TemporaryProject(root)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""
@@ -266,6 +276,14 @@ class TemporaryProject:
         """Read the executed notebook of the newest run."""
         path = self.runs(profile)[-1] / "notebooks" / f"{stage}.ipynb"
         return nbformat.read(path, as_version=4)
+
+
+@dataclass(frozen=True)
+class BuiltExample:
+    """The example after `test all`, and what that said; a test that changes it takes a copy."""
+
+    project: TemporaryProject
+    done: Done
 
 
 def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psutil.Process]:
