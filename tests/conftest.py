@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import Faults
 from tests.project import TemporaryProject
 
 
@@ -38,3 +39,15 @@ def project(tmp_path: Path, *, cold: bool) -> TemporaryProject:
 def example(tmp_path: Path) -> TemporaryProject:
     """Give a copy of the example project, with nothing built."""
     return TemporaryProject.example(tmp_path / "example")
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the library that makes writing fail."""
+    return Faults.build(tmp_path_factory.mktemp("faults")).library
+
+
+@pytest.fixture
+def faults(fault_library: Path, tmp_path: Path) -> Faults:
+    """Give failing writes."""
+    return Faults(fault_library, tmp_path / "struck")
