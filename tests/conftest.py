@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.faults import Faults
 from tests.project import BuiltExample, Done, TemporaryProject
 
 
@@ -75,3 +76,15 @@ def built_example(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
             said.write_text(json.dumps(asdict(done)), "utf-8")
     done = Done(**json.loads(said.read_text("utf-8")))
     return BuiltExample(TemporaryProject(folder / "example"), done)
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the library that makes writing fail."""
+    return Faults.build(tmp_path_factory.mktemp("faults")).library
+
+
+@pytest.fixture
+def faults(fault_library: Path, tmp_path: Path) -> Faults:
+    """Give failing writes."""
+    return Faults(fault_library, tmp_path / "struck")
