@@ -26,16 +26,26 @@ def outputs(project: TemporaryProject, stage: str) -> list[Any]:
     return kept
 
 
+# What each test run looks at; the slow tests look at all.
+A_FEW = ("process", "messages", "at_exit")
+a_few_and_all = pytest.mark.parametrize(
+    "both", ["few", pytest.param("all", marks=pytest.mark.slow)], indirect=True
+)
+
+
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, TemporaryProject]:
-    """Run the corpus twice: in warm kernels and in cold ones."""
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, TemporaryProject]:
+    """Run the corpus, or a few of it, twice: in warm kernels and in cold ones."""
     found = {}
+    chosen = {stage: CORPUS[stage] for stage in (A_FEW if request.param == "few" else CORPUS)}
     for how, options in {"warm": (), "cold": ("--cold",)}.items():
         # Of the same length and nearly the same name, for it is in some outputs.
         project = TemporaryProject(tmp_path_factory.mktemp("corpus") / "project")
         for name, text in FILES.items():
             project.write(name, text)
-        for stage, cells in CORPUS.items():
+        for stage, cells in chosen.items():
             done = f'output_done = "../outputs/all/{stage}.txt"'
             last = "from pathlib import Path\n_ = Path(output_done).write_text('')"
             project.notebook(stage, *cells, last, parameters=done)
@@ -47,7 +57,14 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, TemporaryProj
     return found
 
 
-@pytest.mark.parametrize("stage", CORPUS)
+@pytest.mark.parametrize(
+    ("both", "stage"),
+    [
+        *(("few", stage) for stage in A_FEW),
+        *(pytest.param("all", stage, marks=pytest.mark.slow) for stage in CORPUS),
+    ],
+    indirect=["both"],
+)
 def test_a_warm_kernel_gives_the_same_outputs(
     both: Mapping[str, TemporaryProject], stage: str
 ) -> None:
@@ -65,12 +82,14 @@ def test_a_warm_kernel_gives_the_same_outputs(
         assert one == other, source
 
 
+@a_few_and_all
 def test_every_kernel_ends_when_it_is_asked(both: Mapping[str, TemporaryProject]) -> None:
     # Helper processes of joblib's do not listen to SIGTERM; a warning may be an error.
     for project in both.values():
         assert "the kernel did not end when asked" not in project.log("all")
 
 
+@a_few_and_all
 def test_what_a_kernel_does_as_it_ends_is_the_same(both: Mapping[str, TemporaryProject]) -> None:
     for project in both.values():
         assert (project.root / "outputs/at_exit.txt").read_text() == "the end"

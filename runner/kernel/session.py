@@ -118,7 +118,7 @@ class Session(NotebookClient):
                 ended = await manager.end(0.0 if dead else polite)
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
-                    self._say(logging.ERROR, text)
+                    self._say(logging.ERROR, text.strip("\n"))
             if manager.killed and self.stop.reason is None:
                 self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
             self.set_widgets_metadata()
