@@ -52,6 +52,24 @@ def test_a_kernel_whose_guard_is_killed_dies_and_leaves_nothing(
 
 
 @both_ways
+def test_a_kernel_does_not_outlive_its_guard(project: TemporaryProject, tmp_path: Path) -> None:
+    project.profile("all")
+    source = (
+        "import ctypes, os\n\n"
+        f'open("{tmp_path}/pids", "w").write(f"{{os.getpid()}} {{os.getppid()}} ")\n'
+        f'open("{tmp_path}/here", "w").close()\nctypes.PyDLL(None).sleep(600)'
+    )
+    project.notebook("a", source)
+    with project.running("all") as process:
+        wait_for(tmp_path / "here")
+        kernel, guard = noted(tmp_path / "pids")
+        # The runner, which would end what is left, is to have no part in it.
+        process.send_signal(signal.SIGSTOP)
+        guard.kill()
+        none_left([kernel])
+
+
+@both_ways
 def test_a_process_of_any_name_ends_with_its_stage(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

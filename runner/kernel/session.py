@@ -205,9 +205,9 @@ class Session(NotebookClient):
                 return self._left(ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
             first = plain(error.evalue).strip().splitlines()
-            return Outcome(
-                State.FAILED, f"{error.ename}: {first[0]}" if first else error.ename, ref
-            )
+            # A kernel of another language may have no name for it.
+            name = error.ename or "error"
+            return Outcome(State.FAILED, f"{name}: {first[0]}" if first else name, ref)
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)
             ended = self._manager.guarded.ended
