@@ -281,6 +281,13 @@ def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psut
     return found
 
 
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Give a folder for TMPDIR; kernels' sockets need a short name, and go elsewhere else."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        yield Path(name)
+
+
 def none_left(processes: Iterable[psutil.Process], seconds: float = 20.0) -> None:
     """Assert that processes end within a while; end those that do not."""
     found = left(processes, seconds)

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import TemporaryProject, below_it, both_ways, none_left, wait_for
+from tests.project import TemporaryProject, below_it, both_ways, none_left, short_folder, wait_for
 
 
 def noted(path: Path) -> list[psutil.Process]:
@@ -40,15 +40,14 @@ def test_a_kernel_whose_guard_is_killed_dies_and_leaves_nothing(
     )
     project.notebook("a", source, parameters='output_a = "../outputs/test/a.txt"')
     project.stage("b", writes=("b.txt",))
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    project.run("all", "-k", code=1, env={"TMPDIR": str(folder)})
+    with short_folder() as folder:
+        project.run("all", "-k", code=1, env={"TMPDIR": str(folder)})
+        assert list(folder.iterdir()) == []
     assert project.states("all") == {"a": "kernel_died", "b": "succeeded"}
     record = project.stage_record("all", "a")
     assert record["error"] == "the kernel died: SIGKILL"
     assert record["cell"]["number"] == 2
     none_left(noted(tmp_path / "pids"))
-    assert list(folder.iterdir()) == []
 
 
 @both_ways
@@ -87,10 +86,12 @@ def test_a_process_of_any_name_ends_with_its_stage(
         "print(Path(f'/proc/{child.pid}/comm').read_text())"
     )
     project.notebook("a", source)
-    out = project.run("all").out
-    assert "a[1/1]: a) b" in out
-    assert "it was killed" not in out
-    none_left(noted(tmp_path / "pid"), 0.0)
+    try:
+        out = project.run("all").out
+        assert "a[1/1]: a) b" in out
+        assert "it was killed" not in out
+    finally:
+        none_left(noted(tmp_path / "pid"), 0.0)
 
 
 @both_ways
@@ -105,13 +106,12 @@ def test_no_temporary_folder_is_left_when_the_runner_ends(
         "a", "import numpy", f'open("{tmp_path}/here", "w").close()', "while True:\n    pass"
     )
     project.notebook("b", "import numpy")
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    with project.running("all", env={"TMPDIR": str(folder)}) as process:
-        wait_for(tmp_path / "here")
-        assert list(folder.iterdir()) != []
-        below = below_it(process)
-        process.send_signal(sent)
-        process.wait(60)
-        none_left(below)
-    assert list(folder.iterdir()) == []
+    with short_folder() as folder:
+        with project.running("all", env={"TMPDIR": str(folder)}) as process:
+            wait_for(tmp_path / "here")
+            assert list(folder.iterdir()) != []
+            below = below_it(process)
+            process.send_signal(sent)
+            process.wait(60)
+            none_left(below)
+        assert list(folder.iterdir()) == []

@@ -111,7 +111,7 @@ def test_the_culprit_in_a_cold_kernel_is_failed_too(project: TemporaryProject) -
 @mostly_warm
 @positions
 def test_a_cell_past_its_limit_is_the_culprit(project: TemporaryProject, position: int) -> None:
-    all_end(project, CELL_TIMEOUT, position, "-j", "2", "--cell-timeout", "3")
+    all_end(project, CELL_TIMEOUT, position, "-j", "2", "--cell-timeout", "5")
 
 
 @mostly_warm
@@ -119,7 +119,7 @@ def test_a_cell_past_its_limit_is_the_culprit(project: TemporaryProject, positio
 def test_a_cell_past_the_limit_of_its_stage_is_the_culprit(
     project: TemporaryProject, position: int
 ) -> None:
-    all_end(project, STAGE_TIMEOUT, position, "--timeout", "12")
+    all_end(project, STAGE_TIMEOUT, position, "--timeout", "20")
 
 
 class Signal(NamedTuple):
@@ -232,7 +232,7 @@ def test_a_signal_after_the_deadline_is_the_first_one(
         f'    Path("{tmp_path}/late").touch()\n    {wait}\n    Path("{tmp_path}/whole").touch()'
     )
     project.notebook("a", late)
-    with project.running("all", "--deadline", "10") as process:
+    with project.running("all", "--deadline", "15") as process:
         wait_for(tmp_path / "late")
         process.send_signal(signal.SIGTERM)
         (tmp_path / "go").touch()

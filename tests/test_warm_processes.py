@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import WAIT, TemporaryProject, below_it, none_left, wait_for
+from tests.project import WAIT, TemporaryProject, below_it, none_left, short_folder, wait_for
 from tests.test_warm import installed, texts
 
 
@@ -162,12 +162,11 @@ def test_warm_processes_and_spare_kernels_are_gone_after_a_run(
     project.profile("all")
     project.notebook("a", "import numpy", "1 / 0")
     project.notebook("b", "import numpy")
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    done = project.run("all", code=1, env={"TMPDIR": str(folder)})
-    assert "b: blocked" in done.text
-    assert list(folder.iterdir()) == []
-    none_left([one for one in psutil.process_iter() if _environ(one) == str(folder)])
+    with short_folder() as folder:
+        done = project.run("all", code=1, env={"TMPDIR": str(folder)})
+        assert "b: blocked" in done.text
+        assert list(folder.iterdir()) == []
+        none_left([one for one in psutil.process_iter() if _environ(one) == str(folder)])
 
 
 def _environ(process: psutil.Process) -> str:
