@@ -233,7 +233,9 @@ class TemporaryProject:
             yield process
         finally:
             if process.poll() is None:
+                below = below_it(process)
                 process.kill()
+                _kill(left(below))
             process.wait(30)
             if process.stdout is not None:
                 process.stdout.close()
@@ -298,6 +300,33 @@ def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psut
             if one.status() != psutil.STATUS_ZOMBIE:
                 found.append(one)
     return found
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Give a folder for TMPDIR; kernels' sockets need a short name, and go elsewhere else."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        yield Path(name)
+
+
+def none_left(processes: Iterable[psutil.Process], seconds: float = 20.0) -> None:
+    """Assert that processes end within a while; end those that do not."""
+    found = left(processes, seconds)
+    _kill(found)
+    assert found == []
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def below_it(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Give the processes below one, which may have ended."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
 
 
 def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:

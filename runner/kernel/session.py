@@ -129,7 +129,13 @@ class Session(NotebookClient):
                 self._late_texts(Printed.finish)
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
+<<<<<<< HEAD
                     self._say(logging.ERROR, text)
+=======
+                    self._say(logging.ERROR, text.strip("\n"))
+            if manager.killed and self.stop.reason is None:
+                self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
+>>>>>>> main
             self.set_widgets_metadata()
             if ended is not None and ended.peak_memory is not None:
                 peak = max(ended.peak_memory, self._pulse.peak_memory)
@@ -331,9 +337,9 @@ class Session(NotebookClient):
                 return self._left(ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
             first = plain(error.evalue).strip().splitlines()
-            return Outcome(
-                State.FAILED, f"{error.ename}: {first[0]}" if first else error.ename, ref
-            )
+            # A kernel of another language may have no name for it.
+            name = error.ename or "error"
+            return Outcome(State.FAILED, f"{name}: {first[0]}" if first else name, ref)
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)
             ended = self._manager.guarded.ended
