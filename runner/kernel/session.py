@@ -129,13 +129,7 @@ class Session(NotebookClient):
                 self._late_texts(Printed.finish)
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
-<<<<<<< HEAD
-                    self._say(logging.ERROR, text)
-=======
                     self._say(logging.ERROR, text.strip("\n"))
-            if manager.killed and self.stop.reason is None:
-                self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
->>>>>>> main
             self.set_widgets_metadata()
             if ended is not None and ended.peak_memory is not None:
                 peak = max(ended.peak_memory, self._pulse.peak_memory)
