@@ -203,11 +203,16 @@ def test_a_second_interrupt_ends_at_once(project: TemporaryProject, tmp_path: Pa
 
 
 @mostly_warm
-def test_a_kernel_that_does_not_end_by_itself_is_ended(project: TemporaryProject) -> None:
+def test_a_kernel_that_does_not_end_by_itself_is_ended(
+    project: TemporaryProject, *, cold: bool
+) -> None:
     project.profile("all")
+    with (project.root / "pyproject.toml").open("a") as file:
+        file.write("[tool.runner]\nend-timeout = 2\n" if not cold else "end-timeout = 2\n")
     project.notebook("a", "import atexit, time\n\natexit.register(time.sleep, 600)")
-    assert "the kernel did not end when asked; it was killed" in project.run("all").out
-    assert project.states("all") == {"a": "succeeded"}
+    out = project.run("all", code=1).out
+    assert "still at work 2.0 s after the last cell: an exit handler" in out
+    assert project.states("all") == {"a": "failed"}
 
 
 @mostly_warm
