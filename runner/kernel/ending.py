@@ -33,13 +33,13 @@ class Ending:
         self._say = say
         self._told = ""
 
-    async def wait(self, stopped: asyncio.Event, limit: float, *, ours: bool) -> str:
+    async def wait(self, stopped: asyncio.Event, limit: float, *, good: bool) -> str:
         """Ask the kernel to end and wait until it has, or is to be killed.
 
         Args:
             stopped: set when nothing is to be waited for any more.
             limit: the seconds that it has.
-            ours: it says what is at work.
+            good: what is at work may still be finished.
 
         Returns:
             What was still at work after that time, in words.
@@ -52,11 +52,12 @@ class Ending:
         try:
             while True:
                 left = began + limit - time.monotonic()
-                writing = "" if asked or guarded.ended else ", ".join(self._writers())
+                writing = ", ".join(self._writers()) if good and not asked else ""
                 if not asked and (not writing or left <= 0) and guarded.ended is None:
                     asked = True
-                    await ensure_async(self._manager.request_shutdown())
-                at_work = writing or (self._named() if ours and asked else "")
+                    # A kernel of ours that is to be restarted does not wait for tasks.
+                    await ensure_async(self._manager.request_shutdown(restart=not good))
+                at_work = writing or (self._named() if asked else "")
                 if over.done() or left <= 0 or stopped.is_set():
                     break
                 await asyncio.wait(

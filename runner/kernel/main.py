@@ -138,11 +138,12 @@ class HeadlessKernel(IPythonKernel):
     async def do_shutdown(self, restart: bool) -> Any:  # noqa: ANN401, FBT001 - as ipykernel has it
         """Shut down once the notebook's tasks are done, for which its event loop has to go on.
 
-        Threads and exit handlers have their time afterwards, as in any program.
+        Threads and exit handlers have their time afterwards, as in any program. Where nothing of
+        the notebook counts any more, the runner asks for a restart.
         """
         if self.on_end is not None:
             self.on_end()
-        while any(self.tasks()):  # noqa: ASYNC110 - they are another loop's
+        while not restart and any(self.tasks()):  # noqa: ASYNC110 - they are another loop's
             await asyncio.sleep(_LOOK)
         return super().do_shutdown(restart)
 

@@ -149,7 +149,7 @@ class Session(NotebookClient):
         limit = self._limit_of_end(good=good)
         listening = asyncio.create_task(self._listen())
         ending = Ending(self._manager, self.job, self._say)
-        left = await ending.wait(self._stopped, limit, ours=self._is_ours)
+        left = await ending.wait(self._stopped, limit, good=good)
         if self._manager.guarded.ended is not None and self._is_ours and good:
             # Its last message may still be on its way.
             await asyncio.wait({listening}, timeout=_LAST_MESSAGE)
