@@ -101,7 +101,7 @@ def without_secrets(basis: Basis, mask: Mask, key: bytes) -> Basis:
 
 def secrets_key(path: Path) -> bytes:
     """Give the key for hashes of secrets, made once; without one they are never the same."""
-    key = os.urandom(32)
+    key = os.urandom(32).hex().encode()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
