@@ -1,11 +1,13 @@
 """What a stage is made from: all that, changed, makes it run again."""
 
+import contextlib
 import hashlib
+import hmac
 import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from re import findall, sub
@@ -16,6 +18,7 @@ from .imports import modules
 from .model import Input, Stage
 from .notebooks import PYTHON
 from .project import Project
+from .secrets import MASK, Mask
 
 # Tags that change how a cell runs; other metadata do not count.
 _TAGS = ("raises-exception", "skip-execution")
@@ -77,6 +80,36 @@ def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Basis:
         },
         kernel=project.settings.kernel or notebook.kernel_to_use,
     )
+
+
+def without_secrets(basis: Basis, mask: Mask, key: bytes) -> Basis:
+    """Have a parameter that holds a secret be told by a keyed hash, which says nothing of it.
+
+    So another secret is another value, and the same one is the same.
+    """
+
+    def shown(value: object) -> object:
+        if mask.values({"": value}) == {"": value}:
+            return value
+        text = json.dumps(value, sort_keys=True).encode()
+        return {MASK: hmac.new(key, text, "sha256").hexdigest()[:32]}
+
+    return replace(
+        basis, parameters={name: shown(value) for name, value in basis.parameters.items()}
+    )
+
+
+def secrets_key(path: Path) -> bytes:
+    """Give the key for hashes of secrets, made once; without one they are never the same."""
+    key = os.urandom(32).hex().encode()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open
+                file.write(key)
+        key = path.read_bytes()
+    return key
 
 
 def of_outputs(project: Project, stage: Stage, hashes: Hashes) -> dict[str, str | None]:

@@ -139,7 +139,10 @@ class Freshness:
     def of_stage(self, stage: Stage) -> basis.Basis:
         """Give what a stage is made from now, as it may be recorded: without secrets."""
         now = basis.of_stage(self._project, stage, self.hashes)
-        return replace(now, parameters=self._mask.values(now.parameters))
+        if self._mask.values(now.parameters) == now.parameters:
+            return now
+        key = basis.secrets_key(self._project.outputs / CACHE / "key")
+        return basis.without_secrets(now, self._mask, key)
 
     def _now(self, stage: Stage) -> plan.Now:
         made = self.made.get(stage.name)

@@ -8,6 +8,7 @@ from . import graph
 from .basis import Basis, Environment
 from .history import Made
 from .model import Pipeline, Planned, Reason, state_in_words
+from .secrets import MASK
 
 _SHORT = 60
 
@@ -119,7 +120,7 @@ def _paths(now: Mapping[str, list[str]], before: Mapping[str, list[str]]) -> Ite
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = repr(MASK if isinstance(value, dict) and value.keys() == {MASK} else value)
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
