@@ -47,9 +47,10 @@ def unused(project: Project) -> Iterator[str]:
     if found:
         labels = ", ".join(label for label, _ in found[:_FEW])
         more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
-        kernels = " and ".join(f"`{name}`" for name in dict.fromkeys(name for _, name in found))
+        names = dict.fromkeys(f"`{name}`" for _, name in found)
+        kernels = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
         yield (
-            f"{labels}{more}: the kernel {kernels} is not used; Python notebooks run on the Python "
+            f"{labels}{more}: kernel {kernels} not used; Python notebooks run on the Python "
             f"that runs run.py, {platform.python_version()} (`kernel` under [tool.runner] in "
             "pyproject.toml chooses another one)"
         )

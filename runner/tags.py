@@ -51,7 +51,7 @@ def suspicious(project: Project) -> Iterator[str]:
 
 def likely_writer(project: Project, reader: SourceNotebook, name: str) -> str:
     """Say which other notebook names a file in its code, as the end of a message."""
-    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+    word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)")
     for notebook in project.notebooks.values():
         for cell in notebook.cells:
             if notebook is not reader and not cell.parameters and word.search(cell.source):
