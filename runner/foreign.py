@@ -83,5 +83,5 @@ def of_profile(project: Project, own: str, name: str, path: Path) -> str | None:
 
 
 def _named(project: Project, path: Path) -> str | None:
-    name, *inner = path.relative_to(project.outputs).parts or ("",)
-    return f"build:{name}/{'/'.join(inner)}" if inner else None
+    name, *inner = path.relative_to(project.outputs).parts or (".",)
+    return f"build:{name}/{'/'.join(inner)}" if inner and name[0] != "." else None

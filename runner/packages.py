@@ -87,10 +87,15 @@ def missing(project: Project, notebooks: Iterable[SourceNotebook]) -> list[Probl
                     places.append((notebook, cell))
         if any(_brings_at(cell.source) is not None for cell in notebook.cells):
             break
-    return [_problem(project, name, places) for name, places in found.items()]
+    return [
+        _problem(project, name, places, there.anywhere.get(name)) for name, places in found.items()
+    ]
 
 
-def _problem(project: Project, name: str, places: Sequence[tuple[SourceNotebook, Cell]]) -> Problem:
+def _problem(
+    project: Project, name: str, places: Sequence[tuple[SourceNotebook, Cell]], module: str | None
+) -> Problem:
+    """Say what is missing; `module` is one of the project that is called so, but is not found."""
     (notebook, cell), *others = places
     package = _CALLED.get(name, name)
     listed = _is_listed(project.root / "requirements.txt", package)
@@ -100,6 +105,8 @@ def _problem(project: Project, name: str, places: Sequence[tuple[SourceNotebook,
         close = get_close_matches(name, [one.name for one in iter_modules()], 1, _CLOSE)
         if name not in _CALLED and close:
             mend = f"did you mean `{close[0]}`? Else {mend}"
+    if module is not None:
+        mend = f"if {module} is meant, add its folder to sys.path; else {mend}"
     also = f" (also imported by {', '.join(one.label for one, _ in others)})" if others else ""
     return Problem(place(notebook, cell), f"the package {name} is not installed{also}; {mend}")
 
@@ -211,12 +218,12 @@ class _There:
             return True
         if len(_MOVES.findall(text)) == len(added):
             return False
-        return bool(_AWAY.search(text)) or name in self._anywhere or self._is_near(name)
+        return bool(_AWAY.search(text)) or name in self.anywhere or self._is_near(name)
 
     @cached_property
-    def _anywhere(self) -> frozenset[str]:
-        """The names of all modules and folders of the project."""
-        found: set[str] = set()
+    def anywhere(self) -> dict[str, str]:
+        """All modules and folders of the project: for each name, where one is."""
+        found: dict[str, str] = {}
         for folder, folders, names in os.walk(self._project.root):
             folders[:] = [
                 one
@@ -225,9 +232,11 @@ class _There:
                 and one not in _NOT_LOOKED_INTO
                 and not Path(folder, one, "pyvenv.cfg").exists()
             ]
-            found.update(folders)
-            found.update(one.partition(".")[0] for one in names if one.endswith(_MODULE))
-        return frozenset(found)
+            place = self._project.label(Path(folder))
+            inner = [one for one in names if one.endswith(_MODULE)]
+            for one in (*inner, *folders):
+                found.setdefault(one.partition(".")[0], os.path.normpath(f"{place}/{one}"))
+        return found
 
     def _is_near(self, name: str) -> bool:
         """Tell whether a module lies beside the project, or in a folder beside it."""

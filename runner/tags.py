@@ -38,8 +38,6 @@ def lost(project: Project) -> Iterator[Problem]:
 def suspicious(project: Project) -> Iterator[str]:
     """Tell of notebooks that name the test build's folder, and do not get another one's."""
     for notebook in _untagged(project):
-        if any(_assigned(notebook, cell) for cell in notebook.cells):
-            continue
         cell = next((one for one in notebook.cells if _names_test(one.source)), None)
         if cell is not None:
             yield (

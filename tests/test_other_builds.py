@@ -140,6 +140,16 @@ def test_a_file_of_another_build_that_cannot_be_read_is_a_mistake(
     assert line in "\n".join(told(project, "check"))
 
 
+def test_what_the_runner_keeps_beside_the_builds_is_no_build(project: TemporaryProject) -> None:
+    compared(project, "build:.downloads/a.txt")
+    project.write("outputs/.downloads/a.txt", "")
+    done = project.call("other", code=2)
+    assert "there is no profile or build `.downloads`" in done.err
+    project.profile("other", "compare:\n  input_baseline: ../outputs/.downloads/a.txt\n")
+    done = project.call("other", code=2)
+    assert "outputs/.downloads/a.txt is not in outputs/other/; give a path of this" in done.err
+
+
 def test_an_absolute_path_into_another_build_is_a_mistake_too(project: TemporaryProject) -> None:
     compared(project, str(project.root / "outputs/all/a.txt"))
     assert "write build:all/a.txt to read another build" in told_once(project, "other")

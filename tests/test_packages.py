@@ -138,7 +138,7 @@ def test_an_import_that_cannot_work_is_told(project: TemporaryProject, cells: li
         ["text = '''\nimport no_such_package_xyz\n'''"],
         ["import sys, types\nsys.modules['no_such_package_xyz'] = types", MISSING],
         ["import os, sys\nsys.path.append(os.environ['LIB'])", MISSING],
-        ["import json, __main__, _thread\nfrom __future__ import annotations"],
+        ["import json, __main__, winreg\nfrom __future__ import annotations"],
         ["from . import no_such_package_xyz"],
         ["def f(:\nimport no_such_package_xyz"],
     ],
@@ -208,6 +208,19 @@ def test_a_module_of_the_project_is_no_missing_package(
     assert told_of("ours_xyz") in told_once(project, "-n", "part/a")
     project.write(file, json_of(file))
     assert project.call("-n", "part/a").code == 0
+
+
+def test_a_module_that_is_elsewhere_in_the_project_is_mentioned(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.notebook("a", "import ours_xyz")
+    project.write("lib/ours_xyz.py", "")
+    assert told_once(project, "-n", "all") == (
+        f"notebooks/a.ipynb, cell 1 (import ours_xyz): {told_of('ours_xyz')}; if lib/ours_xyz.py "
+        "is meant, add its folder to sys.path; else pip install ours_xyz, and add it to "
+        "requirements.txt"
+    )
 
 
 def json_of(file: str) -> str:
