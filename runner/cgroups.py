@@ -2,13 +2,14 @@
 
 A group is held to its own limits and to those of all groups above it. The files:
 https://docs.kernel.org/admin-guide/cgroup-v2.html and …/cgroup-v1/memory.html
+
+`root` is the folder that holds the system's `proc` and `sys`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-_ROOT = "/sys/fs/cgroup"
 _NO_LIMIT = 1 << 60
 
 
@@ -19,10 +20,10 @@ class _Group(NamedTuple):
     is_v2: bool
 
 
-def cpu_quota() -> float | None:
+def cpu_quota(root: str = "") -> float | None:
     """Give how many CPUs' time the groups allow, or None where they set no limit."""
     found = []
-    for folder, is_v2 in _groups("cpu"):
+    for folder, is_v2 in _groups("cpu", root):
         if is_v2:
             quota = first_line(f"{folder}/cpu.max").split()
         else:
@@ -36,20 +37,20 @@ def cpu_quota() -> float | None:
     return min(found, default=None)
 
 
-def memory_limit() -> int | None:
+def memory_limit(root: str = "") -> int | None:
     """Give the smallest memory limit of the groups in bytes, or None where there is none."""
-    tightest = _tightest()
+    tightest = _tightest(root)
     return tightest[0] if tightest else None
 
 
-def memory_used() -> int | None:
+def memory_used(root: str = "") -> int | None:
     """Give the bytes that the group with the smallest limit uses and cannot give back.
 
     As the kubelet counts them: without pages of files that were not used lately. Without a
     limit it is our own group; None where nothing is known.
     """
-    tightest = _tightest()
-    for folder, is_v2 in (tightest[1],) if tightest else _groups("memory"):
+    tightest = _tightest(root)
+    for folder, is_v2 in (tightest[1],) if tightest else _groups("memory", root):
         text = first_line(f"{folder}/{'memory.current' if is_v2 else 'memory.usage_in_bytes'}")
         if text.isdecimal():
             word = "inactive_file" if is_v2 else "total_inactive_file"
@@ -59,9 +60,9 @@ def memory_used() -> int | None:
     return None
 
 
-def oom_kills() -> int | None:
+def oom_kills(root: str = "") -> int | None:
     """Count the processes of our own group that were killed for want of memory so far."""
-    for folder, is_v2 in _groups("memory"):
+    for folder, is_v2 in _groups("memory", root):
         for line in lines(f"{folder}/{'memory.events' if is_v2 else 'memory.oom_control'}"):
             word, _, count = line.partition(" ")
             if word == "oom_kill" and count.isdecimal():
@@ -83,10 +84,10 @@ def first_line(path: str) -> str:
     return found[0].strip() if found else ""
 
 
-def _tightest() -> tuple[int, _Group] | None:
+def _tightest(root: str) -> tuple[int, _Group] | None:
     """Give the smallest memory limit, and the group that has it."""
     found = []
-    for group in _groups("memory"):
+    for group in _groups("memory", root):
         name = "memory.max" if group.is_v2 else "memory.limit_in_bytes"
         text = first_line(f"{group.folder}/{name}")
         if text.isdecimal() and int(text) < _NO_LIMIT:
@@ -94,13 +95,14 @@ def _tightest() -> tuple[int, _Group] | None:
     return min(found, default=None)
 
 
-def _groups(controller: str) -> Iterator[_Group]:
+def _groups(controller: str, root: str) -> Iterator[_Group]:
     """Give our own group and those above it, up to the root as a container sees it."""
-    for line in lines("/proc/self/cgroup"):
+    top = f"{root}/sys/fs/cgroup"
+    for line in lines(f"{root}/proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
-        base = f"{_ROOT}/{controller}" if controllers else _ROOT
+        base = f"{top}/{controller}" if controllers else top
         above = PurePosixPath(path)
         for each in (above, *above.parents):
             yield _Group(base if str(each) == "/" else f"{base}{each}", not controllers)

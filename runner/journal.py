@@ -18,6 +18,7 @@ from .records import VERSION, Event, summary
 from .secrets import Mask
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+RESERVE = ".reserve"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
 
 
@@ -64,7 +65,7 @@ class RunRecord:
         self.notebooks.mkdir(parents=True)
         self._events: list[Event] = []
         self._mask = mask
-        self._reserve = self.folder / ".reserve"
+        self._reserve = self.folder / RESERVE
         reserve(self._reserve, self._RESERVED)
         self._path = self.folder / "journal.jsonl"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -182,7 +183,9 @@ def settle_lost(build: Path) -> list[str]:
     for folder in reversed(run_folders(build)):
         journal = folder / "journal.jsonl"
         events, length = _read(journal)
-        if any(event["event"] in {"run_ended", "run_lost"} for event in events):
+        ended = any(event["event"] in {"run_ended", "run_lost"} for event in events)
+        # What is set aside is removed last, when the record says how the run ended.
+        if ended and not (folder / RESERVE).exists():
             break
         if journal.exists() and journal.read_bytes().rfind(b"\n") >= length:
             # More than a torn tail: another version's, and none of our business.
@@ -192,6 +195,11 @@ def settle_lost(build: Path) -> list[str]:
             inner = left.relative_to(folder).parts[:-1]
             if not left.is_dir() and not any(part.startswith(".") for part in inner):
                 left.unlink(missing_ok=True)
+        for left in build.glob("notebooks/.*.tmp"):
+            left.unlink(missing_ok=True)
+        if ended:
+            write_whole(folder / "run.json", to_json(summary(events)))
+            break
         event = {"v": VERSION, "at": time.time(), "event": "run_lost"}
         with journal.open("ab") as file:
             file.truncate(length)

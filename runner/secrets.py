@@ -108,12 +108,23 @@ class Mask:
         """Hide the secrets in what a mapping holds; its keys have a meaning, and stay."""
         return {key: self.deep(each) for key, each in value.items()}
 
-    def unfinished(self, text: str) -> int:
+    def split(self, text: str) -> tuple[str, str]:
+        """Hide the secrets in what is sure of a text; give it, and the end that is not.
+
+        That end is as it was, and may be the beginning of a secret: a longer one than it holds.
+        """
+        cut = len(text) - self._unfinished(text)
+        for found in self._found.finditer(text) if self._found and cut < len(text) else ():
+            if found.start() < cut < found.end():
+                cut = len(text) - self._unfinished(text[found.end() :])
+        return self(text[:cut]), text[cut:]
+
+    def _unfinished(self, text: str) -> int:
         """Give the length of the longest end of a text that may be the beginning of a secret."""
         for start in range(max(0, len(text) - self.longest + 1), len(text)):
             if text[start] in self._first:
                 end = text[start:]
-                if any(form.startswith(end) for form in self._forms):
+                if any(len(form) > len(end) and form.startswith(end) for form in self._forms):
                     return len(end)
         return 0
 
@@ -135,14 +146,12 @@ class MaskedStream:
         """Take in a piece; give what is safe to show."""
         if not self._mask:
             return text
-        text = self._mask(self._held + text)
-        held = self._mask.unfinished(text)
-        self._held = text[len(text) - held :]
-        return text[: len(text) - held]
+        shown, self._held = self._mask.split(self._held + text)
+        return shown
 
     def finish(self) -> str:
         """Give what was held back."""
-        held, self._held = self._held, ""
+        held, self._held = self._mask(self._held), ""
         return held
 
 

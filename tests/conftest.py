@@ -1,11 +1,18 @@
 """Fixtures that tests of several modules use."""
 
+import gc
+import json
+import os
 import signal
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from tests.project import TemporaryProject
+from tests.faults import Faults
+from tests.project import BuiltExample, Done, TemporaryProject
 
 
 def pytest_configure() -> None:
@@ -20,6 +27,16 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_unclosed() -> Iterator[None]:
+    """Have what was left unclosed fail the module's last test, not a later one, or none.
+
+    An event loop is part of a cycle: only a collection finds it.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -38,3 +55,36 @@ def project(tmp_path: Path, *, cold: bool) -> TemporaryProject:
 def example(tmp_path: Path) -> TemporaryProject:
     """Give a copy of the example project, with nothing built."""
     return TemporaryProject.example(tmp_path / "example")
+
+
+@pytest.fixture(scope="session")
+def built_example(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
+    """Give the example, built once for all tests: to look at, or to copy.
+
+    Tests that run at once, in several processes, share it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "built_example"
+    folder.mkdir(exist_ok=True)
+    said = folder / "said.json"
+    with FileLock(folder / "lock"):
+        if not said.exists():
+            made = TemporaryProject.example(folder / "example")
+            done = made.run("test", "all")
+            said.write_text(json.dumps(asdict(done)), "utf-8")
+    done = Done(**json.loads(said.read_text("utf-8")))
+    return BuiltExample(TemporaryProject(folder / "example"), done)
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the library that makes writing fail."""
+    return Faults.build(tmp_path_factory.mktemp("faults")).library
+
+
+@pytest.fixture
+def faults(fault_library: Path, tmp_path: Path) -> Faults:
+    """Give failing writes."""
+    return Faults(fault_library, tmp_path / "struck")

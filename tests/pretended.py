@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import nbformat
 
+from runner.cli import main
 from runner.files import remove
 from runner.model import CellRef, CellStarted, Event, Job, Preload, Result, State
 from runner.stop import Stop
@@ -83,3 +86,7 @@ class PretendedExecutor:
             cell=place if state is State.FAILED else None,
             warm=False,
         )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path.cwd(), PretendedExecutor))

@@ -56,8 +56,9 @@ class Done:
         return self.out + self.err
 
     def expected(self, code: int | None) -> "Done":
-        """Assert its exit code; None is any."""
+        """Assert its exit code, None is any; and that it closed what it opened."""
         assert code is None or self.code == code, f"exit code {self.code}, not {code}:\n{self.text}"
+        assert "ResourceWarning" not in self.err, self.err
         return self
 
 
@@ -65,8 +66,13 @@ class TemporaryProject:
     """Writes a project's files, and runs `run.py` in it."""
 
     def __init__(self, root: Path, *, cold: bool = False) -> None:
-        """Make an empty project: the runner alone; with `cold`, no kernel is forked."""
+        """Make an empty project: the runner alone; with `cold`, no kernel is forked.
+
+        A project that lies there already stays as it is.
+        """
         self.root = root
+        if (root / "runner").exists():
+            return
         if cold:
             self.write("pyproject.toml", "[tool.runner]\nwarm = false\n")
         root.mkdir(parents=True, exist_ok=True)
@@ -85,6 +91,11 @@ class TemporaryProject:
             else:
                 shutil.copy2(source, root / name)
         return project
+
+    def copy(self, root: Path) -> "TemporaryProject":
+        """Make a copy of this project, with what is built in it: it is as up to date there."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("runner"))
+        return TemporaryProject(root)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""
@@ -155,7 +166,9 @@ class TemporaryProject:
 
     def command(self, *words: str) -> list[str]:
         """Give the command line of `python run.py`, as the user types it."""
-        return [sys.executable, str(self.root / "run.py"), *words]
+        # An option of the interpreter, not a variable: kernels would inherit that.
+        warned = ("-W", "always::ResourceWarning")
+        return [sys.executable, *warned, str(self.root / "run.py"), *words]
 
     def run(
         self,
@@ -220,7 +233,9 @@ class TemporaryProject:
             yield process
         finally:
             if process.poll() is None:
+                below = below_it(process)
                 process.kill()
+                _kill(left(below))
             process.wait(30)
             if process.stdout is not None:
                 process.stdout.close()
@@ -265,6 +280,14 @@ class TemporaryProject:
         return nbformat.read(path, as_version=4)
 
 
+@dataclass(frozen=True)
+class BuiltExample:
+    """The example after `test all`, and what that said; a test that changes it takes a copy."""
+
+    project: TemporaryProject
+    done: Done
+
+
 def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psutil.Process]:
     """Give the processes that are still there after a while.
 
@@ -277,6 +300,33 @@ def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psut
             if one.status() != psutil.STATUS_ZOMBIE:
                 found.append(one)
     return found
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Give a folder for TMPDIR; kernels' sockets need a short name, and go elsewhere else."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        yield Path(name)
+
+
+def none_left(processes: Iterable[psutil.Process], seconds: float = 20.0) -> None:
+    """Assert that processes end within a while; end those that do not."""
+    found = left(processes, seconds)
+    _kill(found)
+    assert found == []
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def below_it(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Give the processes below one, which may have ended."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
 
 
 def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:

@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from runner.journal import read_journal
-from tests.project import TemporaryProject, left
+from tests.project import WAIT, TemporaryProject, left
 
+TOGETHER = int(os.environ.get("TOGETHER", "4"))
 CRASHES = int(os.environ.get("CRASHES", "4"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 # What a build takes here, about, in seconds.
@@ -117,17 +118,27 @@ def test_kill_at_random_moments(project: TemporaryProject) -> None:
             assert first["state"] in {"lost", "kernel_died", "succeeded"}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_of_two_runs_started_together_one_runs(project: TemporaryProject) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(TOGETHER, marks=pytest.mark.slow)])
+def test_of_two_runs_started_together_one_runs(
+    project: TemporaryProject, tmp_path: Path, rounds: int
+) -> None:
     project.profile("all")
-    project.stage("a", "import time\n\ntime.sleep(0.5)", writes=("a.txt",))
-    for count in range(1, int(os.environ.get("TOGETHER", "4")) + 1):
+    go = tmp_path / "go"
+    project.stage("a", WAIT.format(marker=go), writes=("a.txt",))
+    for count in range(1, rounds + 1):
         with project.running("all", "-f") as one, project.running("all", "-f") as other:
+            end = time.monotonic() + 60
+            while one.poll() is None and other.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+            # One is refused while the other runs, which ends when it is told to.
+            assert sorted([str(one.poll()), str(other.poll())]) == ["5", "None"]
+            go.touch()
             codes = sorted([one.wait(60), other.wait(60)])
             assert one.stdout is not None
             assert other.stdout is not None
             text = one.stdout.read() + other.stdout.read()
+        go.unlink()
         assert codes == [0, 5]
         assert "another run holds outputs/all/: run 20" in text
         assert len(project.runs("all")) == count

@@ -2,9 +2,6 @@
 
 import csv
 import json
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,8 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.project import BuiltExample
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -45,18 +44,9 @@ def png_size(path: Path) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the project and build its test profile, as a user does before opening Jupyter."""
-    project = tmp_path_factory.mktemp("example")
-    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-    for name in ("notebooks", "params", "testdata", "runner"):
-        shutil.copytree(ROOT / name, project / name, ignore=ignored)
-    for name in ("run.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, project / name)
-    command = [sys.executable, "run.py", "test"]
-    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return project
+def built(built_example: BuiltExample, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the built example, as a user has it before opening Jupyter."""
+    return built_example.project.copy(tmp_path_factory.mktemp("copy") / "example").root
 
 
 def test_there_is_a_notebook_for_each_stage() -> None:
@@ -85,7 +75,10 @@ def test_a_notebook_has_one_parameters_cell_and_asserts(path: Path) -> None:
     assert any("assert " in cell.source for cell in cells if cell.cell_type == "code")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [pytest.param(one, marks=[] if one == "features" else pytest.mark.slow) for one in STAGES],
+)
 def test_run_all_in_jupyter_works_after_the_test_build(built: Path, stage: str) -> None:
     """Each notebook runs from top to bottom in its own folder, on what `test` left behind."""
     folder = built / "notebooks"

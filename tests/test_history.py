@@ -1,11 +1,12 @@
 """What is asked after the runs: their history, what is up to date, what is running."""
 
+import itertools
 import re
+import shutil
 import time
 from pathlib import Path
 
-import pytest
-
+from runner.history import last_made
 from tests.project import WAIT, TemporaryProject, wait_for
 
 
@@ -18,27 +19,27 @@ def chain(project: TemporaryProject) -> None:
 
 def test_history_lists_the_runs(project: TemporaryProject) -> None:
     chain(project)
-    assert project.run("history").out == "nothing has run yet\n"
-    project.run("all")
-    project.run("all")
+    assert project.call("history").out == "nothing has run yet\n"
+    project.pretend("all")
+    project.pretend("all")
     project.stage("b", "1 / 0", reads=("a.txt",), writes=("b.txt",))
-    project.run("all", code=1)
-    first, *lines = project.run("history", "all").out.splitlines()
+    project.pretend("all", code=1)
+    first, *lines = project.call("history", "all").out.splitlines()
     assert first == "all:"
     moment = r"\d{8}T\d{6}Z-\w{4}  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +[\d.]+ s  "
     wanted = [r"succeeded +ran a, b", r"succeeded +2 skipped", r"failed +b failed; 1 skipped"]
     assert len(lines) == len(wanted)
     for line, words in zip(lines, wanted, strict=True):
         assert re.fullmatch(rf"  {moment}{words}", line), line
-    assert "no profile `al`" in project.run("history", "al", code=2).err
+    assert "no profile `al`" in project.call("history", "al", code=2).err
 
 
 def test_status_says_what_is_up_to_date_and_why_not(project: TemporaryProject) -> None:
     chain(project)
-    assert project.run("status").out == "nothing has run yet\n"
-    project.run("all")
+    assert project.call("status").out == "nothing has run yet\n"
+    project.pretend("all")
     project.profile("all", "a:\n  n: 2\n")
-    first, a, b, newest = project.run("status").out.splitlines()
+    first, a, b, newest = project.call("status").out.splitlines()
     assert (first, a, b) == (
         "all:",
         "  a  run    parameter n: 1 → 2",
@@ -50,7 +51,7 @@ def test_status_says_what_is_up_to_date_and_why_not(project: TemporaryProject) -
 
 def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) -> None:
     chain(project)
-    project.run("all")
+    project.pretend("all")
     wait = WAIT.format(marker=tmp_path / "go")
     project.stage("b", f'print("here")\n{wait}', reads=("a.txt",), writes=("b.txt",))
     with project.running("all") as process:
@@ -58,7 +59,7 @@ def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) 
         (beat,) = project.outputs("all").glob("runs/*/heartbeat.json")
         while '"memory": 0' in beat.read_text("utf-8"):
             time.sleep(0.1)
-        out = project.run("status").out
+        out = project.call("status").out
         assert re.search(
             r"running for [\d.]+ s on \S+, memory \d+ MiB(?: of \S+ .iB)?: run 20", out
         )
@@ -83,61 +84,110 @@ def test_a_run_that_is_not_heard_of_is_lost_in_the_history(
         process.kill()
         process.wait(10)
     project.silence("all")
-    assert "  lost  " in project.run("history").out
+    assert "  lost  " in project.call("history").out
 
 
 def test_keep_removes_old_runs_but_those_that_the_build_stands_on(
     project: TemporaryProject,
 ) -> None:
     chain(project)
-    project.run("all")
+    project.pretend("all")
     made = project.runs("all")[0]
     for _ in range(3):
-        project.run("all")
-    project.run("all", "--keep", "2")
+        project.pretend("all")
+    project.pretend("all", "--keep", "2")
     kept = project.runs("all")
     assert len(kept) == 3
     assert kept[0] == made
-    project.run("all", "--keep", "2")
+    project.pretend("all", "--keep", "2")
     assert set(project.states("all").values()) == {"skipped"}
 
 
-@pytest.mark.parametrize("settings", ["retries = 2", "retries = {a = 2}"])
-def test_a_kernel_that_died_is_tried_again(
-    project: TemporaryProject, tmp_path: Path, settings: str
-) -> None:
+def test_a_kernel_that_died_is_tried_again(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
-    project.write("pyproject.toml", f"[tool.runner]\n{settings}\n")
-    source = (
-        "import os\n\n"
-        f"path = '{tmp_path}/count'\n"
-        "open(path, 'a').write('x')\ncount = os.path.getsize(path) - 1\n"
-        "if count < 2:\n    os.kill(os.getpid(), 9)"
-    )
-    project.notebook("a", source)
-    done = project.run("all")
+    project.write("pyproject.toml", "[tool.runner]\nretries = {a = 2}\n")
+    for name in ("a", "b"):
+        source = (
+            "import os\n\n"
+            f"path = '{tmp_path}/{name}'\n"
+            "open(path, 'a').write('x')\ncount = os.path.getsize(path) - 1\n"
+            "if count < 2:\n    os.kill(os.getpid(), 9)"
+        )
+        project.stage(name, source, writes=(f"{name}.txt",))
+    done = project.run("all", "-k", code=1)
+    # The setting is the other stage's.
+    assert project.stage_record("all", "b")["attempts"] == 1
+    assert "b: attempt" not in done.out
     assert "a: attempt 2 of 3 failed, trying again: the kernel died: SIGKILL" in done.out
     assert project.stage_record("all", "a")["attempts"] == 3
     notebooks = sorted(path.name for path in (project.runs("all")[0] / "notebooks").iterdir())
-    assert notebooks == ["a.attempt-1.ipynb", "a.attempt-2.ipynb", "a.ipynb"]
+    assert notebooks == ["a.attempt-1.ipynb", "a.attempt-2.ipynb", "a.ipynb", "b.ipynb"]
+    # It was tried once; the option stands for all stages.
+    done = project.run("all", "--retries", "1")
+    assert "b: attempt 1 of 2 failed, trying again: the kernel died: SIGKILL" in done.out
+    assert project.stage_record("all", "b")["attempts"] == 2
 
 
-@pytest.mark.parametrize(
-    ("source", "options", "attempts"),
-    [
-        ("1 / 0", (), 1),
-        ("1 / 0", ("retry-exceptions = true",), 2),
-        ("raise ConnectionError('gone')", (), 2),
-        ("open('/no/such/file')", (), 1),
-        ("import time; time.sleep(60)", ('cell-timeout = "1s"',), 1),
-    ],
-)
-def test_a_plain_exception_is_not_tried_again_unless_asked(
-    project: TemporaryProject, source: str, options: tuple[str, ...], attempts: int
+def test_a_plain_exception_is_not_tried_again_unless_asked(project: TemporaryProject) -> None:
+    project.profile("all")
+    ends = {
+        "a": ("1 / 0", 1),
+        "b": ("raise ConnectionError('gone')", 2),
+        "c": ("open('/no/such/file')", 1),
+        "late": ("import time; time.sleep(600)", 1),
+    }
+    for name, (source, _) in ends.items():
+        project.stage(name, source, writes=(f"{name}.txt",))
+    project.write("pyproject.toml", "[tool.runner]\nretries = 1\n")
+    limits = ("--cell-timeout", "5")
+    project.run("all", "-k", *limits, code=1)
+    states = dict.fromkeys(ends, "failed") | {"late": "timed_out"}
+    assert project.states("all") == states
+    for name, (_, attempts) in ends.items():
+        assert project.stage_record("all", name)["attempts"] == attempts, name
+    project.write("pyproject.toml", "[tool.runner]\nretries = 1\nretry-exceptions = true\n")
+    project.run("all-a", code=1)
+    assert project.stage_record("all", "a")["attempts"] == 2
+
+
+def line_ends(data: bytes) -> list[int]:
+    """Give the places behind each line."""
+    return [*itertools.accumulate(len(line) for line in data.splitlines(keepends=True))]
+
+
+def test_a_journal_cut_anywhere_gives_no_false_success(
+    project: TemporaryProject,
 ) -> None:
     project.profile("all")
-    lines = ["[tool.runner]", "retries = 1", *options]
-    project.write("pyproject.toml", "\n".join(lines))
-    project.notebook("a", source)
-    project.run("all", code=1)
-    assert project.stage_record("all", "a")["attempts"] == attempts
+    project.stage("a", writes=("a.txt",))
+    project.stage("b", reads=("a.txt",), writes=("b.txt",))
+    project.pretend("all")
+    journal = project.runs("all")[0] / "journal.jsonl"
+    data = journal.read_bytes()
+    ends = [end for end in line_ends(data) if b'"made": true' in data[:end].splitlines()[-1]]
+    assert len(ends) == 2
+    near = {end + by for end in [*line_ends(data), len(data)] for by in range(-9, 9)}
+    for length in sorted({*range(0, len(data), 7), *near} & {*range(len(data) + 1)}):
+        journal.write_bytes(data[:length])
+        made = last_made(project.outputs("all"), ["a", "b"])
+        assert len(made) == sum(length >= end for end in ends)
+    for length in (0, 1, ends[0] - 1, ends[0], ends[1] - 1):
+        journal.write_bytes(data[:length])
+        project.pretend("all")
+        assert set(project.states("all").values()) <= {"succeeded", "skipped"}
+        shutil.rmtree(project.runs("all")[-1])
+
+
+def test_a_journal_that_is_not_ours_is_left_alone(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.pretend("all")
+    journal = project.runs("all")[0] / "journal.jsonl"
+    other = journal.read_bytes().replace(b'{"v": 1,', b'{"v": 2,')
+    for text in (other, b'{"v": 1, "at": 1}\n{"v": 1}\n'):
+        journal.write_bytes(text)
+        project.call("history")
+        project.call("status")
+        project.pretend("all")
+        assert journal.read_bytes() == text
+        shutil.rmtree(project.runs("all")[-1])

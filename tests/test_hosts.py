@@ -2,12 +2,11 @@
 
 import json
 import os
-import pty
 import re
 import shutil
 import signal
 import subprocess
-import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from tests.project import TemporaryProject, wait_for
+from tests.terminals import end_all, exit_status, on_terminal, seen
 
 UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net", "--uts"]
 
@@ -25,7 +25,16 @@ def _possible() -> bool:
     return subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not _possible(), reason="namespaces cannot be made here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not _possible(), reason="namespaces cannot be made here"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(project: TemporaryProject) -> Iterator[None]:
+    yield
+    end_all(project)
 
 
 def host(
@@ -99,31 +108,18 @@ def test_a_key_that_ends_the_first_process_ends_it_in_good_order(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     project.waiting(tmp_path / "never")
-    pid, terminal = pty.fork()
-    if not pid:
-        os.chdir(project.root)
-        os.execvp(UNSHARE[0], [*UNSHARE, *project.command("all")])  # noqa: S606
-    wait_for(project.outputs("all") / "log.txt", "here")
-    # Else the key's signal would come from the terminal and from the first process.
-    (first,) = psutil.Process(pid).children()
-    (runner,) = first.children()
-    assert os.tcgetpgrp(terminal) == os.getpgid(runner.pid) != os.getpgid(first.pid)
-    # Ctrl-Z, which nobody could undo, then Ctrl-C.
-    os.write(terminal, b"\x1a")
-    time.sleep(0.5)
-    os.write(terminal, b"\x03")
-    while True:
-        try:
-            if not os.read(terminal, 4096):
-                break
-        except OSError:
-            break
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    assert (project.record("all")["state"], project.record("all")["exit_code"]) == (
-        "cancelled",
-        130,
-    )
+    with on_terminal(project.root, [*UNSHARE, *project.command("all")]) as (pid, terminal):
+        wait_for(project.outputs("all") / "log.txt", "here")
+        # Else the key's signal would come from the terminal and from the first process.
+        (first,) = psutil.Process(pid).children()
+        (runner,) = first.children()
+        assert os.tcgetpgrp(terminal) == os.getpgid(runner.pid) != os.getpgid(first.pid)
+        # Ctrl-Z, which nobody could undo, then Ctrl-C.
+        os.write(terminal, b"\x1a\x03")
+        seen(terminal, "run: all cancelled")
+        assert exit_status(pid, 60) is not None
+    record = project.record("all")
+    assert (record["state"], record["exit_code"]) == ("cancelled", 130)
 
 
 def test_clocks_that_differ_lose_no_run(project: TemporaryProject, tmp_path: Path) -> None:
@@ -143,24 +139,26 @@ def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:
     project.profile("all")
     orphan = (
         "import os, signal, subprocess\n"
-        "subprocess.Popen(['sleep', '0.5'], start_new_session=True)\n"
+        "orphan = subprocess.Popen(['sleep', '0.5'], start_new_session=True)\n"
+        "from pathlib import Path\nPath('../orphan').write_text(str(orphan.pid))\n"
         "os.kill(os.getppid(), signal.SIGKILL)\nsignal.pause()"
     )
+    # It has ended, and is gone once someone has asked after it.
     look = (
-        "import time\nfrom pathlib import Path\ntime.sleep(2)\n"
-        "found = [path.read_text() for path in Path('/proc').glob('[0-9]*/stat')]\n"
-        "states = [text.rpartition(')')[2].split()[0] for text in found]\n"
-        "print('zombies:', states.count('Z'))"
+        "import time\nfrom pathlib import Path\n"
+        "orphan = Path('/proc', Path('../orphan').read_text())\nuntil = time.time() + 60\n"
+        "while orphan.exists() and time.time() < until:\n    time.sleep(0.05)\n"
+        "print('the orphan is', 'there' if orphan.exists() else 'gone')"
     )
-    project.notebook("a", orphan, parameters='output_a = "../outputs/all/a.txt"')
-    project.notebook("b", look, parameters='output_b = "../outputs/all/b.txt"')
+    project.notebook("a", orphan, parameters='output_a = "../outputs/test/a.txt"')
+    project.notebook("b", look, parameters='output_b = "../outputs/test/b.txt"')
     # Below a warm process it would be the one that buries them.
     with host(project, "alpha", "all", "-k", "--cold") as process:
         assert process.stdout is not None
         text = process.stdout.read()
         assert process.wait(60) == 1
     assert project.states("all")["a"] == "kernel_died"
-    assert "zombies: 0" in text
+    assert "the orphan is gone" in text
 
 
 def test_without_a_temporary_folder_files_go_below_outputs(project: TemporaryProject) -> None:
@@ -169,7 +167,7 @@ def test_without_a_temporary_folder_files_go_below_outputs(project: TemporaryPro
         "a",
         "import tempfile\nprint(tempfile.gettempdir())",
         "from pathlib import Path\nPath(output_a).write_text('x')",
-        parameters='output_a = "../outputs/all/a.txt"',
+        parameters='output_a = "../outputs/test/a.txt"',
     )
     read_only = (
         'for folder in /tmp /var/tmp; do mount --bind "$folder" "$folder"; done; '
@@ -183,3 +181,17 @@ def test_without_a_temporary_folder_files_go_below_outputs(project: TemporaryPro
         assert process.wait(60) == 0, text
     assert f"{project.root}/outputs/.cache/tmp" in text
     assert "WARNING" not in text
+
+
+def test_the_time_of_a_pod_is_less_by_a_tenth_and_by_its_age(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    within = [*UNSHARE, "sh", "-c", 'sleep 2; "$@"; exit "$?"', "sh"]
+    with project.running("all", env={"K8S_TIMEOUT_SECONDS": "600"}, within=within) as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+        assert process.wait(60) == 0, text
+    found = re.search(r": (\d+) min (\d+) s before K8S_TIMEOUT_SECONDS ends the pod", text)
+    assert found is not None, text
+    # Without the tenth it were 598 seconds, and more than these two are soon over.
+    assert 420 < int(found[1]) * 60 + int(found[2]) <= 538

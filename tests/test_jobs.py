@@ -2,30 +2,34 @@
 
 import json
 import os
-import pty
 import re
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.project import WAIT, TemporaryProject, environment, wait_for
+from tests.project import WAIT, TemporaryProject, wait_for
+from tests.terminals import end_all, exit_status, on_terminal, seen
 from tests.web_hook import web_hook
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(project: TemporaryProject) -> Iterator[None]:
+    yield
+    end_all(project)
 
 
 def ended(project: TemporaryProject, profile: str = "all", seconds: float = 60) -> str:
     """Wait until the newest run has ended; give its state."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        (build,) = json.loads(project.run("status", profile, "--json").out)["builds"]
+        (build,) = json.loads(project.call("status", profile, "--json").out)["builds"]
         if build["run"]["state"] != "running":
             return str(build["run"]["state"])
         time.sleep(0.1)
@@ -33,55 +37,13 @@ def ended(project: TemporaryProject, profile: str = "all", seconds: float = 60) 
     raise AssertionError(message)
 
 
-def killed(project: TemporaryProject) -> None:
-    """Run a `waiting` project, and kill the runner in the middle of its first stage."""
-    with project.running("all") as process:
-        wait_for(project.outputs("all") / "log.txt", "here")
-        wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
-        process.kill()
-        process.wait(10)
-
-
-@contextmanager
-def on_terminal(project: TemporaryProject, *words: str) -> Iterator[tuple[int, int]]:
-    """Start a command as a shell on a terminal does; give its process id and the terminal.
-
-    The terminal is closed at the end, which sends SIGHUP to the command.
-    """
-    pid, terminal = pty.fork()
-    if not pid:
-        os.chdir(project.root)
-        os.execve(sys.executable, project.command(*words), environment({"TERM": "xterm"}))  # noqa: S606
-    try:
-        yield pid, terminal
-    finally:
-        os.close(terminal)
-        with suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-
-
-def seen(terminal: int, text: str, seconds: float = 60) -> str:
-    """Read off a terminal until a text is there."""
-    found = ""
-    end = time.monotonic() + seconds
-    while text not in found:
-        assert time.monotonic() < end, found
-        try:
-            found += os.read(terminal, 4096).decode("utf-8", "replace")
-        except OSError:
-            break
-    assert text in found, found
-    return found
-
-
 def test_a_run_in_the_background_outlives_its_terminal(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     project.waiting(tmp_path / "go")
-    with on_terminal(project, "all", "-b") as (pid, terminal):
+    with on_terminal(project.root, project.command("all", "-b")) as (pid, terminal):
         found = seen(terminal, "end it in good order")
-        _, status = os.waitpid(pid, 0)
-        assert status == 0
+        assert exit_status(pid, 60) == 0
     run = re.search(r"run (\S+) goes on in the background on \S+", found)
     assert run is not None
     assert "builds outputs/all/: a, b" in found
@@ -94,15 +56,12 @@ def test_a_run_in_the_background_outlives_its_terminal(
 
 def test_a_run_on_a_terminal_that_closes_goes_on(project: TemporaryProject, tmp_path: Path) -> None:
     project.waiting(tmp_path / "go")
-    with on_terminal(project, "all") as (pid, terminal):
+    with on_terminal(project.root, project.command("all")) as (pid, terminal):
         seen(terminal, "here")
-        os.close(os.dup(terminal))
-        process = psutil.Process(pid)
         os.kill(pid, signal.SIGHUP)
-        time.sleep(0.5)
-        assert process.is_running()
         (tmp_path / "go").touch()
         seen(terminal, "all succeeded")
+        assert exit_status(pid, 60) == 0
 
 
 def test_a_job_that_cannot_start_says_so_before_it_returns(
@@ -147,8 +106,14 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
-@pytest.mark.parametrize("now", [False, True])
-@pytest.mark.parametrize("word", ["profile", "run id", "nothing"])
+@pytest.mark.parametrize(
+    ("word", "now"),
+    [
+        ("nothing", False),
+        ("run id", True),
+        pytest.param("profile", False, marks=pytest.mark.slow),
+    ],
+)
 def test_stop_ends_a_run_in_good_order(
     project: TemporaryProject, tmp_path: Path, word: str, *, now: bool
 ) -> None:
@@ -165,11 +130,18 @@ def test_stop_ends_a_run_in_good_order(
     assert project.states("all") == {"a": "cancelled", "b": "cancelled"}
     assert re.search(r"stopped by `run.py stop` on \S+", project.log("all"))
     assert not [*project.runs("all")[-1].glob("stop.json")]
-    assert f"run {run} has ended (cancelled)" in project.run("stop", "all").out
-    assert "nothing is running" in project.run("stop").out
+    assert f"run {run} has ended (cancelled)" in project.call("stop", "all").out
+    assert "nothing is running" in project.call("stop").out
 
 
-@pytest.mark.parametrize("end", ["| true", ">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "| true",
+        ">&- 2>&- <&-",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (">&-", "2>&-", "<&-")),
+    ],
+)
 def test_a_run_in_the_background_needs_nobody_who_listens(
     project: TemporaryProject, end: str
 ) -> None:
@@ -181,6 +153,7 @@ def test_a_run_in_the_background_needs_nobody_who_listens(
     assert ended(project) == "succeeded"
 
 
+@pytest.mark.slow
 def test_what_a_terminal_did_not_take_is_told_when_it_goes_on(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -188,6 +161,8 @@ def test_what_a_terminal_did_not_take_is_told_when_it_goes_on(
     wait = WAIT.format(marker=tmp_path / "go")
     project.stage("a", "print('x' * 200_000)", wait, writes=("a.txt",))
     with project.running("all") as process:
+        wait_for(project.outputs("all") / "log.txt", "xxx")
+        # Ten seconds after that the terminal is waited for no longer.
         time.sleep(13)
         assert process.stdout is not None
         process.stdout.read(60_000)
@@ -198,17 +173,23 @@ def test_what_a_terminal_did_not_take_is_told_when_it_goes_on(
     assert "run: all succeeded" in rest
 
 
+@pytest.mark.slow
 def test_lines_are_not_lost_on_a_connection_that_is_slow(project: TemporaryProject) -> None:
     project.profile("all")
     project.stage("a", "for n in range(5000):\n    print(n, 'x' * 100)", writes=("a.txt",))
     ours, theirs = socket.socketpair()
     theirs.settimeout(0)
+    ours.settimeout(60)
     with ours, ours.makefile(encoding="utf-8") as file:
         with theirs:
             process = subprocess.Popen(
                 project.command("all"), cwd=project.root, stdout=theirs.fileno()
             )
-        time.sleep(3)
+        log, size = project.outputs("all") / "log.txt", -1
+        wait_for(log, " 20 xxx")
+        # The connection is full when nothing more is written.
+        while size != (size := log.stat().st_size):
+            time.sleep(1)
         text = file.read()
     assert process.wait(30) == 0
     assert text == project.log("all")
@@ -219,15 +200,10 @@ def test_a_run_of_the_shell_outlives_its_terminal(
 ) -> None:
     project.waiting(tmp_path / "go")
     line = f"{shlex.join(project.command('all'))} & wait"
-    shell = ["bash", "-mc", line]
-    pid, terminal = pty.fork()
-    if not pid:
-        os.chdir(project.root)
-        os.execvpe(shell[0], shell, environment({"TERM": "xterm"}))  # noqa: S606
-    seen(terminal, "here")
-    os.close(terminal)
-    with suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    with on_terminal(project.root, ["bash", "-mc", line]) as (_, terminal):
+        found = seen(terminal, "here")
+    # In the background no display is drawn.
+    assert "\x1b" not in found
     (tmp_path / "go").touch()
     assert ended(project) == "succeeded"
 
@@ -261,11 +237,12 @@ def test_the_log_is_followed_to_the_end_of_the_run(
         assert one.stdout is not None
         lines, of_b = whole.stdout.read(), one.stdout.read().splitlines()
     assert lines == (project.runs("all")[-1] / "log.txt").read_text("utf-8")
-    assert lines == project.run("log").out
+    assert lines == project.call("log").out
     assert of_b
     assert all(re.search(r" (INFO|ERROR) +b(\[\d|:)", line) for line in of_b)
 
 
+@pytest.mark.slow
 def test_the_runs_of_one_command_are_followed_one_after_the_other(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -282,23 +259,7 @@ def test_the_runs_of_one_command_are_followed_one_after_the_other(
     assert re.search(r"run: all succeeded(?s:.*)run: other succeeded", rest)
 
 
-def test_a_run_that_lives_is_not_lost_however_long_it_is_silent(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    project.waiting(tmp_path / "never")
-    with project.running("all") as process:
-        wait_for(project.outputs("all") / "log.txt", "here")
-        wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
-        process.send_signal(signal.SIGSTOP)
-        project.silence("all")
-        assert "not heard of for" in project.run("status").out
-        with project.running("stop") as stopper:
-            wait_for(next(project.outputs("all").glob("runs/*")) / "stop.json")
-            process.send_signal(signal.SIGCONT)
-            assert stopper.wait(30) == 0
-        assert process.wait(30) == 143
-
-
+@pytest.mark.slow
 def test_a_log_that_is_followed_ends_when_its_run_is_removed(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -314,17 +275,6 @@ def test_a_log_that_is_followed_ends_when_its_run_is_removed(
             assert follower.wait(30) == 1
 
 
-def test_a_lost_run_is_settled_whatever_lies_in_its_folder(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    project.waiting(tmp_path / "go")
-    killed(project)
-    (run,) = project.runs("all")
-    (run / "notebooks/.ipynb_checkpoints").mkdir()
-    (tmp_path / "go").touch()
-    project.run("all")
-
-
 def test_the_log_ends_with_the_exit_code_of_the_command(project: TemporaryProject) -> None:
     project.profile("all", "a:\n  wrong: 1\n")
     project.profile("other")
@@ -334,6 +284,7 @@ def test_the_log_ends_with_the_exit_code_of_the_command(project: TemporaryProjec
     assert re.search(r"run: all failed(?s:.*)run: other succeeded", followed.out)
 
 
+@pytest.mark.slow
 def test_what_is_stopped_can_be_started_again_at_once(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -353,8 +304,8 @@ def test_a_run_that_waits_for_another_one_is_told_and_stopped_with_it(
     project.profile("other")
     project.run("-b", "all", "other")
     (run,) = project.runs("all")
-    assert f"waits for run {run.name} of the same command" in project.run("status", "other").out
-    assert "which comes after all" in project.run("other", code=5).err
+    assert f"waits for run {run.name} of the same command" in project.call("status", "other").out
+    assert "which comes after all" in project.call("other", code=5).err
     assert f"other waits for run {run.name}" in project.run("stop", "other").out
     assert ended(project) == "cancelled"
     assert not (project.outputs("other") / "runs").exists()
@@ -368,60 +319,49 @@ def test_a_run_is_asked_after_and_stopped_though_the_project_has_mistakes(
     wait_for(project.outputs("all") / "log.txt", "here")
     project.write("notebooks/b.ipynb", "{")
     (run,) = project.runs("all")
-    assert "a: running for" in project.run("status").out
-    assert "a: running for" in project.run("status", run.name).out
-    assert "here" in project.run("log", "all").out
+    assert "a: running for" in project.call("status").out
+    assert "a: running for" in project.call("status", run.name).out
+    assert "here" in project.call("log", "all").out
     assert "it has ended: cancelled" in project.run("stop").out
-    done = project.run("status", code=2)
+    done = project.call("status", code=2)
     assert "newest run: " in done.out
     assert "notebooks/b.ipynb: is not JSON" in done.err
-    assert "a  cancelled" in project.run("status", run.name).out
+    assert "a  cancelled" in project.call("status", run.name).out
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["log", "alk"], "log: `alk` is no profile and no run's id; did you mean `all`?"),
-        (["log"], "nothing has run yet"),
-        (["log", "all", "aa"], "there is no stage `aa`; did you mean `a`?"),
-        (["log", "all", "test"], "log takes a profile or a run's id, and one stage"),
-        (["stop", "20200101T000000Z-aaaa"], "there is no run 20200101T000000Z-aaaa"),
-        (["all", "--now"], "--now goes with stop alone"),
-        (["list", "--json"], "--json goes with status alone"),
-    ],
-)
-def test_mistakes(project: TemporaryProject, words: list[str], message: str) -> None:
+# A command line, and what is said of it.
+MISTAKES = [
+    (["log", "alk"], "log: `alk` is no profile and no run's id; did you mean `all`?"),
+    (["log"], "nothing has run yet"),
+    (["log", "all", "aa"], "there is no stage `aa`; did you mean `a`?"),
+    (["log", "all", "test"], "log takes a profile or a run's id, and one stage"),
+    (["stop", "20200101T000000Z-aaaa"], "there is no run 20200101T000000Z-aaaa"),
+    (["all", "--now"], "--now goes with stop alone"),
+    (["list", "--json"], "--json goes with status alone"),
+]
+
+
+def test_mistakes(project: TemporaryProject) -> None:
     project.profile("all")
     project.profile("test")
     project.stage("a", writes=("a.txt",))
-    assert message in project.run(*words, code=2).err
+    for words, message in MISTAKES:
+        assert message in project.call(*words, code=2).err, words
 
 
-def test_a_run_whose_host_is_gone_is_lost(project: TemporaryProject, tmp_path: Path) -> None:
-    project.waiting(tmp_path / "never")
-    killed(project)
-    project.silence("all")
-    told = "is lost: it is not heard of any more, last heard of at 1970-01-01 00:00:01 on "
-    assert told in project.run("log", "-f", env={"TZ": "UTC"}, code=1).out
-    assert "is lost, last heard of at" in project.run("stop", "all").out
-    (build,) = json.loads(project.run("status", "--json").out)["builds"]
-    assert build["run"]["state"] == "lost"
-
-
-def test_a_job_of_the_shell_writes_plain_lines_to_its_terminal(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    project.waiting(tmp_path / "go")
-    (tmp_path / "go").touch()
-    pid, terminal = pty.fork()
-    if not pid:
-        os.chdir(project.root)
-        line = " ".join([*project.command("all"), "& wait"])
-        os.execvpe("bash", ["bash", "-mc", line], environment({"TERM": "xterm"}))  # noqa: S606
-    found = seen(terminal, "all succeeded")
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    assert "\x1b" not in found
+def test_the_log_of_an_earlier_run_is_shown_by_its_id(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.stage("b", writes=("b.txt",))
+    project.pretend("all")
+    project.pretend("all", "-f")
+    first, second = project.runs("all")
+    of_first, of_second = ((one / "log.txt").read_text("utf-8") for one in (first, second))
+    assert of_first != of_second
+    assert project.call("log", first.name).out == of_first
+    assert project.call("log", second.name).out == project.call("log").out == of_second
+    of_a = project.call("log", first.name, "a").out
+    assert of_a.splitlines() == [line for line in of_first.splitlines() if " a: " in line] != []
 
 
 def test_a_run_says_what_it_has(project: TemporaryProject) -> None:
@@ -429,6 +369,6 @@ def test_a_run_says_what_it_has(project: TemporaryProject) -> None:
     project.stage("a", writes=("a.txt",))
     size = r"[\d.]+ [KMG]iB"
     assert re.search(
-        rf"run: [\d.]+ CPUs?, {size} of memory, {size} of disk free", project.run("all").out
+        rf"run: [\d.]+ CPUs?, {size} of memory, {size} of disk free", project.pretend("all").out
     )
     assert project.record("all")["disk_free"] > 0

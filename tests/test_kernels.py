@@ -53,7 +53,14 @@ def test_stages_at_once_have_a_working_directory_each_of_their_own(
     project.run("all", "-j", "2", "--timeout", "60")
 
 
-@pytest.mark.parametrize("home", ["absent", "read-only", "missing folder"])
+@pytest.mark.parametrize(
+    "home",
+    [
+        "read-only",
+        pytest.param("absent", marks=pytest.mark.slow),
+        pytest.param("missing folder", marks=pytest.mark.slow),
+    ],
+)
 def test_it_works_without_a_home(project: TemporaryProject, tmp_path: Path, home: str) -> None:
     project.profile("all")
     source = "import os\n\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2]);"

@@ -16,6 +16,8 @@ from tests.project import WAIT, TemporaryProject, wait_for
 if TYPE_CHECKING:
     import subprocess
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 400 << 20
 
 

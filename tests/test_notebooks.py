@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from nbformat.v3 import new_code_cell, new_notebook, new_worksheet
 
@@ -24,13 +24,22 @@ values = st.recursive(
 )
 
 
-@settings(
-    max_examples=5,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(st.lists(values, min_size=30, max_size=60))
-def test_injected_values_read_back_equal(project: TemporaryProject, given_values: object) -> None:
+def drawn(count: int) -> list[object]:
+    """Draw values of all kinds."""
+    found: list[object] = []
+
+    @settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate])
+    @given(values)
+    def draw(value: object) -> None:
+        found.append(value)
+
+    draw()
+    return found
+
+
+def test_injected_values_read_back_equal(project: TemporaryProject) -> None:
+    given_values = drawn(300)
+    assert len(given_values) > 100
     project.notebook(
         "a",
         "import json",
@@ -74,13 +83,12 @@ def test_an_executed_notebook_is_refused_as_a_source(project: TemporaryProject) 
     project.run("all")
     executed = project.outputs("all") / "notebooks/a.ipynb"
     (project.root / "notebooks/a.ipynb").write_bytes(executed.read_bytes())
-    done = project.run("all", code=2)
+    done = project.call("all", code=2)
     assert "notebooks/a.ipynb: is an executed notebook with the parameters of an old" in done.err
 
 
-@pytest.mark.parametrize("name", ["{braces}", "with space", "-dash", "ümläut", "'quote\""])
-def test_a_project_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
-    project = TemporaryProject(tmp_path / name)
+def test_a_project_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    project = TemporaryProject(tmp_path / "-dash {braces} with space, ümläut and 'quote\"")
     project.profile("all", "a:\n  x: 2\n")
     project.notebook(
         "a",
@@ -91,35 +99,40 @@ def test_a_project_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) ->
     assert (project.outputs("all") / "a.txt").read_text("utf-8") == "2"
 
 
-@pytest.mark.parametrize(
-    ("source", "state", "error"),
-    [
-        ("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
-        ("raise ValueError", "failed", "ValueError"),
-        ("raise ValueError('first\\nsecond')", "failed", "ValueError: first"),
-        ("raise ValueError('\\x1b[31mred\\x1b[0m')", "failed", "ValueError: red"),
-        ("raise ValueError('é ✓ \\ud800')", "failed", "ValueError: é ✓ \ud800"),
-        ("raise BaseException('base')", "failed", "BaseException: base"),
-        ("%no_such_magic", "failed", "UsageError: Line magic function `%no_such_magic` not found"),
-        ("def f(:", "failed", "SyntaxError: invalid syntax"),
-        ("import sys\nsys.exit('words')", "failed", "SystemExit: words"),
-        ("await __import__('asyncio').sleep(0)", "succeeded", None),
-        ("def f(n):\n    return f(n + 1)\nf(0)", "failed", "RecursionError: maximum recursion"),
-        ("", "succeeded", None),
-        ("# only a comment", "succeeded", None),
-    ],
-)
-def test_a_cell_of_its_kind_ends_as_it_should(
-    project: TemporaryProject, source: str, state: str, error: str | None
-) -> None:
+ENDS = [
+    ("raise KeyboardInterrupt", "failed", "KeyboardInterrupt"),
+    ("raise ValueError", "failed", "ValueError"),
+    ("raise ValueError('first\\nsecond')", "failed", "ValueError: first"),
+    ("raise ValueError('\\x1b[31mred\\x1b[0m')", "failed", "ValueError: red"),
+    ("raise ValueError('é ✓ \\ud800')", "failed", "ValueError: é ✓ \ud800"),
+    ("raise BaseException('base')", "failed", "BaseException: base"),
+    ("%no_such_magic", "failed", "UsageError: Line magic function `%no_such_magic` not found"),
+    ("def f(:", "failed", "SyntaxError: invalid syntax"),
+    ("import sys\nsys.exit('words')", "failed", "SystemExit: words"),
+    ("await __import__('asyncio').sleep(0)", "succeeded", None),
+    ("def f(n):\n    return f(n + 1)\nf(0)", "failed", "RecursionError: maximum recursion"),
+    ("", "succeeded", None),
+    ("# only a comment", "succeeded", None),
+]
+
+
+def test_cells_of_all_kinds_end_as_they_should(project: TemporaryProject) -> None:
     project.profile("all")
-    project.notebook("a", "x = 1", source if source[:1] != "#" else f"\n{source}", "y = x + 1")
-    done = project.run("all", code=0 if error is None else 1)
-    assert project.states("all") == {"a": state}
-    told = project.stage_record("all", "a")["error"]
-    assert told is None if error is None else told.startswith(error)
+    for number, (source, *_) in enumerate(ENDS):
+        cells = ("x = 1", source if source[:1] != "#" else f"\n{source}", "y = x + 1")
+        project.stage(f"s{number}", *cells, writes=(f"{number}.txt",))
+    done = project.run("all", "-k", code=1)
     assert "the runner failed" not in done.text
-    assert project.log("all").count("Traceback (most recent call last)") <= 1
+    assert project.states("all") == {f"s{number}": one[1] for number, one in enumerate(ENDS)}
+    found = 0
+    for number, (source, state, error) in enumerate(ENDS):
+        told = project.stage_record("all", f"s{number}")["error"]
+        assert told is None if error is None else told.startswith(error), source
+        lines = [line for line in done.out.splitlines() if f" s{number}[" in line]
+        tracebacks = sum("Traceback (most recent call last)" in line for line in lines)
+        assert tracebacks <= (state == "failed"), source
+        found += tracebacks
+    assert project.log("all").count("Traceback (most recent call last)") == found > 0
 
 
 def test_markdown_alone_is_a_notebook(project: TemporaryProject) -> None:

@@ -8,18 +8,21 @@ import pytest
 from tests.project import TemporaryProject
 from tests.web_hook import web_hook
 
+# What apprise imports tells of itself.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
 
 @pytest.mark.parametrize("how", ["option", "variable", "setting"])
 def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) -> None:
     project.profile("all")
     project.stage("good", writes=("g.txt",))
-    project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/all/b.txt"')
+    project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/test/b.txt"')
     with web_hook() as (url, got):
         if how == "setting":
             project.write("pyproject.toml", f'[tool.runner]\nnotify = "{url}"\n')
         words = ["--notify", url] if how == "option" else []
         variables = {"RUN_NOTIFY": url if how == "variable" else None}
-        done = project.run("all", "-k", *words, code=1, env=variables)
+        done = project.pretend("all", "-k", *words, code=1, env=variables)
         (message,) = map(json.loads, got)
     assert message["title"] == "all failed"
     run = project.runs("all")[-1].name
@@ -38,7 +41,6 @@ def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) ->
     ("words", "source", "code", "title"),
     [
         (["all"], "x = 1", 0, "all succeeded"),
-        (["all", "--deadline", "2"], "import time\ntime.sleep(60)", 4, "all timed out"),
         (["test"], "x = 1", 3, "test built, but not as expected"),
     ],
 )
@@ -49,11 +51,22 @@ def test_each_end_is_told(
     project.stage("a", source, writes=("a.txt",))
     project.write("testdata/expected/a.txt", "other")
     with web_hook() as (url, got):
-        project.run(*words, code=code, env={"RUN_NOTIFY": url})
+        project.pretend(*words, code=code, env={"RUN_NOTIFY": url})
         (message,) = map(json.loads, got)
     assert message["title"] == title
 
 
+@pytest.mark.slow
+def test_that_a_run_is_out_of_time_is_told_after_that(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", "import time\ntime.sleep(60)", writes=("a.txt",))
+    with web_hook() as (url, got):
+        project.run("all", "--deadline", "2", code=4, env={"RUN_NOTIFY": url})
+        (message,) = map(json.loads, got)
+    assert message["title"] == "all timed out"
+
+
+@pytest.mark.slow
 def test_each_of_several_urls_is_hidden_in_what_a_notebook_shows(
     project: TemporaryProject,
 ) -> None:
@@ -73,11 +86,11 @@ def test_a_message_that_does_not_arrive_fails_nothing(project: TemporaryProject)
     project.profile("all")
     project.stage("a", writes=("a.txt",))
     with web_hook(answer=500) as (url, got):
-        done = project.run("all", "--notify", url)
+        done = project.pretend("all", "--notify", url)
         assert got
     assert "not everyone was told" in done.text
-    done = project.run("all", "-f", "--notify", "json://127.0.0.1:9/nobody")
+    done = project.pretend("all", "-f", "--notify", "json://127.0.0.1:9/nobody")
     assert "told" in done.text
-    done = project.run("all", "--notify", "nonsense://pass-word", code=2)
+    done = project.call("all", "--notify", "nonsense://pass-word", code=2)
     assert "--notify: URL cannot be used" in done.err
     assert "pass-word" not in done.err

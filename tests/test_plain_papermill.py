@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -19,10 +21,10 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import TraitError
 
 from tests.faults import Faults
-from tests.project import TemporaryProject, environment, left, wait_for
+from tests.project import WAIT, TemporaryProject, below_it, environment, left, wait_for
 from tests.test_states import ENDS
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 def plain(project: TemporaryProject, output: Path, **options: object) -> nbformat.NotebookNode:
@@ -87,6 +89,28 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "papermill", "--no-progress-bar", *words]
 
 
+@contextmanager
+def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Start papermill; it is killed, and what it started, if that still runs."""
+    process = subprocess.Popen(command(*words), stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield process
+    finally:
+        below = below_it(process)
+        process.kill()
+        process.wait(30)
+        ended_with(below)
+
+
+def ended_with(below: list[psutil.Process]) -> list[psutil.Process]:
+    """Give the processes that outlive papermill, and end them."""
+    found = left(below, 2)
+    for one in found:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    return found
+
+
 def test_a_failing_write_tears_the_good_notebook(project: TemporaryProject, tmp_path: Path) -> None:
     source = str(project.notebook("a", "x = 1", "print('y' * 100_000)"))
     output = tmp_path / "out" / "a.ipynb"
@@ -108,18 +132,12 @@ def test_sigterm_leaves_it_running_for_ever(project: TemporaryProject, tmp_path:
     sleep = f"import time\nopen('{here}', 'w').close()\ntime.sleep(600)"
     source = str(project.notebook("a", sleep))
     output = tmp_path / "a.ipynb"
-    with subprocess.Popen(command(source, str(output)), stderr=subprocess.DEVNULL) as process:
-        below: list[psutil.Process] = []
-        try:
-            wait_for(here)
-            below = psutil.Process(process.pid).children(recursive=True)
-            process.terminate()
-            process.wait(20)
-        finally:
-            process.kill()
-            for one in below:
-                if one.is_running():
-                    one.kill()
+    with started(source, str(output)) as process:
+        wait_for(here)
+        below = below_it(process)
+        process.terminate()
+        process.wait(60)
+        ended_with(below)
     (cell,) = nbformat.read(output, as_version=4).cells
     assert cell.metadata.papermill.status == "running"
 
@@ -189,21 +207,12 @@ def test_a_killed_runner_leaves_its_kernel(project: TemporaryProject, tmp_path: 
     here = tmp_path / "here"
     busy = f"import ctypes\nopen('{here}', 'w').close()\nctypes.PyDLL(None).sleep(600)"
     source = str(project.notebook("a", busy))
-    words = command(source, str(tmp_path / "a.ipynb"))
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-        below: list[psutil.Process] = []
-        try:
-            wait_for(here)
-            below = psutil.Process(process.pid).children(recursive=True)
-            process.kill()
-            process.wait(20)
-            alive = left(below, 2)
-            assert alive
-        finally:
-            process.kill()
-            for one in below:
-                if one.is_running():
-                    one.kill()
+    with started(source, str(tmp_path / "a.ipynb")) as process:
+        wait_for(here)
+        below = below_it(process)
+        process.kill()
+        process.wait(60)
+        assert ended_with(below)
 
 
 def test_a_limit_of_a_second_and_a_half_is_refused(
@@ -221,24 +230,29 @@ def test_the_working_directory_is_that_of_the_whole_process(
 ) -> None:
     here, elsewhere = Path.cwd(), tmp_path / "elsewhere"
     elsewhere.mkdir()
-    nap = f"import time\nopen('{tmp_path}/here', 'w').close()\ntime.sleep(2)"
-    source = project.notebook("a", nap)
+    here_and_wait = f"open('{tmp_path}/here', 'w').close()\n{WAIT.format(marker=tmp_path / 'go')}"
+    source = project.notebook("a", here_and_wait)
     options = {"cwd": str(elsewhere), "progress_bar": False}
     arguments = (str(source), str(tmp_path / "a.ipynb"))
     thread = threading.Thread(target=papermill.execute_notebook, args=arguments, kwargs=options)
     thread.start()
-    wait_for(tmp_path / "here")
-    during = Path.cwd()
-    thread.join()
+    try:
+        wait_for(tmp_path / "here")
+        during = Path.cwd()
+    finally:
+        (tmp_path / "go").touch()
+        thread.join(120)
     assert (during, Path.cwd()) == (elsewhere, here)
 
 
 def test_two_runs_write_one_file(project: TemporaryProject, tmp_path: Path) -> None:
-    source = str(project.notebook("a", "import time\ntime.sleep(2)"))
-    words = command(source, str(tmp_path / "a.ipynb"))
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(words, stderr=quiet) as one, subprocess.Popen(words, stderr=quiet) as two:
-        assert (one.wait(60), two.wait(60)) == (0, 0)
+    # Each waits until the other one is there, too.
+    meet = "import os, time\nopen(f'{os.getpid()}.here', 'w').close()\nfrom pathlib import Path\n"
+    meet += "while len([*Path().glob('*.here')]) < 2:\n    time.sleep(0.05)"
+    source = str(project.notebook("a", meet))
+    words = (source, str(tmp_path / "a.ipynb"), "--cwd", str(tmp_path))
+    with started(*words) as one, started(*words) as two:
+        assert (one.wait(120), two.wait(120)) == (0, 0)
 
 
 def test_a_marker_shifts_the_cells(project: TemporaryProject, tmp_path: Path) -> None:

@@ -1,9 +1,86 @@
 """A project with mistakes: each is told with its place, and nothing runs."""
 
-import pytest
-
 from tests.mistakes import told, told_once
 from tests.project import TemporaryProject
+
+# A profile, the line of its mistake, and what is said of it.
+IN_A_PROFILE = [
+    ("maek:\n  count: 1\n  on: true\n", 1, "there is no stage `maek`; did you mean `make`?"),
+    ("maek:\n", 1, "there is no stage `maek`; did you mean `make`?"),
+    ("zzz:\n  count: 1\n", 1, "there is no stage `zzz`; known: make"),
+    ("make:\n  cuont: 2\n", 2, "make has no parameter `cuont`; did you mean `count`?"),
+    ("make:\n\n  count: two\n", 3, "`count` takes a whole number, not a text ('two')"),
+    ("make:\n  count: 2.0\n", 2, "`count` takes a whole number, not a number (2.0)"),
+    ("make:\n  count: true\n", 2, "`count` takes a whole number, not true or false (True)"),
+    ("make:\n  count:\n", 2, "`count` takes a whole number, not null"),
+    ("make:\n  on: 1\n", 2, "`on` takes true or false, not a whole number (1)"),
+    ("make:\n  on: yes\n", 2, "`on` takes true or false, not a text ('yes')"),
+    ("make:\n  names: a\n", 2, "`names` takes a list, not a text ('a')"),
+    ("make:\n  rate: one\n", 2, "`rate` takes `float | None`, not a text ('one')"),
+    ("make:\n  sizes: [1, x]\n", 2, "`sizes` takes `list[int]`, not a list ([1, 'x'])"),
+    ("make:\n  kind: c\n", 2, "`kind` takes `Literal['a', 'b']`, not a text ('c')"),
+    ("make:\n  free: .nan\n", 2, "`free`: nan is not a number that can be stored"),
+    ("make:\n  free: -.inf\n", 2, "`free`: -inf is not a number that can be stored"),
+    ("make:\n  free: [1, [.inf]]\n", 2, "`free`: inf is not a number that can be stored"),
+    ("make:\n  free: 2020-01-01\n", 2, "`free`: a date"),
+    ("make:\n  free: 2020-01-01 10:00:00\n", 2, "`free`: a datetime"),
+    ("make:\n  free: !!binary aGk=\n", 2, "`free`: a bytes"),
+    ("make:\n  free: {1: a}\n", 2, "`free`: the key 1 is a whole number (1)"),
+    ("make:\n  free: !!int x\n", 2, "`free` cannot be read: invalid literal"),
+    ("make:\n  free: &a [*a]\n", 2, "holds itself, through its anchor"),
+    ("make:\n  count: 1\n  count: 2\n", 3, "`count` stands twice (first on line 2)"),
+    ("make:\n  count: 1\nmake:\n  on: true\n", 3, "`make` stands twice (first on line 1)"),
+    ("make:\n  free: {a: 1,\n   a: 2}\n", 3, "`a` stands twice (first on line 2)"),
+    ("make:\n  free: [{a: 1, a: 2}]\n", 2, "`a` stands twice (first on line 2)"),
+    ("make: 3\n", 1, "`make` is a stage's section"),
+    ("make:\n  count: [1\n", 3, "is not YAML: "),
+    ("make:\n  count: 1\n on: true\n", 3, "is not YAML: "),
+    ("---\nmake:\n---\nmake:\n", 3, "is not YAML: but found another document"),
+]
+
+# What stands after `-p`, and what is said of it.
+ON_THE_COMMAND_LINE = [
+    ("make.cuont=2", "-p make.cuont: make has no parameter `cuont`; did you mean `count`?"),
+    ("make.count=two", "-p make.count: `count` takes a whole number, not a text ('two')"),
+    ("make.count=.nan", "-p make.count: `count`: nan is not a number that can be stored"),
+    ("make.output_a=3", "-p make.output_a: `output_a` takes a text, not a whole number (3)"),
+    ("make.output_a=''", "-p make.output_a: an input or output is a path"),
+    ("make.output_a=../a.txt", "-p make.output_a: `output_a` must be a path in outputs/test/"),
+]
+
+# The second line of a parameters cell, and what is said of it.
+IN_A_NOTEBOOK = [
+    ("count: int = 'a'", "`count` is annotated `int`, but its value is a text ('a')"),
+    ("rate: float = None", "`rate` is annotated `float`, but its value is null"),
+    ("model = '../outputs/test/x'", "`model` points into outputs/; call it `input_model`"),
+    ("model = ['a', '../outputs/x']", "`model` points into outputs/; call it `input_model`"),
+    ("model = {'a': ['../outputs/x']}", "`model` points into outputs/; call it `input_model`"),
+    ("output_b = '../b.txt'", "`output_b` must be a path in outputs/test/, not b.txt"),
+    ("output_b = '/b.txt'", "`output_b` must be a path in outputs/test/, not /b.txt"),
+    ("output_b = '../outputs/test/../b'", "`output_b` must be a path in outputs/test/, not o"),
+    ("output_b = '../outputs/all/b'", "`output_b` must be a path in outputs/test/, not outpu"),
+    ("output_b = 'https://x.org/b'", "`output_b`: an output is a local path"),
+    ("output_b = 3", "an input or output is a path (a text) or a list of paths"),
+    ("output_b = ['../outputs/test/b', 3]", "an input or output is a path (a text) or a list"),
+    ("output_b = ''", "an input or output is a path (a text) or a list of paths"),
+    ("output_b = '../outputs/test/runs'", "`output_b`: outputs/test/runs is where the runner"),
+    ("output_b = '../outputs/test/runs/b'", "`output_b`: outputs/test/runs is where the run"),
+    ("output_b = '../outputs/test/notebooks/b'", "`output_b`: outputs/test/notebooks is whe"),
+    ("output_b = '../outputs/test/log.txt'", "`output_b`: outputs/test/log.txt is where the"),
+    ("output_b = '../outputs/test/a.txt'", "outputs/test/a.txt is written twice"),
+    ("output_b = '../outputs/test/a.txt/b'", "outputs/test/a.txt/b lies in outputs/test/a.t"),
+    ("input_b = '../outputs/test/a.txt'", "make reads outputs/test/a.txt, which it writes"),
+    ("input_b = '../outputs/test/a.tx'", "input_b: no stage writes outputs/test/a.tx; did y"),
+    ("input_b = '../data/b.csv'", "input_b: data/b.csv is missing; put it there or correct"),
+    ("input_b = ['make.ipynb', 'b']", "input_b: notebooks/b is missing; put it there or corr"),
+    ("input_b = 'package:no_such_one/b'", "package:no_such_one/b: the package no_such_one is"),
+    ("input_b = 'package:json/b'", "package:json/b: the package json has no b"),
+    ("input_b = 'package:json'", "package:json: write package:NAME/path/of/the/file"),
+    ("input_b = 'package:json/../b'", "package:json/../b: write package:NAME/path/of/the/fi"),
+    ("input_b = 'https://x.org/b'", "https://x.org/b: a URL needs its checksum"),
+    ("input_b = 'https://x.org/b#sha256=12'", "https://x.org/b#sha256=12: a URL needs its c"),
+    ("input_b = 'https://x.org/b#md5=12'", "https://x.org/b#md5=12: a URL needs its checksum"),
+]
 
 
 def test_all_mistakes_are_told_at_once(project: TemporaryProject) -> None:
@@ -25,6 +102,7 @@ def test_all_mistakes_are_told_at_once(project: TemporaryProject) -> None:
         "notebooks/make.ipynb, parameters, line 1",
         "notebooks/read.ipynb, parameters, line 1",
     ]
+    assert project.run("test", code=2) == project.call("test", code=2)
 
 
 def test_mistakes_of_all_profiles_on_the_line_are_told_and_of_no_other(
@@ -37,60 +115,25 @@ def test_mistakes_of_all_profiles_on_the_line_are_told_and_of_no_other(
     assert [line.split(": ")[0] for line in lines] == ["params/test.yaml:2", "params/sample.yaml:2"]
 
 
-@pytest.mark.parametrize(
-    ("yaml", "where", "what"),
-    [
-        ("maek:\n  count: 1\n  on: true\n", 1, "there is no stage `maek`; did you mean `make`?"),
-        ("maek:\n", 1, "there is no stage `maek`; did you mean `make`?"),
-        ("zzz:\n  count: 1\n", 1, "there is no stage `zzz`; known: make"),
-        ("make:\n  cuont: 2\n", 2, "make has no parameter `cuont`; did you mean `count`?"),
-        ("make:\n\n  count: two\n", 3, "`count` takes a whole number, not a text ('two')"),
-        ("make:\n  count: 2.0\n", 2, "`count` takes a whole number, not a number (2.0)"),
-        ("make:\n  count: true\n", 2, "`count` takes a whole number, not true or false (True)"),
-        ("make:\n  count:\n", 2, "`count` takes a whole number, not null"),
-        ("make:\n  on: 1\n", 2, "`on` takes true or false, not a whole number (1)"),
-        ("make:\n  on: yes\n", 2, "`on` takes true or false, not a text ('yes')"),
-        ("make:\n  names: a\n", 2, "`names` takes a list, not a text ('a')"),
-        ("make:\n  rate: one\n", 2, "`rate` takes `float | None`, not a text ('one')"),
-        ("make:\n  sizes: [1, x]\n", 2, "`sizes` takes `list[int]`, not a list ([1, 'x'])"),
-        ("make:\n  kind: c\n", 2, "`kind` takes `Literal['a', 'b']`, not a text ('c')"),
-        ("make:\n  free: .nan\n", 2, "`free`: nan is not a number that can be stored"),
-        ("make:\n  free: -.inf\n", 2, "`free`: -inf is not a number that can be stored"),
-        ("make:\n  free: [1, [.inf]]\n", 2, "`free`: inf is not a number that can be stored"),
-        ("make:\n  free: 2020-01-01\n", 2, "`free`: a date"),
-        ("make:\n  free: 2020-01-01 10:00:00\n", 2, "`free`: a datetime"),
-        ("make:\n  free: !!binary aGk=\n", 2, "`free`: a bytes"),
-        ("make:\n  free: {1: a}\n", 2, "`free`: the key 1 is a whole number (1)"),
-        ("make:\n  free: !!int x\n", 2, "`free` cannot be read: invalid literal"),
-        ("make:\n  free: &a [*a]\n", 2, "holds itself, through its anchor"),
-        ("make:\n  count: 1\n  count: 2\n", 3, "`count` stands twice (first on line 2)"),
-        ("make:\n  count: 1\nmake:\n  on: true\n", 3, "`make` stands twice (first on line 1)"),
-        ("make:\n  free: {a: 1,\n   a: 2}\n", 3, "`a` stands twice (first on line 2)"),
-        ("make:\n  free: [{a: 1, a: 2}]\n", 2, "`a` stands twice (first on line 2)"),
-        ("make: 3\n", 1, "`make` is a stage's section"),
-        ("make:\n  count: [1\n", 3, "is not YAML: "),
-        ("make:\n  count: 1\n on: true\n", 3, "is not YAML: "),
-        ("---\nmake:\n---\nmake:\n", 3, "is not YAML: but found another document"),
-    ],
-)
-def test_a_mistake_in_a_profile_is_told_with_its_line(
-    project: TemporaryProject, yaml: str, where: int, what: str
-) -> None:
+def test_a_mistake_in_a_profile_is_told_with_its_line(project: TemporaryProject) -> None:
     project.stage(
         "make",
         writes=("a.txt",),
         parameters="count = 1\non = False\nnames = ['a']\nrate: float | None = None\n"
         "sizes: list[int] = []\nkind: Literal['a', 'b'] = 'a'\nfree = None",
     )
-    project.profile("test", yaml)
-    assert told_once(project, "test").startswith(f"params/test.yaml:{where}: {what}")
+    for yaml, where, what in IN_A_PROFILE:
+        project.profile("test", yaml)
+        line = told_once(project, "test")
+        assert line.startswith(f"params/test.yaml:{where}: {what}"), yaml
 
 
-@pytest.mark.parametrize("yaml", ["- make\n", "just words\n", "7\n"])
-def test_a_profile_that_is_no_mapping_is_a_mistake(project: TemporaryProject, yaml: str) -> None:
+def test_a_profile_that_is_no_mapping_is_a_mistake(project: TemporaryProject) -> None:
     project.stage("make", writes=("a.txt",))
-    project.profile("test", yaml)
-    assert told_once(project, "test").startswith("params/test.yaml: must hold a section per stage")
+    for yaml in ("- make\n", "just words\n", "7\n"):
+        project.profile("test", yaml)
+        line = told_once(project, "test")
+        assert line.startswith("params/test.yaml: must hold a section per stage"), yaml
 
 
 def test_a_profile_that_is_not_utf8_is_a_mistake(project: TemporaryProject) -> None:
@@ -99,89 +142,52 @@ def test_a_profile_that_is_not_utf8_is_a_mistake(project: TemporaryProject) -> N
     assert told_once(project, "test").startswith("params/test.yaml: cannot be read: ")
 
 
-@pytest.mark.parametrize(
-    ("value", "what"),
-    [
-        ("make.cuont=2", "-p make.cuont: make has no parameter `cuont`; did you mean `count`?"),
-        ("make.count=two", "-p make.count: `count` takes a whole number, not a text ('two')"),
-        ("make.count=.nan", "-p make.count: `count`: nan is not a number that can be stored"),
-        ("make.output_a=3", "-p make.output_a: `output_a` takes a text, not a whole number (3)"),
-        ("make.output_a=''", "-p make.output_a: an input or output is a path"),
-        ("make.output_a=../a.txt", "-p make.output_a: `output_a` must be a path in outputs/test/"),
-    ],
-)
-def test_a_mistake_in_a_value_on_the_command_line_is_told(
-    project: TemporaryProject, value: str, what: str
-) -> None:
+def test_a_mistake_in_a_value_on_the_command_line_is_told(project: TemporaryProject) -> None:
     project.stage("make", writes=("a.txt",), parameters="count = 1")
     project.profile("test")
-    assert told_once(project, "test", "-p", value).startswith(what)
+    for value, what in ON_THE_COMMAND_LINE:
+        assert told_once(project, "test", "-p", value).startswith(what), value
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["password", "db_password", "api_key", "apikey", "apiKey", "TOKEN", "access_token", "secret"],
-)
-def test_a_parameter_whose_name_looks_like_a_secret_is_a_mistake(
-    project: TemporaryProject, name: str
-) -> None:
-    project.stage("make", writes=("a.txt",), parameters=f"{name} = ''")
+def test_a_parameter_whose_name_looks_like_a_secret_is_a_mistake(project: TemporaryProject) -> None:
+    names = [
+        "password",
+        "db_password",
+        "api_key",
+        "apikey",
+        "apiKey",
+        "TOKEN",
+        "access_token",
+        "secret",
+    ]
+    for number, name in enumerate(names):
+        project.stage(f"s{number}", writes=(f"{number}.txt",), parameters=f"{name} = ''")
     project.profile("test")
-    place = "notebooks/make.ipynb, parameters, line 2"
-    assert told_once(project, "test").startswith(f"{place}: `{name}` looks like a secret")
+    lines = told(project, "test")
+    assert len(lines) == len(names)
+    for number, (line, name) in enumerate(zip(lines, names, strict=True)):
+        place = f"notebooks/s{number}.ipynb, parameters, line 2"
+        assert line.startswith(f"{place}: `{name}` looks like a secret")
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "tokenizer", "secretary", "keys", "monkey"])
-def test_a_parameter_whose_name_only_resembles_a_secret_is_none(
-    project: TemporaryProject, name: str
-) -> None:
-    project.stage("make", writes=("a.txt",), parameters=f"{name} = 1")
+def test_a_parameter_whose_name_only_resembles_a_secret_is_none(project: TemporaryProject) -> None:
+    names = ("max_tokens", "tokenizer", "secretary", "keys", "monkey")
+    parameters = "\n".join(f"{name} = 1" for name in names)
+    project.stage("make", writes=("a.txt",), parameters=parameters)
     project.profile("test")
-    assert f"{name} = 1" in project.run("list").out
+    shown = project.call("list").out
+    for name in names:
+        assert f" {name} = 1\n" in shown
 
 
-@pytest.mark.parametrize(
-    ("parameter", "what"),
-    [
-        ("count: int = 'a'", "`count` is annotated `int`, but its value is a text ('a')"),
-        ("rate: float = None", "`rate` is annotated `float`, but its value is null"),
-        ("model = '../outputs/test/x'", "`model` points into outputs/; call it `input_model`"),
-        ("model = ['a', '../outputs/x']", "`model` points into outputs/; call it `input_model`"),
-        ("model = {'a': ['../outputs/x']}", "`model` points into outputs/; call it `input_model`"),
-        ("output_b = '../b.txt'", "`output_b` must be a path in outputs/test/, not b.txt"),
-        ("output_b = '/b.txt'", "`output_b` must be a path in outputs/test/, not /b.txt"),
-        ("output_b = '../outputs/test/../b'", "`output_b` must be a path in outputs/test/, not o"),
-        ("output_b = '../outputs/all/b'", "`output_b` must be a path in outputs/test/, not outpu"),
-        ("output_b = 'https://x.org/b'", "`output_b`: an output is a local path"),
-        ("output_b = 3", "an input or output is a path (a text) or a list of paths"),
-        ("output_b = ['../outputs/test/b', 3]", "an input or output is a path (a text) or a list"),
-        ("output_b = ''", "an input or output is a path (a text) or a list of paths"),
-        ("output_b = '../outputs/test/runs'", "`output_b`: outputs/test/runs is where the runner"),
-        ("output_b = '../outputs/test/runs/b'", "`output_b`: outputs/test/runs is where the run"),
-        ("output_b = '../outputs/test/notebooks/b'", "`output_b`: outputs/test/notebooks is whe"),
-        ("output_b = '../outputs/test/log.txt'", "`output_b`: outputs/test/log.txt is where the"),
-        ("output_b = '../outputs/test/a.txt'", "outputs/test/a.txt is written twice"),
-        ("output_b = '../outputs/test/a.txt/b'", "outputs/test/a.txt/b lies in outputs/test/a.t"),
-        ("input_b = '../outputs/test/a.txt'", "make reads outputs/test/a.txt, which it writes"),
-        ("input_b = '../outputs/test/a.tx'", "input_b: no stage writes outputs/test/a.tx; did y"),
-        ("input_b = '../data/b.csv'", "input_b: data/b.csv is missing; put it there or correct"),
-        ("input_b = ['make.ipynb', 'b']", "input_b: notebooks/b is missing; put it there or corr"),
-        ("input_b = 'package:no_such_one/b'", "package:no_such_one/b: the package no_such_one is"),
-        ("input_b = 'package:json/b'", "package:json/b: the package json has no b"),
-        ("input_b = 'package:json'", "package:json: write package:NAME/path/of/the/file"),
-        ("input_b = 'package:json/../b'", "package:json/../b: write package:NAME/path/of/the/fi"),
-        ("input_b = 'https://x.org/b'", "https://x.org/b: a URL needs its checksum"),
-        ("input_b = 'https://x.org/b#sha256=12'", "https://x.org/b#sha256=12: a URL needs its c"),
-        ("input_b = 'https://x.org/b#md5=12'", "https://x.org/b#md5=12: a URL needs its checksum"),
-    ],
-)
 def test_a_mistake_in_a_notebooks_parameter_is_told_with_its_line(
-    project: TemporaryProject, parameter: str, what: str
+    project: TemporaryProject,
 ) -> None:
-    project.stage("make", writes=("a.txt",), parameters=parameter)
     project.profile("test")
     place = "notebooks/make.ipynb, parameters, line 2"
-    assert told_once(project, "test").startswith(f"{place}: {what}")
+    for parameter, what in IN_A_NOTEBOOK:
+        project.stage("make", writes=("a.txt",), parameters=parameter)
+        assert told_once(project, "test").startswith(f"{place}: {what}"), parameter
 
 
 def test_two_stages_that_write_one_file_are_a_mistake(project: TemporaryProject) -> None:

@@ -1,8 +1,12 @@
 """Values of secret-looking environment variables are in nothing that we write."""
 
+import re
+from pathlib import Path
+
 import nbformat
 import pytest
 
+from runner.journal import read_journal
 from runner.secrets import Mask, MaskedStream
 from tests.project import TemporaryProject
 
@@ -22,6 +26,7 @@ def test_a_secret_is_hidden_wherever_we_write(project: TemporaryProject) -> None
         "print(os.environ['SSH_PRIVATE_KEY'], file=sys.stderr)",
         "display({'text/html': f'<b>{secret}</b>', 'application/json': {'k': secret}}, raw=True)",
         "!echo $DATABASE_PASSWORD",
+        "from ipywidgets import Text\n\nText(value=f'<{secret}>', description='shown')",
         "print(('y' * 300 + secret) * 2000)",
         f"literal = {SECRET!r}\nraise ValueError(secret)",
     )
@@ -35,19 +40,76 @@ def test_a_secret_is_hidden_wherever_we_write(project: TemporaryProject) -> None
     for data in written:
         for part in parts:
             assert part.encode() not in data
-    assert "a[1/8]: it is ***" in done.out
+    assert "a[1/9]: it is ***" in done.out
     assert "ValueError: ***" in done.out
     assert "ValueError: ***" in project.stage_record("all", "a")["error"]
+    widgets = project.executed("all", "a").metadata.widgets[
+        "application/vnd.jupyter.widget-state+json"
+    ]
+    assert ("<***>", "shown") in [
+        (one["state"].get("value"), one["state"].get("description"))
+        for one in widgets["state"].values()
+    ]
+
+
+def written(*folders: Path) -> str:
+    """Give all that stands in the files of folders, hidden ones too."""
+    files = [path for one in folders for path in one.rglob("*") if path.is_file()]
+    assert files
+    return "\n".join(path.read_text("utf-8") for path in files)
+
+
+def test_a_secret_given_as_a_parameter_is_in_nothing_that_a_run_leaves(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all", "a:\n  x: hunter22\n  y: {inner: [hunter22]}\n")
+    project.notebook("a", "print('it is', x)", parameters="x: str = 'none'\ny: dict = {}")
+    done = project.run("all", env={"A_TOKEN": "hunter22"})
+    assert "a[2/2]: it is ***" in done.out
+    text = written(project.root / "outputs")
+    assert "hunter22" not in text + done.text
+    parameters = {"x": "***", "y": {"inner": ["***"]}}
+    executed = project.executed("all", "a")
+    assert executed.metadata.papermill.parameters == parameters
+    assert 'x = "***"' in executed.cells[1].source
+    shown = project.stage_record("all", "a")["parameters"]
+    assert {name: one["value"] for name, one in shown.items()} == parameters
+    (journal,) = project.root.glob("outputs/all/runs/*/journal.jsonl")
+    (began,) = [one for one in read_journal(journal) if one["event"] == "stage_started"]
+    assert began["parameters"]["x"]["value"] == began["basis"]["parameters"]["x"] == "***"
+
+
+def test_a_secret_is_in_no_reason_command_or_error(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = "if x.startswith('bad'):\n    raise ValueError(x)"
+    project.notebook("a", source, parameters="x: str = 'none'")
+    # These are no secrets yet, and stand in the journal.
+    project.pretend("all", "-p", "a.x=hunter22")
+    environment = {"A_TOKEN": "hunter22", "B_TOKEN": "badh0und"}
+    for words, change in (
+        ([], "parameter x: '***' → 'none'"),
+        (["-p", "a.x=hunter22"], "parameter x: 'none' → '***'"),
+    ):
+        plan = project.call("-n", "all", *words, env=environment)
+        done = project.pretend("all", *words, env=environment)
+        assert "hunter22" not in written(project.runs("all")[-1]) + done.text + plan.text
+        (reason,) = project.stage_record("all", "a")["reasons"]
+        assert reason["text"] == change
+        assert change in plan.out
+    assert "a.x=***" in project.record("all")["command"]
+    done = project.pretend("all", "-p", "a.x=badh0und", code=1, env=environment)
+    assert "badh0und" not in written(project.runs("all")[-1]) + done.text
+    assert project.stage_record("all", "a")["error"] == "ValueError: ***"
 
 
 def test_a_secret_is_hidden_in_what_commands_answer(project: TemporaryProject) -> None:
     project.profile("all", "a:\n  x: hunter22\n")
     project.notebook("a", "x", parameters="x: str = 'a'")
     environment = {"A_TOKEN": "hunter22"}
-    done = project.run("list", "all", env=environment)
+    done = project.call("list", "all", env=environment)
     assert "x = '***'" in done.out
     project.profile("all", "a:\n  y: hunter22\n  x: [hunter22]\n")
-    done = project.run("all", code=2, env=environment)
+    done = project.call("all", code=2, env=environment)
     assert "***" in done.err
     assert "hunter22" not in done.text
 
@@ -64,6 +126,20 @@ def test_a_secret_is_hidden_in_what_commands_answer(project: TemporaryProject) -
         ("TOKENIZERS_PARALLELISM", "false", (), False),
         ("MAX_TOKENS", "4096", (), False),
         ("PIN_SECRET", "a", (), False),
+        ("PIN_SECRET", "abc", (), False),
+        ("PIN_SECRET", "abcd", (), True),
+        ("PIN_SECRET", "12345", (), False),
+        ("PIN_SECRET", "123456", (), True),
+        ("AWS_ACCESS_KEY_ID", "abcd1234", (), True),
+        ("ACCESS_KEY", "abcd1234", (), True),
+        ("DB_PASSWD", "abcd1234", (), True),
+        ("PGPASSWORD", "abcd1234", (), True),
+        ("KEY_PASSPHRASE", "abcd1234", (), True),
+        ("OPENAI_APIKEY", "abcd1234", (), True),
+        ("SSH_PRIVATE_KEY", "abcd1234", (), True),
+        ("GOOGLE_CREDENTIALS", "abcd1234", (), True),
+        ("RUN_NOTIFY", "json://abcd1234", (), True),
+        ("MY_KEY", "abcd1234", (), False),
     ],
 )
 def test_which_values_are_hidden(
@@ -73,12 +149,18 @@ def test_which_values_are_hidden(
     assert mask(f"<{value}>") == ("<***>" if hidden else f"<{value}>")
 
 
-def test_the_setting_adds_and_leaves_out_names(project: TemporaryProject) -> None:
-    project.profile("all")
-    project.write("pyproject.toml", '[tool.runner]\nsecrets = ["MY_PIN", "!A_TOKEN"]\n')
-    project.notebook("a", "import os\n\nprint(os.environ['MY_PIN'], os.environ['A_TOKEN'])")
-    out = project.run("all", env={"MY_PIN": "p1nn", "A_TOKEN": "visible"}).out
-    assert "a[1/1]: *** visible" in out
+def test_of_secrets_that_begin_alike_the_longest_is_hidden() -> None:
+    for values in (["abcd", "abcdefgh"], ["abcdefgh", "abcd"]):
+        assert Mask(values)("<abcdefgh> <abcdefg> <abcd>") == "<***> <***efg> <***>"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_a_secret_that_begins_with_another_is_hidden_though_cut_in_pieces(size: int) -> None:
+    stream = MaskedStream(Mask(["abcd", "abcdefgh", "xxab", "efgi"]))
+    text = "abcdefgh abcdefgi xxabcdef abcdxxabcdefg abcd"
+    shown = [stream.feed(text[start : start + size]) for start in range(0, len(text), size)]
+    hidden = "*** ****** ***cdef ******cdefg ***"
+    assert "".join([*shown, stream.finish()]) == hidden
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
@@ -89,34 +171,53 @@ def test_a_secret_cut_in_pieces_is_hidden(size: int) -> None:
     assert "".join([*shown, stream.finish()]) == "ab abc abc***, ***; abca"
 
 
-@pytest.mark.parametrize("word", ["data", "text", "code", "name", "stdout", "output_type", "all"])
-def test_a_secret_that_is_a_word_of_ours_breaks_nothing(
-    project: TemporaryProject, word: str
-) -> None:
+def test_secrets_that_are_words_of_ours_break_nothing(project: TemporaryProject) -> None:
     project.profile("all")
     project.stage("a", "print('hello')\ndisplay({'text/plain': 'x'}, raw=True)", writes=("a.txt",))
-    environment = {"DB_PASSWORD": word}
+    words = ["data", "text", "code", "name", "stdout", "output_type", "cells", "state", "all"]
+    environment = {f"PASSWORD_{number}": word for number, word in enumerate(words)}
     project.run("all", env=environment)
     nbformat.validate(project.executed("all", "a"))
-    project.run("all", env=environment)
+    project.call("all", env=environment)
     assert project.states("all") == {"a": "skipped"}
 
 
-def test_escaped_forms_and_plans_are_hidden(project: TemporaryProject) -> None:
+def test_escaped_forms_and_named_secrets_are_hidden_in_what_is_printed(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.write("pyproject.toml", '[tool.runner]\nsecrets = ["MY_PIN", "!A_TOKEN"]\n')
+    project.notebook(
+        "a",
+        "import html, json, os, urllib.parse\n\ns = os.environ['DB_PASSWORD']\n"
+        "print('1', html.escape(s), html.escape(s, quote=False))\n"
+        "print('2', urllib.parse.quote(s), urllib.parse.quote(s, safe=''))\n"
+        "print('3', urllib.parse.urlencode({'p': s}))\n"
+        "print('4', json.dumps([s]), json.dumps([s], ensure_ascii=False))\n"
+        "print('5', repr(s))\n"
+        "print('6', os.environ['MY_PIN'], os.environ['A_TOKEN'])",
+    )
+    secret = "p&ss <w/rd\\'ü\t9"  # noqa: S105 - to be hidden
+    environment = {"DB_PASSWORD": secret, "MY_PIN": "p1nn", "A_TOKEN": "visible"}
+    out = project.run("all", env=environment).out
+    printed = re.findall(r"a\[1/1\]: (.*)", out)
+    hidden = ["1 *** ***", "2 *** ***", "3 p=***", '4 ["***"] ["***"]', "5 '***'", "6 *** visible"]
+    assert [
+        line.replace('"***"', "'***'") if line[0] == "5" else line for line in printed
+    ] == hidden
+
+
+def test_a_plan_hides_a_secret_and_it_stays_up_to_date(project: TemporaryProject) -> None:
     secret = "p&ss<w@rd9"  # noqa: S105 - to be hidden
     environment = {"DB_PASSWORD": secret}
-    source = (
-        "import html, os, urllib.parse\n\ns = os.environ['DB_PASSWORD']\n"
-        "print(html.escape(s), urllib.parse.quote(s))"
-    )
-    project.notebook("a", source, parameters="url = 'none'")
+    project.notebook("a", "url", parameters="url = 'none'")
     project.profile("all")
-    assert "a[2/2]: *** ***" in project.run("all", env=environment).out
+    project.pretend("all", env=environment)
     project.profile("all", f"a:\n  url: {secret!r}\n")
     for words in (("-n", "all"), ("status",), ("list", "all")):
-        out = project.run(*words, env=environment).out
+        out = project.call(*words, env=environment).out
         assert secret not in out
         assert "***" in out
-    project.run("all", env=environment)
-    project.run("all", env=environment)
+    project.pretend("all", env=environment)
+    project.pretend("all", env=environment)
     assert project.states("all") == {"a": "skipped"}

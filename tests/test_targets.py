@@ -1,5 +1,7 @@
 """Words on the command line, the stages that they mean, and the order of these."""
 
+import re
+
 import pytest
 
 from runner.project import load
@@ -12,7 +14,7 @@ EVERYTHING = ("data", "features", "model", "report")
 def planned(project: TemporaryProject, *words: str) -> dict[str, dict[str, str]]:
     """Ask what would run: for each profile the stages in order, each with `run` or `skip`."""
     found: dict[str, dict[str, str]] = {}
-    for line in project.run("-n", *words).out.splitlines():
+    for line in project.call("-n", *words).out.splitlines():
         if line.endswith(":"):
             found[line.removesuffix(":")] = {}
         else:
@@ -21,31 +23,31 @@ def planned(project: TemporaryProject, *words: str) -> dict[str, dict[str, str]]
     return found
 
 
-@pytest.mark.parametrize(
-    ("words", "selected"),
-    [
-        ("test", {"test": EVERYTHING}),
-        ("all", {"all": EVERYTHING}),
-        ("data", {"all": ("data",)}),
-        ("report data", {"all": ("report", "data")}),
-        ("test-data", {"test": ("data",)}),
-        ("test-data features model", {"test": ("data", "features", "model")}),
-        ("test data", {"test": EVERYTHING}),
-        ("data test-data", {"all": ("data",), "test": ("data",)}),
-        ("test-data all-data features", {"test": ("data",), "all": ("data", "features")}),
-        ("sample-data test-model data", {"sample": ("data",), "test": ("model", "data")}),
-        ("test-data test-data data", {"test": ("data",)}),
-        ("test-model data", {"test": ("model", "data")}),
-        ("test all", {"test": EVERYTHING, "all": EVERYTHING}),
-        ("all test", {"all": EVERYTHING, "test": EVERYTHING}),
-        ("test-data test", {"test": EVERYTHING}),
-    ],
-)
-def test_words_mean_stages_of_profiles(
-    example: TemporaryProject, words: str, selected: dict[str, tuple[str, ...]]
-) -> None:
-    found = select(words.split(), load(example.root))
-    assert [(one.profile, one.named) for one in found] == [*selected.items()]
+# Words, and the stages that they name in each profile.
+MEANINGS: list[tuple[str, dict[str, tuple[str, ...]]]] = [
+    ("test", {"test": EVERYTHING}),
+    ("all", {"all": EVERYTHING}),
+    ("data", {"all": ("data",)}),
+    ("report data", {"all": ("report", "data")}),
+    ("test-data", {"test": ("data",)}),
+    ("test-data features model", {"test": ("data", "features", "model")}),
+    ("test data", {"test": EVERYTHING}),
+    ("data test-data", {"all": ("data",), "test": ("data",)}),
+    ("test-data all-data features", {"test": ("data",), "all": ("data", "features")}),
+    ("sample-data test-model data", {"sample": ("data",), "test": ("model", "data")}),
+    ("test-data test-data data", {"test": ("data",)}),
+    ("test-model data", {"test": ("model", "data")}),
+    ("test all", {"test": EVERYTHING, "all": EVERYTHING}),
+    ("all test", {"all": EVERYTHING, "test": EVERYTHING}),
+    ("test-data test", {"test": EVERYTHING}),
+]
+
+
+def test_words_mean_stages_of_profiles(example: TemporaryProject) -> None:
+    loaded = load(example.root)
+    for words, selected in MEANINGS:
+        found = select(words.split(), loaded)
+        assert [(one.profile, one.named) for one in found] == [*selected.items()], words
 
 
 @pytest.mark.parametrize(
@@ -60,25 +62,26 @@ def test_only_the_whole_test_profile_starts_from_scratch(
     assert (found.whole, found.from_scratch) == (whole, from_scratch)
 
 
-@pytest.mark.parametrize(
-    ("words", "plan"),
-    [
-        ("test", {"test": dict.fromkeys(EVERYTHING, "run")}),
-        ("test-data", {"test": {"data": "run"}}),
-        ("test-model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
-        ("test-data features model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
-        ("model", {"all": dict.fromkeys(EVERYTHING[:3], "run")}),
-        ("sample-data test-data", {"sample": {"data": "run"}, "test": {"data": "run"}}),
-    ],
-)
-def test_a_target_brings_along_what_it_needs(
-    example: TemporaryProject, words: str, plan: dict[str, dict[str, str]]
-) -> None:
-    found = planned(example, *words.split())
-    assert [(name, [*one.items()]) for name, one in found.items()] == [
-        (name, [*one.items()]) for name, one in plan.items()
-    ]
+# Words, and what they make run, in order.
+PLANS: list[tuple[str, dict[str, dict[str, str]]]] = [
+    ("test", {"test": dict.fromkeys(EVERYTHING, "run")}),
+    ("test-data", {"test": {"data": "run"}}),
+    ("test-model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
+    ("test-data features model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
+    ("model", {"all": dict.fromkeys(EVERYTHING[:3], "run")}),
+    ("sample-data test-data", {"sample": {"data": "run"}, "test": {"data": "run"}}),
+]
+
+
+def test_a_target_brings_along_what_it_needs(example: TemporaryProject) -> None:
+    for words, plan in PLANS:
+        found = planned(example, *words.split())
+        assert [(name, [*one.items()]) for name, one in found.items()] == [
+            (name, [*one.items()]) for name, one in plan.items()
+        ], words
     assert not (example.root / "outputs").exists()
+    done = example.run("-n", "test-data", "features", "model")
+    assert done == example.call("-n", "test-data", "features", "model")
 
 
 def test_what_no_run_has_made_is_not_taken_for_made(example: TemporaryProject) -> None:
@@ -159,7 +162,7 @@ def test_paths_of_the_test_build_are_moved_into_that_of_the_profile(
     for name in ("test", "all"):
         project.profile(name)
     for name in ("test", "all"):
-        lines = [line.split()[:2] for line in project.run("list", name).out.splitlines()]
+        lines = [line.split()[:2] for line in project.call("list", name).out.splitlines()]
         assert [line for line in lines if line[:1] in (["reads"], ["writes"])] == [
             ["reads", "notebooks/make.ipynb"],
             ["writes", f"outputs/{name}/deep/one.txt"],
@@ -174,7 +177,7 @@ def test_a_path_that_a_profile_names_is_not_moved(project: TemporaryProject) -> 
     project.notebook("read", parameters='input_a = "../outputs/test/a.txt"')
     project.profile("all", "read:\n  input_a: build:test/a.txt\n")
     project.write("outputs/test/a.txt", "")
-    assert "    reads   build:test/a.txt\n" in project.run("list", "all").out
+    assert "    reads   build:test/a.txt\n" in project.call("list", "all").out
 
 
 def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
@@ -182,7 +185,7 @@ def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
 ) -> None:
     project.notebook("make", parameters="a = 1\nb = 1\nc = 1\nd = 1.5\ne = None\nf = 'x'")
     project.profile("test", "make:\n  b: 2\n  c: 2\n  d: 3\n\n  f: yes\n")
-    done = project.run("list", "-p", "make.c=3", "-p", "make.e=[1, {a: null}]")
+    done = project.call("list", "-p", "make.c=3", "-p", "make.e=[1, {a: null}]")
     assert [line.strip() for line in done.out.splitlines() if " = " in line] == [
         "a = 1",
         "b = 2  (params/test.yaml:2)",
@@ -196,12 +199,29 @@ def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(
 def test_of_two_values_on_the_command_line_the_last_counts(project: TemporaryProject) -> None:
     project.notebook("make", parameters="a = 1")
     project.profile("test")
-    done = project.run("list", "-p", "make.a=2", "-p", "make.a=3")
-    assert "    a = 3  (-p make.a)\n" in done.out
+    words = ("-p", "make.a=2", "-p", "make.a=3")
+    assert "    a = 3  (-p make.a)\n" in project.call("list", *words).out
+    project.pretend("test", *words)
+    (stage,) = project.record("test")["stages"]
+    assert stage["parameters"]["a"] == {"value": 3, "from": "-p make.a"}
+
+
+def test_a_value_on_the_command_line_may_be_for_a_stage_with_dots_in_its_name(
+    project: TemporaryProject,
+) -> None:
+    for name in ("fit", "fit.v2", "fit.v2.1"):
+        project.notebook(name, parameters="a = 1\nb = 1.5")
+    project.profile("test")
+    words = ("-p", "fit.v2.a=2", "-p", "fit.v2.1.b=3.5", "-p", "fit.v2.1.a=4")
+    shown = project.call("list", *words).out
+    taken = {part.split()[0]: re.findall(r" = (\S+)", part) for part in shown.split("\n\n  ")[1:]}
+    assert taken == {"fit": ["1", "1.5"], "fit.v2": ["2", "1.5"], "fit.v2.1": ["4", "3.5"]}
+    done = project.call("list", "-p", "fit.v3.a=2", code=2)
+    assert "there is no stage `fit.v3`; did you mean `fit.v2`?" in done.err
 
 
 def test_an_empty_profile_changes_nothing(project: TemporaryProject) -> None:
     project.notebook("make", parameters="a = 1")
     for name, text in (("test", ""), ("one", "# nothing\n"), ("two", "make:\n"), ("all", "{}\n")):
         project.profile(name, text)
-        assert "    a = 1\n" in project.run("list", name).out
+        assert "    a = 1\n" in project.call("list", name).out

@@ -2,20 +2,15 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
-import psutil
 import pytest
 
-from tests.project import TemporaryProject, left, wait_for
-
-SEEN = "import json, sys\nfrom pathlib import Path\n"
+from tests.project import TemporaryProject
 
 
 class Package(NamedTuple):
@@ -38,6 +33,9 @@ UNFIT = {
     "draws": Package("import random\nown = random.Random()", "it makes a random generator"),
     "generates": Package(
         "import numpy\nown = numpy.random.default_rng()", "it makes a random generator"
+    ),
+    "keeps_state": Package(
+        "import numpy\nown = numpy.random.RandomState()", "it makes a random generator"
     ),
     "seeds": Package("import random\nrandom.seed(0)", "it seeds random numbers"),
     "seeds_numpy": Package("import numpy\nnumpy.random.seed(0)", "it seeds random numbers"),
@@ -109,230 +107,195 @@ def texts(project: TemporaryProject, stage: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", UNFIT)
-def test_what_a_fork_could_not_hide_is_left_to_each_kernel(
-    project: TemporaryProject, site: Path, name: str
-) -> None:
-    module = UNFIT[name]
-    (site / f"{name}.py").write_text(module.source, "utf-8")
+def shown(project: TemporaryProject, stage: str) -> list[str]:
+    """Give what an executed notebook shows, without its own name."""
+    return [text.replace(stage, "it") for text in texts(project, stage)]
+
+
+FAILING = {
+    "exits": "kernel_died",
+    "leaves": "exited_early",
+    "fails": "failed",
+    "moves": "failed",
+}
+
+
+def look_alike(project: TemporaryProject, site: Path, *kinds: str) -> None:
+    """Write a notebook of each kind for each module, with the same cells."""
+    for name, module in UNFIT.items():
+        (site / f"{name}.py").write_text(module.source, "utf-8")
+        cells = (f"import {name}", f"print('done', getattr({name}, 'beside', None) is not None)")
+        for stage in (f"{name}_{kind}" for kind in kinds):
+            # What it declares makes it independent of the other ones.
+            output = f'output_it = "../outputs/test/{stage}.txt"'
+            last = "open(output_it, 'w').close()"
+            project.notebook(stage, *cells, last, parameters=output)
     (site / "beside.py").write_text("place = 'site'", "utf-8")
     (site / "jax.py").write_text("", "utf-8")
     project.write("notebooks/beside.py", "place = 'project'")
     project.write("notebooks/only_here.py", "print('only here')")
-    cells = (f"import {name}", f"print('done', getattr({name}, 'beside', None) is not None)")
-    for stage in ("a", "b"):
-        # What it declares makes it independent of the other one.
-        project.notebook(stage, *cells, parameters=f'output_it = "../outputs/all/{stage}.txt"')
-    found = []
-    for options in (["-k"], ["-f", "-k", "--cold"]):
-        project.run("all", *options, code=None, env=installed(site))
-        found.append([project.states("all"), texts(project, "a"), texts(project, "b")])
-        if "--cold" not in options:
-            log = project.log("all")
-            assert log.count(f"`import {name}` is left to each kernel: {module.reason}") == 1, log
-    assert found[0] == found[1]
 
 
+def found(project: TemporaryProject, kind: str, *, warm: bool) -> dict[str, object]:
+    """Give how the stages of a kind ended and what they show, for each module."""
+    assert {stage["warm"] for stage in project.record("all")["stages"]} == {warm}
+    states = project.states("all")
+    assert {name: states[f"{name}_{kind}"] for name in UNFIT} == {
+        **dict.fromkeys(UNFIT, "succeeded"),
+        **FAILING,
+    }
+    return {name: (states[f"{name}_{kind}"], shown(project, f"{name}_{kind}")) for name in UNFIT}
+
+
+def assert_told_once(project: TemporaryProject) -> None:
+    """Assert that the log says once of each module why it is not imported ahead."""
+    log = project.log("all")
+    for name, module in UNFIT.items():
+        words = f"`import {name}` is left to each kernel: {module.reason}"
+        assert (words, log.count(words)) == (words, 1)
+
+
+def test_what_a_fork_could_not_hide_is_left_to_the_kernel(
+    project: TemporaryProject, site: Path
+) -> None:
+    look_alike(project, site, "a")
+    project.run("all", "-k", "-j", "2", code=1, env=installed(site))
+    found(project, "a", warm=True)
+    assert_told_once(project)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_a_fork_could_not_hide_is_as_in_a_kernel_of_its_own(
+    project: TemporaryProject, site: Path
+) -> None:
+    look_alike(project, site, "a", "b")
+    project.run("all", "-k", "-j", "2", code=1, env=installed(site))
+    assert_told_once(project)
+    warm = [found(project, kind, warm=True) for kind in ("a", "b")]
+    project.run("all", "-f", "-k", "-j", "2", "--cold", code=1, env=installed(site))
+    cold = [found(project, kind, warm=False) for kind in ("a", "b")]
+    assert warm == cold
+
+
+@pytest.mark.slow
 def test_the_examples_imports_are_all_done_ahead(example: TemporaryProject) -> None:
     done = example.run("test")
     assert "left to each kernel" not in done.text
     assert all(stage["warm"] for stage in example.record("test")["stages"])
 
 
-def test_no_notebook_finds_what_another_one_imports(project: TemporaryProject, site: Path) -> None:
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> TemporaryProject:
+    """Run notebooks that look at what they have been forked with."""
+    folder = tmp_path_factory.mktemp("forked")
+    project, site = TemporaryProject(folder / "project"), folder / "site"
+    site.mkdir()
+    project.profile("all")
     for name in ("common", "alpha", "beta"):
         (site / f"{name}.py").write_text("", "utf-8")
     look = "print(sorted({'common', 'alpha', 'beta'} & set(sys.modules)))"
     project.notebook("a", "import sys\nimport common\nimport alpha", look)
     project.notebook("b", "import sys\nimport beta\nimport common", look)
     project.notebook("c", "import sys", look)
-    project.run("all", env=installed(site))
-    assert texts(project, "a") == ["['alpha', 'common']\n"]
-    assert texts(project, "b") == ["['beta', 'common']\n"]
-    assert texts(project, "c") == ["[]\n"]
-    assert all(stage["warm"] for stage in project.record("all")["stages"])
-
-
-def test_random_numbers_differ_from_kernel_to_kernel(project: TemporaryProject) -> None:
     draw = (
         "print(random.random(), np.random.rand(), np.random.default_rng().random(),\n"
         "      uuid.uuid4(), next(tempfile._get_candidate_names()))"
     )
     imports = "import random, tempfile, uuid\nimport numpy as np\nimport numpy.random"
-    project.profile("all")
-    for stage in ("a", "b", "c"):
+    for stage in ("d", "e", "f"):
         project.notebook(stage, imports, draw)
-    project.run("all")
-    assert all(stage["warm"] for stage in project.record("all")["stages"])
-    drawn = [number for stage in ("a", "b", "c") for number in texts(project, stage)[0].split()]
-    assert len(set(drawn)) == 15
-
-
-def test_a_fork_of_torch_draws_numbers_of_its_own(project: TemporaryProject, site: Path) -> None:
     # It stands for PyTorch, whose generator is no object of Python's.
     fake = (
         "import os\n\n\nclass _Generator:\n    value = 7\n\n    def seed(self):\n"
         "        self.value = int.from_bytes(os.urandom(4))\n\n\ndefault_generator = _Generator()\n"
     )
     (site / "torch.py").write_text(fake, "utf-8")
-    for stage in ("a", "b"):
+    for stage in ("g", "h"):
         project.notebook(stage, "import torch", "print(torch.default_generator.value)")
+    quiet = "import logging\nlogging.getLogger().setLevel(logging.ERROR)"
+    (site / "quiet.py").write_text(quiet, "utf-8")
+    project.notebook("i", "import logging\nimport quiet", "logging.warning('not to be seen')")
+    (site / "heavy.py").write_text(f"open({str(site / 'imported')!r}, 'w')", "utf-8")
+    path = project.notebook("j", "import heavy", "import numpy")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["skip-execution"]
+    nbformat.write(notebook, path)
     project.run("all", env=installed(site))
-    assert len({7, *(int(texts(project, stage)[0]) for stage in ("a", "b"))}) == 3
+    return project
+
+
+def are_warm(project: TemporaryProject, stages: str) -> bool:
+    """Tell whether the kernels of some stages were forked."""
+    return all(project.stage_record("all", stage)["warm"] for stage in stages)
+
+
+def test_no_notebook_finds_what_another_one_imports(forked: TemporaryProject) -> None:
+    assert texts(forked, "a") == ["['alpha', 'common']\n"]
+    assert texts(forked, "b") == ["['beta', 'common']\n"]
+    assert texts(forked, "c") == ["[]\n"]
+    assert are_warm(forked, "abc")
+
+
+def test_random_numbers_differ_from_kernel_to_kernel(forked: TemporaryProject) -> None:
+    assert are_warm(forked, "def")
+    drawn = [number for stage in "def" for number in texts(forked, stage)[0].split()]
+    assert len(set(drawn)) == 15
+
+
+def test_a_fork_of_torch_draws_numbers_of_its_own(forked: TemporaryProject) -> None:
+    assert are_warm(forked, "gh")
+    assert len({7, *(int(texts(forked, stage)[0]) for stage in "gh")}) == 3
+
+
+def test_what_an_import_does_to_logging_lasts(forked: TemporaryProject) -> None:
+    assert are_warm(forked, "i")
+    assert texts(forked, "i") == []
+
+
+def test_skipped_cells_are_not_imported_ahead(forked: TemporaryProject) -> None:
+    assert are_warm(forked, "j")
+    assert not (forked.root.parent / "site" / "imported").exists()
 
 
 COLD = {
     "environment": ("import os\nos.environ['N'] = '1'\nimport numpy", {}),
     "magic": ("%env N=1\nimport numpy", {}),
-    "no friend of forks": ("import ray", {}),
-    "inner import": ("def later():\n    import tensorflow", {}),
+    "no_friend_of_forks": ("import ray", {}),
+    "inner_import": ("def later():\n    import tensorflow", {}),
     "metadata": ("import numpy", {"runner": {"warm": False}}),
 }
 
 
-@pytest.mark.parametrize("how", COLD)
-def test_a_notebook_gets_a_cold_kernel(project: TemporaryProject, site: Path, how: str) -> None:
-    source, metadata = COLD[how]
+def test_some_notebooks_get_a_cold_kernel(project: TemporaryProject, site: Path) -> None:
     (site / "ray.py").write_text("", "utf-8")
-    project.notebook("a", source, metadata=metadata)
-    project.notebook("b", "import numpy")
+    for name, (source, metadata) in COLD.items():
+        project.notebook(name, source, metadata=metadata)
+    project.notebook("other", "import numpy")
     project.run("all", env=installed(site))
-    assert [stage["warm"] for stage in project.record("all")["stages"]] == [False, True]
+    warm = {stage["name"]: stage["warm"] for stage in project.record("all")["stages"]}
+    assert warm == {**dict.fromkeys(COLD, False), "other": True}
 
 
-@pytest.mark.parametrize("how", ["setting", "option"])
-def test_a_project_can_do_without_warm_kernels(project: TemporaryProject, how: str) -> None:
+def test_a_project_can_do_without_warm_kernels(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook("a", "import numpy")
-    if how == "setting":
-        project.write("pyproject.toml", "[tool.runner]\nwarm = false\n")
-    project.run("all", *(["--cold"] if how == "option" else []))
+    project.write("pyproject.toml", "[tool.runner]\nwarm = false\n")
+    project.run("all")
     assert project.stage_record("all", "a")["warm"] is False
 
 
 def test_mistakes_in_the_choice_of_a_kernel(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook("a", "import numpy", metadata={"runner": {"warm": "no"}})
-    done = project.run("all", code=2)
+    done = project.call("all", code=2)
     assert (
         "notebooks/a.ipynb: `warm` in its metadata, below `runner`, takes true or false" in done.err
     )
     project.write("pyproject.toml", '[tool.runner]\nwarm = "no"\n')
-    done = project.run("all", code=2)
+    done = project.call("all", code=2)
     assert "pyproject.toml" in done.err
     assert "takes true or false" in done.err
-
-
-def nurseries(below: psutil.Process) -> list[psutil.Process]:
-    """Find the warm processes below one: the root first."""
-    found = [
-        one for one in below.children(recursive=True) if "nursery.py" in " ".join(one.cmdline())
-    ]
-    return sorted(found, key=lambda one: (one.create_time(), one.pid))
-
-
-def test_stages_run_cold_once_the_warm_process_is_gone(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    project.profile("all")
-    wait = f"import time\nwhile not Path({str(tmp_path / 'go')!r}).exists():\n    time.sleep(0.05)"
-    project.notebook(
-        "a", "from pathlib import Path", f"Path({str(tmp_path / 'on')!r}).touch()", wait
-    )
-    for stage in ("b", "c"):
-        project.notebook(stage, "import numpy")
-    with project.running("all") as process:
-        wait_for(tmp_path / "on")
-        root = nurseries(psutil.Process(process.pid))[0]
-        root.send_signal(signal.SIGKILL)
-        (tmp_path / "go").touch()
-        assert process.wait(60) == 0
-    assert set(project.states("all").values()) == {"succeeded"}
-    warm = [stage["warm"] for stage in project.record("all")["stages"]]
-    assert warm == [True, False, False]
-    assert project.log("all").count("the process that kernels are forked from ended") == 1
-
-
-def test_an_import_that_takes_too_long_is_left_to_the_kernel(
-    project: TemporaryProject, site: Path
-) -> None:
-    slow = "import os, time\nif 'IPYTHONDIR' not in os.environ:\n    time.sleep(600)"
-    (site / "slow.py").write_text(slow, "utf-8")
-    project.write("pyproject.toml", "[tool.runner]\nstart-timeout = 3\n")
-    project.notebook("a", "import slow")
-    project.notebook("b", "import slow")
-    began = time.monotonic()
-    done = project.run("all", env=installed(site))
-    words = "its imports are not done after 3 seconds; its kernel does them"
-    assert done.text.count(words) == 1
-    assert "`import slow` is left to each kernel: it takes too long" in done.text
-    assert [stage["warm"] for stage in project.record("all")["stages"]] == [False, True]
-    # The import would take ten minutes.
-    assert time.monotonic() - began < 60
-
-
-@pytest.mark.parametrize("wait", ["time.sleep(600)", "subprocess.run(['sleep', '600'])"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_the_runner_ends_while_imports_are_done(
-    project: TemporaryProject, site: Path, sent: signal.Signals, wait: str
-) -> None:
-    mark = site / "begun"
-    source = f"import subprocess, time\nopen({str(mark)!r}, 'w')\n{wait}"
-    (site / "slow.py").write_text(source, "utf-8")
-    project.notebook("a", "import slow")
-    with project.running("all", env=installed(site)) as process:
-        wait_for(mark)
-        below = psutil.Process(process.pid).children(recursive=True)
-        assert len(below) >= 2
-        process.send_signal(sent)
-        expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
-        assert process.wait(20) == expected[sent]
-        assert left(below, 5) == []
-    if sent is not signal.SIGKILL:
-        assert project.states("all") == {"a": "cancelled"}
-
-
-@pytest.mark.parametrize("first", ["root", "grown"])
-def test_no_stage_waits_in_vain_when_warm_processes_are_killed(
-    project: TemporaryProject, site: Path, first: str
-) -> None:
-    mark = site / "begun"
-    slow = (
-        f"import os, time\nopen({str(mark)!r}, 'w')\n"
-        "if 'IPYTHONDIR' not in os.environ:\n    time.sleep(600)"
-    )
-    (site / "slow.py").write_text(slow, "utf-8")
-    for stage in ("a", "b"):
-        project.notebook(stage, "import numpy\nimport slow")
-    with project.running("all", "-j", "2", env=installed(site)) as process:
-        wait_for(mark)
-        found = nurseries(psutil.Process(process.pid))
-        for one in found if first == "root" else reversed(found):
-            one.send_signal(signal.SIGKILL)
-        assert process.wait(50) == 0
-    assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
-    assert project.log("all").count("the process that kernels are forked from ended") == 1
-
-
-def test_the_next_kernel_is_forked_while_a_stage_runs(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    project.profile("all")
-    wait = f"import time\nwhile not Path({str(tmp_path / 'go')!r}).exists():\n    time.sleep(0.05)"
-    on = f"from pathlib import Path\nPath({str(tmp_path / 'on')!r}).touch()"
-    project.notebook("a", "import numpy", on, wait)
-    project.notebook("b", "import numpy", "import os\nprint(os.getpid())")
-    with project.running("all") as process:
-        wait_for(tmp_path / "on")
-        runner, leaders = psutil.Process(process.pid), set[int]()
-        while len(leaders) < 2:
-            below = [one.pid for one in runner.children(recursive=True)]
-            root = nurseries(runner)[0].pid
-            leaders = {pid for pid in below if pid != root and os.getsid(pid) == pid}
-            time.sleep(0.05)
-        (tmp_path / "go").touch()
-        assert process.wait(60) == 0
-    assert int(texts(project, "b")[0]) in leaders
 
 
 def test_what_a_stage_installs_is_what_the_next_one_imports(
@@ -345,47 +308,6 @@ def test_what_a_stage_installs_is_what_the_next_one_imports(
     project.notebook("c", *look)
     project.run("all", env=installed(site))
     assert (texts(project, "a"), texts(project, "c")) == (["1\n"], ["2\n"])
-
-
-def test_skipped_cells_are_not_imported_ahead(project: TemporaryProject, site: Path) -> None:
-    (site / "heavy.py").write_text(f"open({str(site / 'imported')!r}, 'w')", "utf-8")
-    path = project.notebook("a", "import heavy", "import numpy")
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].metadata["tags"] = ["skip-execution"]
-    nbformat.write(notebook, path)
-    project.run("all", env=installed(site))
-    assert not (site / "imported").exists()
-
-
-def test_what_an_import_does_to_logging_lasts(project: TemporaryProject, site: Path) -> None:
-    quiet = "import logging\nlogging.getLogger().setLevel(logging.ERROR)"
-    (site / "quiet.py").write_text(quiet, "utf-8")
-    project.notebook("a", "import logging\nimport quiet", "logging.warning('not to be seen')")
-    project.run("all", env=installed(site))
-    assert project.stage_record("all", "a")["warm"] is True
-    assert texts(project, "a") == []
-
-
-def test_warm_processes_and_spare_kernels_are_gone_after_a_run(
-    project: TemporaryProject, tmp_path: Path
-) -> None:
-    project.profile("all")
-    project.notebook("a", "import numpy", "1 / 0")
-    project.notebook("b", "import numpy")
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    done = project.run("all", code=1, env={"TMPDIR": str(folder)})
-    assert "b: blocked" in done.text
-    assert list(folder.iterdir()) == []
-    left = [one.pid for one in psutil.process_iter() if _environ(one) == str(folder)]
-    assert left == []
-
-
-def _environ(process: psutil.Process) -> str:
-    try:
-        return process.environ().get("TMPDIR", "")
-    except psutil.Error:
-        return ""
 
 
 def test_nothing_to_do_starts_nothing_and_imports_nothing_heavy(

@@ -178,7 +178,8 @@ def _generators() -> bool:
     kinds: tuple[type, ...] = (random.Random,)
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
-        kinds += (numpy.Generator, numpy.RandomState, numpy.BitGenerator)
+        # What a Generator and a RandomState draw from.
+        kinds += (numpy.BitGenerator,)
     found: list[object] = gc.get_objects()
     types = {kind for kind in set(map(type, found)) if issubclass(kind, kinds)}
     types.discard(random.SystemRandom)
@@ -194,7 +195,7 @@ def _reseeded() -> Iterable[object]:
     yield vars(random)["_inst"]
     mtrand = sys.modules.get("numpy.random.mtrand")
     if mtrand is not None:
-        yield from (mtrand._rand, mtrand._rand._bit_generator)  # noqa: SLF001 - numpy's global one
+        yield mtrand._rand._bit_generator  # noqa: SLF001 - numpy's global one
 
 
 def _is_of_project(module: ModuleType) -> bool:

@@ -118,6 +118,10 @@ class GuardedProvisioner(LocalProvisioner):
                     self.kernel_pid = message.get("pid", self.kernel_pid)
                     if "status" in message:
                         ended = Ended(**message)
+        if ended.status is None and self.kernel_pid is not None:
+            # The guard was killed; the kernel died with it, but not what shares its group.
+            with contextlib.suppress(OSError):
+                os.killpg(self.kernel_pid, signal.SIGKILL)
         self.ended = ended
         self._over.set()
 

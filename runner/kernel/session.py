@@ -119,7 +119,7 @@ class Session(NotebookClient):
                 ended = await manager.end(0.0 if dead else polite)
             if outcome.state is State.KERNEL_DIED:
                 for text in raw:
-                    self._say(logging.ERROR, text)
+                    self._say(logging.ERROR, text.strip("\n"))
             if manager.killed and self.stop.reason is None:
                 self._say(logging.WARNING, "the kernel did not end when asked; it was killed")
             self.set_widgets_metadata()
@@ -206,9 +206,9 @@ class Session(NotebookClient):
                 return self._left(ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
             first = plain(error.evalue).strip().splitlines()
-            return Outcome(
-                State.FAILED, f"{error.ename}: {first[0]}" if first else error.ename, ref
-            )
+            # A kernel of another language may have no name for it.
+            name = error.ename or "error"
+            return Outcome(State.FAILED, f"{name}: {first[0]}" if first else name, ref)
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)
             ended = self._manager.guarded.ended
