@@ -56,7 +56,7 @@ def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Basis:
         OSError: some of it cannot be read.
     """
     notebook = stage.notebook
-    folders = (project.working_directory, project.root, project.root / "src")
+    folders = project.module_folders(notebook)
     sources = [cell.source for cell in notebook.cells]
     own = modules(sources, folders) if notebook.language == PYTHON else frozenset()
     runner = project.root / "runner"

@@ -90,6 +90,8 @@ class Build:
     on_start: Callable[["Build"], None] | None = None
     # What may fail before the first stage, when the run can be seen already.
     prepare: Callable[[], None] | None = None
+    # What is told of the project, with the level of the log.
+    remarks: tuple[tuple[int, str], ...] = ()
     # The folders of other profiles' runs, with which the same command goes on.
     then: tuple[str, ...] = ()
     record: RunRecord = field(init=False)
@@ -156,6 +158,8 @@ class Build:
                     self.on_start(self)
                 for words in lost:
                     self.log.say(words, level=logging.WARNING)
+                for level, text in self.remarks:
+                    self.log.say(text, level=level)
                 facts = threading.Thread(target=self._facts)
                 facts.start()
                 if (problem := self._prepared()) is not None:
@@ -319,7 +323,9 @@ class Build:
         self.log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
         self.log.say(f"started ({words})", stage.name)
-        submitted = executor.submit(self._job(stage))
+        job = self._job(stage)
+        job.executed.parent.mkdir(parents=True, exist_ok=True)
+        submitted = executor.submit(job)
         self._expect(executor)
         return submitted
 
@@ -359,7 +365,7 @@ class Build:
             source=stage.notebook.path,
             executed=self.record.notebooks / f"{stage.name}.ipynb",
             printed=self.record.folder / "printed",
-            working_directory=self.project.working_directory,
+            working_directory=stage.notebook.folder,
             parameters=stage.injected,
             outputs=tuple(one.path for one in stage.outputs),
             language=stage.notebook.language,
@@ -404,7 +410,7 @@ class Build:
                 self._witness.committed({str(one["path"]): str(one["hash"]) for one in outputs})
                 name = f"{result.stage}.ipynb"
                 published = self.folder / "notebooks" / name
-                published.parent.mkdir(exist_ok=True)
+                published.parent.mkdir(parents=True, exist_ok=True)
                 copy_whole(self.record.notebooks / name, published)
             self._record_end(result, outputs, found)
         except OSError as error:

@@ -22,7 +22,9 @@ from . import (
     manifest,
     notify,
     options,
+    packages,
     project,
+    remarks,
     reports,
     sources,
     standing,
@@ -94,7 +96,9 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
 def _show(request: Request) -> int:
     mask = Mask.of(os.environ, request.settings.secrets)
     deadline.check(os.environ)
-    for task in request.tasks():
+    todo = request.tasks()
+    tasks.refuse_missing_packages(request.project, todo)
+    for task in todo:
         print(f"{task.profile}:")
         for line in reports.plan_lines(task, "skip   up to date"):
             print(mask(f"  {line}"))
@@ -123,6 +127,7 @@ def _build(
             ids[name] = journal.new_run_id(loaded.build(name))
             held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}{after}"))
         todo = request.tasks()
+        tasks.refuse_missing_packages(loaded, todo)
         shown = held.enter_context(console(plain=started is not None))
         log = Log(shown, settings.log_level, mask)
         if stop.asked():
@@ -146,6 +151,7 @@ def _build(
         labels = [loaded.label(one.folder / "runs" / one.run_id) for one in builds]
         for number, one in enumerate(builds, 1):
             one.then = tuple(labels[number:])
+        builds[0].remarks = tuple(remarks.of_project(loaded))
         builds[0].prepare = lambda: _fetch(todo, log, stop)
         if started is not None:
 
@@ -219,9 +225,11 @@ def _warm(
     except OSError as error:
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None
-    warm = Warm(source, str(builds[0].project.root), settings.log_level, settings.jobs, say)
+    folders = {str(one.folder) for one in builds[0].project.notebooks.values()}
+    top = str(builds[0].project.root)
+    warm = Warm(source, top, settings.log_level, settings.jobs, sorted(folders), say)
     # It imports what the first stage does while the run is prepared.
-    warm.expect([first.imports])
+    warm.expect([first.wanted])
     return warm
 
 
@@ -305,11 +313,17 @@ def _check(
     if words:
         message = f"check takes no further words, not `{words[0]}`"
         raise UsageError(message)
-    tasks.bind(loaded, list(loaded.profiles), chosen.parameters)
+    bound = tasks.bind(loaded, list(loaded.profiles), chosen.parameters)
+    orders = ([stage.notebook for stage in one.stages.values()] for one in bound.values())
+    missing = [problem for order in orders for problem in packages.missing(loaded, order)]
+    if missing:
+        raise ProjectError(missing)
     count = len(loaded.profiles)
     mask = Mask.of(os.environ, settings.secrets)
     with console() as shown:
         log = Log(shown, settings.log_level, mask)
+        for level, text in remarks.of_project(loaded):
+            log.say(text, "check", level)
         stages, profiles = counted(len(loaded.notebooks), "stage"), counted(count, "profile")
         log.say(f"no mistakes in {stages} and {profiles}", "check")
         if loaded.build(project.TEST_PROFILE).is_dir():

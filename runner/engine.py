@@ -99,7 +99,7 @@ def run(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
         result = replace(result, attempts=attempt)
         if attempt > job.retries or stop.reason is not None or not _may_help(result, job):
             break
-        left = job.executed.with_name(f"{job.stage}.attempt-{attempt}.ipynb")
+        left = job.executed.with_suffix(f".attempt-{attempt}.ipynb")
         with contextlib.suppress(OSError):
             job.executed.replace(left)
         words = f"attempt {attempt} of {job.retries + 1} failed, trying again: {result.error}"
@@ -204,7 +204,7 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         "duration": None,
         "exception": None,
     }
-    aside = job.executed.with_name(f".{job.stage}.reserve")
+    aside = job.executed.with_name(f".{job.executed.stem}.reserve")
     reserve(aside, _RESERVED)
     executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
     began = time.monotonic()

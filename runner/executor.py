@@ -80,12 +80,12 @@ class LocalExecutor:
             self._watch = Watch(job.root)
         if self._warm is None or job.preload.cold is not None:
             return self._pool.submit(self._run, job, None)
-        return self._pool.submit(self._run, job, self._warm.take(job.preload.imports))
+        return self._pool.submit(self._run, job, self._warm.take(job.preload.wanted))
 
     def expect(self, coming: Sequence[Preload]) -> None:
         """Have imports done, and kernels forked, ahead."""
         if self._warm is not None:
-            self._warm.expect([one.imports for one in coming if one.cold is None])
+            self._warm.expect([one.wanted for one in coming if one.cold is None])
 
     def forget(self) -> None:
         """Have nothing forked from what was imported so far."""

@@ -26,7 +26,7 @@ def modules(cells: Iterable[str], folders: tuple[Path, ...]) -> frozenset[Path]:
         folders: where modules of the project are looked for, in this order.
     """
     cells = list(cells)
-    added = (folders[0] / text for cell in cells for text in _ADDED.findall(cell))
+    added = (folders[0] / text for cell in cells for text in added_folders(cell))
     folders += tuple(Path(os.path.normpath(folder)) for folder in added)
     found: set[Path] = set()
     todo = [path for cell in cells for path in _of_cell(cell, folders)]
@@ -36,6 +36,11 @@ def modules(cells: Iterable[str], folders: tuple[Path, ...]) -> frozenset[Path]:
             found.add(path)
             todo += _of_file(path, folders)
     return frozenset(found)
+
+
+def added_folders(source: str) -> list[str]:
+    """Give the folders that code adds to `sys.path`, where it names them as they are."""
+    return _ADDED.findall(source)
 
 
 def _of_cell(source: str, folders: tuple[Path, ...]) -> Iterator[Path]:

@@ -190,9 +190,10 @@ def settle_lost(build: Path) -> list[str]:
         if journal.exists() and journal.read_bytes().rfind(b"\n") >= length:
             # More than a torn tail: another version's, and none of our business.
             break
-        for left in (*folder.glob(".*"), *folder.glob("notebooks/.*")):
+        for left in (*folder.glob(".*"), *folder.glob("notebooks/**/.*")):
             # A folder is someone else's, such as Jupyter's checkpoints.
-            if not left.is_dir():
+            inner = left.relative_to(folder).parts[:-1]
+            if not left.is_dir() and not any(part.startswith(".") for part in inner):
                 left.unlink(missing_ok=True)
         for left in build.glob("notebooks/.*.tmp"):
             left.unlink(missing_ok=True)

@@ -1,10 +1,15 @@
 """Which kernels the notebooks need, and whether they are installed."""
 
+import platform
 from collections.abc import Iterator
 
 from .errors import Problem
 from .notebooks import PYTHON
 from .project import Project, did_you_mean
+
+# What Jupyter itself calls the Python that it runs on.
+_USUAL = {"python", "python3"}
+_FEW = 3
 
 
 def missing(project: Project) -> Iterator[Problem]:
@@ -28,3 +33,24 @@ def missing(project: Project) -> Iterator[Problem]:
             whose = "the setting `kernel`" if chosen else "its kernel"
             hint = did_you_mean(name, installed)
             yield Problem(label, f"{whose}, `{name}`, is not installed; install it{hint}")
+
+
+def unused(project: Project) -> Iterator[str]:
+    """Tell, once, of Python notebooks that name a kernel of another environment."""
+    if project.settings.kernel:
+        return
+    found = [
+        (one.label, one.kernel)
+        for one in project.notebooks.values()
+        if one.language == PYTHON and one.kernel and one.kernel.lower() not in _USUAL
+    ]
+    if found:
+        labels = ", ".join(label for label, _ in found[:_FEW])
+        more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+        names = dict.fromkeys(f"`{name}`" for _, name in found)
+        kernels = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+        yield (
+            f"{labels}{more}: kernel {kernels} not used; Python notebooks run on the Python "
+            f"that runs run.py, {platform.python_version()} (`kernel` under [tool.runner] in "
+            "pyproject.toml chooses another one)"
+        )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -51,11 +52,24 @@ class Preload:
     """What a notebook imports before anything else, as statements.
 
     They can be carried out ahead of its kernel. `cold` is why they must not be: then its
-    kernel starts by itself.
+    kernel starts by itself. `folder` is where that runs.
     """
 
     imports: tuple[str, ...] = ()
     cold: str | None = None
+    folder: str = "."
+
+    @property
+    def wanted(self) -> "Wanted":
+        """What a warm kernel is to be like."""
+        return Wanted(self.imports, self.folder)
+
+
+class Wanted(NamedTuple):
+    """A kernel that has imported this, and runs there."""
+
+    imports: tuple[str, ...]
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class SourceNotebook:
-    """What a source notebook declares; `warm` is whether its kernel may be forked."""
+    """What a source notebook declares.
+
+    `warm` is whether its kernel may be forked, `always` whether it is never up to date.
+    """
 
     stage: str
     path: Path
@@ -81,6 +98,12 @@ class SourceNotebook:
     has_parameters_cell: bool
     cells: tuple[Cell, ...]
     warm: bool = True
+    always: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where it runs, in Jupyter and here; its paths are relative to that."""
+        return self.path.parent
 
     @property
     def kernel_to_use(self) -> str | None:

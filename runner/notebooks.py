@@ -4,13 +4,15 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import Problem
 from .model import Cell, Parameter, SourceNotebook
+from .naming import stage_name
 
 PYTHON = "python"
+_FLAGS = {"always", "warm"}
 
 
 class NotebookError(Exception):
@@ -22,23 +24,12 @@ class NotebookError(Exception):
         super().__init__("; ".join(map(str, problems)))
 
 
-def stage_name(path: Path) -> str:
-    """Give a notebook's stage: the file's name without a leading number."""
-    return re.sub(r"^\d+[ _.-]+(?=.)", "", path.stem)
-
-
-def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort numbers in names as numbers: `2_x` before `10_x`."""
-    parts = re.split(r"(\d+)", name)
-    return [(0, int(part)) if part.isdecimal() else (1, part.casefold()) for part in parts if part]
-
-
 def read(path: Path, label: str) -> SourceNotebook:
     """Read a source notebook.
 
     Args:
         path: the file.
-        label: how messages name it.
+        label: its path in the project, by which messages name it.
 
     Raises:
         NotebookError: it is no notebook, or its parameters cell breaks the rules.
@@ -66,7 +57,7 @@ def read(path: Path, label: str) -> SourceNotebook:
         read_cell = _python_parameters if language == PYTHON else _other_parameters
         parameters = {one.name: one for one in read_cell(source, where)}
     return SourceNotebook(
-        stage=stage_name(path),
+        stage=stage_name(PurePosixPath(label)),
         path=path,
         label=label,
         language=language,
@@ -83,8 +74,15 @@ def read(path: Path, label: str) -> SourceNotebook:
             )
             for n, cell in enumerate(code, 1)
         ),
-        warm=_warm(metadata, label),
+        warm=_flag(metadata, "warm", label, default=True),
+        always=_flag(metadata, "always", label, default=False),
     )
+
+
+def first_line(source: str) -> str:
+    """Give the first line of a cell that is not a comment, or the first line."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("#")), lines[0])
 
 
 def _load(path: Path, label: str) -> Mapping[str, Any]:
@@ -162,13 +160,21 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _warm(metadata: Mapping[str, Any], label: str) -> bool:
-    """Read `{"runner": {"warm": false}}`."""
-    warm = _mapping(metadata.get("runner")).get("warm", True)
-    if not isinstance(warm, bool):
-        what = "`warm` in its metadata, below `runner`, takes true or false"
+def _flag(metadata: Mapping[str, Any], name: str, label: str, *, default: bool) -> bool:
+    """Read a truth value such as `{"runner": {"warm": false}}`."""
+    found = metadata.get("runner", {})
+    if not isinstance(found, dict):
+        what = '`runner` in its metadata takes a mapping, such as {"always": true}'
         raise NotebookError(Problem(label, what))
-    return warm
+    if unknown := sorted(found.keys() - _FLAGS):
+        known = " and ".join(f"`{one}`" for one in sorted(_FLAGS))
+        what = f"`{unknown[0]}` in its metadata, below `runner`, is unknown; known: {known}"
+        raise NotebookError(Problem(label, what))
+    value = found.get(name, default)
+    if not isinstance(value, bool):
+        what = f"`{name}` in its metadata, below `runner`, takes true or false"
+        raise NotebookError(Problem(label, what))
+    return value
 
 
 def _language(metadata: Mapping[str, Any]) -> str:

@@ -3,11 +3,11 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import graph, params
+from . import foreign, graph, params, tags
 from .errors import Problem
 from .model import Input, Output, Pipeline, SourceNotebook, Stage, Value
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project, did_you_mean
@@ -15,17 +15,23 @@ from .sources import DOWNLOADS, SourceError, is_outside, locate
 
 
 def resolve(
-    project: Project, profile: str, overrides: list[params.Setting], problems: list[Problem]
+    project: Project,
+    profile: str,
+    overrides: list[params.Setting],
+    problems: list[Problem],
+    coming: Collection[Path] = (),
 ) -> Pipeline | None:
     """Bind a profile's parameters to the stages and put these in order.
 
     Every mistake is added to `problems`; with one that leaves no order, the answer is
-    None.
+    None. `coming` are files of other builds that the same command makes before.
     """
     settings = params.read_profile(project.profiles[profile], problems) + overrides
     values = params.layered(project.notebooks, settings, problems)
-    binder = _Binder(project, profile, problems)
-    stages = {name: binder.stage(one, values[name]) for name, one in project.notebooks.items()}
+    stages = {
+        name: _Binder(project, profile, one.folder, coming, problems).stage(one, values[name])
+        for name, one in project.notebooks.items()
+    }
     writers = _writers(project, stages, problems)
     stages = {
         name: replace(
@@ -47,10 +53,12 @@ def resolve(
 
 @dataclass(frozen=True)
 class _Binder:
-    """Turns a notebook and its values into a stage of one profile."""
+    """Turns a notebook and its values into a stage of one profile; paths start in `folder`."""
 
     project: Project
     profile: str
+    folder: Path
+    coming: Collection[Path]
     problems: list[Problem]
 
     def stage(self, notebook: SourceNotebook, values: Mapping[str, Value]) -> Stage:
@@ -60,7 +68,7 @@ class _Binder:
         for name, value in values.items():
             where = _where(notebook, name, value)
             if not name.startswith(("input_", "output_")):
-                self._refuse_hidden_path(name, value.value, where)
+                self._refuse_hidden_path(name, value, where)
                 seen = value.value
             elif name.startswith("input_"):
                 found = [
@@ -93,7 +101,7 @@ class _Binder:
         return texts
 
     def _local(self, text: str) -> Path:
-        return Path(os.path.normpath(self.project.working_directory / text))
+        return Path(os.path.normpath(self.folder / text))
 
     def _moved(self, text: str, value: Value) -> tuple[Path, str]:
         """Move a notebook's own path from the test build into this profile's."""
@@ -106,29 +114,58 @@ class _Binder:
         return path, seen if not text.endswith("/") else f"{seen}/"
 
     def _relative(self, path: Path) -> str:
-        return os.path.relpath(path, self.project.working_directory)
+        return os.path.relpath(path, self.folder)
 
     def _input(self, name: str, text: str, value: Value, where: str) -> tuple[Input, str]:
+        if foreign.is_named(text):
+            return self._of_another_build(name, text, value, where)
         if is_outside(text):
             try:
                 path = locate(text, self.project.outputs / DOWNLOADS)
             except SourceError as error:
                 self.problems.append(Problem(where, str(error)))
-                path = self.project.working_directory / "unknown"
+                path = self.folder / "unknown"
             return Input(name, path, source=text), str(path)
         scheme = re.match(r"([a-z][a-z0-9+.-]*)://", text, re.IGNORECASE)
         if scheme or text.startswith("~"):
-            hint = "a path from notebooks/, package:NAME/path or https://…#sha256=…"
+            hint = "a path from the notebook's folder, package:NAME/path or https://…#sha256=…"
             what = f"`{name}`: {text} is not understood; write {hint}"
             self.problems.append(Problem(where, what))
-            return Input(name, self.project.working_directory, source=text), text
+            return Input(name, self.folder, source=text), text
+        if value.origin == "notebook":
+            wrong = foreign.of_default(self.project, name, self._local(text))
+        else:
+            wrong = foreign.of_profile(self.project, self.profile, name, self._local(text))
+        if wrong is not None:
+            self.problems.append(Problem(where, wrong))
+            # It is not looked for, too.
+            return Input(name, self.folder, source=text), text
         path, seen = self._moved(text, value)
         return Input(name, path), seen
 
+    def _of_another_build(
+        self, name: str, text: str, value: Value, where: str
+    ) -> tuple[Input, str]:
+        path = self.folder / "unknown"
+        what = f"{text} would be no path in Jupyter; write it in a profile, not in the notebook"
+        try:
+            if value.origin != "notebook":
+                path = foreign.locate(self.project, self.profile, text, self.coming)
+                what = ""
+        except SourceError as error:
+            what = str(error)
+        if what:
+            self.problems.append(Problem(where, f"`{name}`: {what}"))
+        return Input(name, path, source=text), self._relative(path)
+
     def _output(self, name: str, text: str, value: Value, where: str) -> tuple[Output, str]:
         build = self.project.build(self.profile)
-        if is_outside(text):
+        if is_outside(text) or foreign.is_named(text):
             self.problems.append(Problem(where, f"`{name}`: an output is a local path"))
+            return Output(name, build / name), text
+        what = foreign.of_default(self.project, name, self._local(text))
+        if value.origin == "notebook" and what is not None:
+            self.problems.append(Problem(where, what))
             return Output(name, build / name), text
         path, seen = self._moved(text, value)
         folder = self.project.label(build)
@@ -143,8 +180,11 @@ class _Binder:
             self.problems.append(Problem(where, what))
         return Output(name, path), seen
 
-    def _refuse_hidden_path(self, name: str, value: object, where: str) -> None:
-        for item in _texts_in(value):
+    def _refuse_hidden_path(self, name: str, value: Value, where: str) -> None:
+        for item in _texts_in(value.value):
+            if foreign.build_of(item) in self.project.profiles:
+                what = f"`{name}`: {item} is for inputs alone; call it `input_{name}`"
+                self.problems.append(Problem(where, what))
             if "outputs" not in item or "\0" in item:
                 continue
             if self._local(item).is_relative_to(self.project.outputs):
@@ -152,6 +192,9 @@ class _Binder:
                     f"`{name}` points into outputs/; call it `input_{name}` if the notebook "
                     f"reads it, `output_{name}` if it writes it"
                 )
+                if value.origin != "notebook":
+                    path = self._local(item)
+                    what = foreign.of_profile(self.project, self.profile, name, path) or what
                 self.problems.append(Problem(where, what))
 
 
@@ -244,8 +287,9 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
             elif one.made_by or (one.source or "").startswith("http") or one.path.exists():
                 continue
             elif one.path.is_relative_to(build):
-                what = f"{one.parameter}: no stage writes {name}{did_you_mean(name, written)}"
-                yield Problem(where, what)
+                likely = tags.likely_writer(project, stage.notebook, one.path.name)
+                hint = likely or did_you_mean(name, written)
+                yield Problem(where, f"{one.parameter}: no stage writes {name}{hint}")
             elif one.source is None and not unknown:
                 what = f"{one.parameter}: {name} is missing; put it there or correct the path"
                 yield Problem(where, what)

@@ -9,7 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .imports import files_of, imported_from, parsed
@@ -136,8 +136,9 @@ def of_notebook(notebook: SourceNotebook, kernel: str | None, project: Project) 
         return Preload(cold="it has a kernel of its own")
     if not notebook.warm:
         return Preload(cold="its metadata says so")
-    folders = (project.working_directory, project.root, project.root / "src")
-    return of_cells((one.source for one in notebook.cells if _SKIPPED not in one.tags), folders)
+    cells = (one.source for one in notebook.cells if _SKIPPED not in one.tags)
+    found = of_cells(cells, project.module_folders(notebook))
+    return replace(found, folder=str(notebook.folder))
 
 
 def installs(notebook: SourceNotebook) -> bool:

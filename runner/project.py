@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from . import notebooks
+from . import naming, notebooks
 from .errors import Problem, ProjectError
 from .model import SourceNotebook
+from .naming import Listing
 from .settings import SettingError, Settings
 
 VERBS = frozenset({"list", "status", "log", "stop", "check", "clean", "history", "job"})
@@ -26,11 +27,12 @@ class Project:
     settings: Settings
     notebooks: Mapping[str, SourceNotebook]
     profiles: Mapping[str, Path]
+    listing: Listing
 
     @property
     def working_directory(self) -> Path:
-        """The folder in which notebooks run, in Jupyter and here."""
-        return self.root / "notebooks"
+        """The folder of the notebooks; each runs in its own one, which may lie in it."""
+        return self.root / naming.FOLDER
 
     @property
     def outputs(self) -> Path:
@@ -45,6 +47,24 @@ class Project:
     def build(self, profile: str) -> Path:
         """Give the folder of a profile's build."""
         return self.outputs / profile
+
+    def module_folders(self, notebook: SourceNotebook) -> tuple[Path, ...]:
+        """Give the folders where modules of the project are looked for, in this order."""
+        own, root = notebook.folder, self.root
+        return tuple(dict.fromkeys((own, self.working_directory, root, root / "src")))
+
+    def stage(self, word: str) -> str | None:
+        """Give the stage that a word means: by its name, or by its notebook's path."""
+        if word in self.notebooks or not word.endswith(".ipynb"):
+            return word if word in self.notebooks else None
+        places = {(folder / word).resolve() for folder in (self.root, Path.cwd())}
+        found = (name for name, one in self.notebooks.items() if one.path.resolve() in places)
+        return next(found, None)
+
+    def always(self, stage: str) -> bool:
+        """Tell whether a stage is never up to date."""
+        listed = map(self.stage, self.settings.always)
+        return self.notebooks[stage].always or stage in listed
 
     def label(self, path: Path) -> str:
         """Name a path for a person: relative to the project where it lies inside."""
@@ -73,8 +93,8 @@ def outline(root: Path) -> Outline:
     """Look at the names of files alone; a build counts, too, whose profile is gone."""
     named = {path.stem for path in (root / "params").glob("[!.]*.y*ml")}
     built = {path.parent.name for path in (root / "outputs").glob("[!.]*/runs")}
-    paths = (root / "notebooks").glob("[!.]*.ipynb")
-    stages = tuple(sorted(notebooks.stage_name(path) for path in paths))
+    paths = naming.listing(root).paths
+    stages = tuple(sorted(naming.stage_name(naming.FOLDER / path) for path in paths))
     return Outline(root, tuple(sorted(named | built)), stages)
 
 
@@ -95,10 +115,16 @@ def load(root: Path) -> Project:
         ProjectError: something in it cannot be used; names everything found.
     """
     problems: list[Problem] = []
+    listing = naming.listing(root)
     project = Project(
-        root, _settings(root, problems), _notebooks(root, problems), _profiles(root, problems)
+        root,
+        _settings(root, problems),
+        _notebooks(root, listing, problems),
+        _profiles(root, problems),
+        listing,
     )
     problems += _clashes(project)
+    problems += _unknown_always(project)
     if problems:
         raise ProjectError(problems)
     return project
@@ -133,24 +159,26 @@ def _settings(root: Path, problems: list[Problem]) -> Settings:
     return settings
 
 
-def _notebooks(root: Path, problems: list[Problem]) -> dict[str, SourceNotebook]:
-    folder = root / "notebooks"
+def _notebooks(root: Path, listing: Listing, problems: list[Problem]) -> dict[str, SourceNotebook]:
+    folder = root / naming.FOLDER
     if not folder.is_dir():
         problems.append(Problem("notebooks/", "is missing; put the stages there, a notebook each"))
         return {}
-    paths = [path for path in folder.glob("*.ipynb") if not path.name.startswith(".")]
-    if not paths:
-        problems.append(Problem("notebooks/", "holds no notebook; put the stages there"))
+    if not listing.paths:
+        what = f"; {listing.words}" if listing.left_out else ""
+        problems.append(Problem("notebooks/", f"holds no notebook; put the stages there{what}"))
     found: dict[str, SourceNotebook] = {}
-    for path in sorted(paths, key=lambda path: notebooks.natural_key(path.name)):
-        label = f"notebooks/{path.name}"
-        name = notebooks.stage_name(path)
-        if name in found:
-            what = f"is the stage `{name}` as {found[name].label} is; rename one"
+    labels: dict[str, str] = {}
+    for path in listing.paths:
+        label = (naming.FOLDER / path).as_posix()
+        name = naming.stage_name(naming.FOLDER / path)
+        if name in labels:
+            what = f"is the stage `{name}` as {labels[name]} is; rename one"
             problems.append(Problem(label, what))
             continue
+        labels[name] = label
         try:
-            found[name] = notebooks.read(path, label)
+            found[name] = notebooks.read(folder / path, label)
         except notebooks.NotebookError as error:
             problems += error.problems
     return found
@@ -170,6 +198,14 @@ def _profiles(root: Path, problems: list[Problem]) -> dict[str, Path]:
             Problem("params/", "holds no profile; make params/test.yaml (it may be empty)")
         )
     return found
+
+
+def _unknown_always(project: Project) -> Iterable[Problem]:
+    named = [naming.stage_name(naming.FOLDER / path) for path in project.listing.paths]
+    for word in project.settings.always:
+        if word not in named and project.stage(word) is None:
+            what = f"always: there is no stage `{word}`{did_you_mean(word, named)}"
+            yield Problem("pyproject.toml [tool.runner]", what)
 
 
 def _clashes(project: Project) -> Iterable[Problem]:

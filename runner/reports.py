@@ -37,6 +37,8 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
                     print(mask(f"    {parameter} = {value.value!r}{origin}"))
         print()
     print(f"profiles: {', '.join(loaded.profiles)}")
+    if loaded.listing.left_out:
+        print(loaded.listing.words)
     return Exit.OK
 
 

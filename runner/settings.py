@@ -40,6 +40,7 @@ class Settings:
     warm: bool = True
     start_late: bool = False
     notify: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -65,6 +66,7 @@ class Settings:
             raise SettingError(message)
         _set(self, "secrets", names(self.secrets))
         _set(self, "notify", urls(self.notify))
+        _set(self, "always", stages(self.always))
         tolerance = self.tolerance
         if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
             message = "takes a number from 0 up"
@@ -98,6 +100,14 @@ def names(value: object) -> tuple[str, ...]:
     """Read a list of names, or patterns of names."""
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         message = 'takes a list of names in quotes, such as ["MY_PIN", "!MAX_TOKENS"]'
+        raise SettingError(message)
+    return tuple(value)
+
+
+def stages(value: object) -> tuple[str, ...]:
+    """Read a list of stages."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        message = 'takes a list of stages in quotes, such as ["fetch"]'
         raise SettingError(message)
     return tuple(value)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import UsageError
+from .naming import FOLDER
 from .project import DEFAULT_PROFILE, TEST_PROFILE, VERBS, Project, did_you_mean
 
 
@@ -41,12 +42,11 @@ def select(words: Sequence[str], project: Project) -> tuple[Selection, ...]:
         if word in project.profiles:
             profile, stage = word, None
             whole.add(profile)
-        elif word in project.notebooks:
-            stage = word
+        elif (stage := project.stage(word)) is not None:
             if profile not in project.profiles:
                 message = (
                     f"`{word}` belongs to the profile `{profile}`, and there is no "
-                    f"params/{profile}.yaml; write PROFILE-{word}"
+                    f"params/{profile}.yaml; write PROFILE-{stage}"
                 )
                 raise UsageError(message)
         else:
@@ -62,8 +62,9 @@ def select(words: Sequence[str], project: Project) -> tuple[Selection, ...]:
 
 def _pair(word: str, project: Project) -> tuple[str, str]:
     for profile in project.profiles:
-        stage = word.removeprefix(f"{profile}-")
-        if stage != word and stage in project.notebooks:
+        rest = word.removeprefix(f"{profile}-")
+        stage = project.stage(rest) if rest != word else None
+        if stage is not None:
             return profile, stage
     raise UsageError(_unknown(word, project))
 
@@ -71,6 +72,10 @@ def _pair(word: str, project: Project) -> tuple[str, str]:
 def _unknown(word: str, project: Project) -> str:
     if word in VERBS:
         return f"`{word}` is a command; it must be the first word"
+    below = word.removeprefix("./").removeprefix(f"{FOLDER}/")
+    for name in project.listing.left_out:
+        if name in {below, f"{below}.ipynb"} or (name[-1] == "/" and below.startswith(name)):
+            return f"`{word}` is no stage; {project.listing.words}"
     for profile in project.profiles:
         stage = word.removeprefix(f"{profile}-")
         if stage != word:

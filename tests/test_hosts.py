@@ -150,8 +150,8 @@ def test_the_first_process_buries_orphans(project: TemporaryProject) -> None:
         "while orphan.exists() and time.time() < until:\n    time.sleep(0.05)\n"
         "print('the orphan is', 'there' if orphan.exists() else 'gone')"
     )
-    project.notebook("a", orphan, parameters='output_a = "../outputs/all/a.txt"')
-    project.notebook("b", look, parameters='output_b = "../outputs/all/b.txt"')
+    project.notebook("a", orphan, parameters='output_a = "../outputs/test/a.txt"')
+    project.notebook("b", look, parameters='output_b = "../outputs/test/b.txt"')
     # Below a warm process it would be the one that buries them.
     with host(project, "alpha", "all", "-k", "--cold") as process:
         assert process.stdout is not None
@@ -167,7 +167,7 @@ def test_without_a_temporary_folder_files_go_below_outputs(project: TemporaryPro
         "a",
         "import tempfile\nprint(tempfile.gettempdir())",
         "from pathlib import Path\nPath(output_a).write_text('x')",
-        parameters='output_a = "../outputs/all/a.txt"',
+        parameters='output_a = "../outputs/test/a.txt"',
     )
     read_only = (
         'for folder in /tmp /var/tmp; do mount --bind "$folder" "$folder"; done; '

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 def test_someone_is_told_how_a_run_ended(project: TemporaryProject, how: str) -> None:
     project.profile("all")
     project.stage("good", writes=("g.txt",))
-    project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/all/b.txt"')
+    project.notebook("bad", "x = 1", "1 / 0", parameters='output_b = "../outputs/test/b.txt"')
     with web_hook() as (url, got):
         if how == "setting":
             project.write("pyproject.toml", f'[tool.runner]\nnotify = "{url}"\n')

@@ -175,9 +175,9 @@ def test_paths_of_the_test_build_are_moved_into_that_of_the_profile(
 def test_a_path_that_a_profile_names_is_not_moved(project: TemporaryProject) -> None:
     project.stage("make", writes=("a.txt",))
     project.notebook("read", parameters='input_a = "../outputs/test/a.txt"')
-    project.profile("all", "read:\n  input_a: ../outputs/test/a.txt\n")
+    project.profile("all", "read:\n  input_a: build:test/a.txt\n")
     project.write("outputs/test/a.txt", "")
-    assert "    reads   outputs/test/a.txt\n" in project.call("list", "all").out
+    assert "    reads   build:test/a.txt\n" in project.call("list", "all").out
 
 
 def test_the_layers_of_a_parameter_are_listed_with_where_the_value_came_from(

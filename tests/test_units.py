@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import graph, notebooks, preload, scheduler, streams
+from runner import graph, naming, preload, scheduler, streams
 from runner.literals import converted, fits, unwritable
 from runner.model import Result, State
 from runner.settings import SettingError, Settings, duration, level, whole_number
@@ -223,13 +223,13 @@ def test_settings_are_brought_into_their_form() -> None:
     ],
 )
 def test_a_leading_number_is_no_part_of_a_stages_name(file: str, stage: str) -> None:
-    assert notebooks.stage_name(Path(f"notebooks/{file}.ipynb")) == stage
+    assert naming.stage_name(Path(f"notebooks/{file}.ipynb")) == stage
 
 
 def test_numbers_in_names_sort_as_numbers() -> None:
     names = ["b", "a10", "A2", "a1", "10_d", "2_c", "02_b", "1_a"]
     in_order = ["1_a", "02_b", "2_c", "10_d", "a1", "A2", "a10", "b"]
-    assert sorted(names, key=lambda name: (notebooks.natural_key(name), name)) == in_order
+    assert sorted(names, key=lambda name: (naming.natural_key(name), name)) == in_order
 
 
 @pytest.mark.parametrize(

@@ -207,12 +207,13 @@ def _is_of_project(module: ModuleType) -> bool:
     return path.is_relative_to(project) and not any(map(path.is_relative_to, _INSTALLED))
 
 
-def names(folder: Path) -> frozenset[str]:
-    """Name the modules that a notebook in a folder finds there first."""
+def names(folders: Iterable[str]) -> frozenset[str]:
+    """Name the modules that a notebook in one of the folders finds there first."""
     found = set()
-    with contextlib.suppress(OSError):
-        for entry in folder.iterdir():
-            name, _, rest = entry.name.partition(".")
-            if rest.endswith(("py", "so")) or (entry / "__init__.py").exists():
-                found.add(name)
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for entry in Path(folder).iterdir():
+                name, _, rest = entry.name.partition(".")
+                if rest.endswith(("py", "so")) or (entry / "__init__.py").exists():
+                    found.add(name)
     return frozenset(found)

@@ -6,8 +6,9 @@ Run as a script, with the descriptor of a socket (SOCK_SEQPACKET) to the runner:
 
 The runner sends JSON, each time with one end of a new socket:
 
-- `{"do": "grow", "imports": [STATEMENT, …], "known": [STATEMENT, …], …}` forks a process
-  that carries out the imports and then serves the new socket as this one does its own;
+- `{"do": "grow", "imports": [STATEMENT, …], "known": [STATEMENT, …], "folders": […], …}`
+  forks a process that carries out the imports and then serves the new socket as this one
+  does its own; the notebooks lie in the folders;
 - `{"do": "kernel", …}` forks a guard, which serves the socket, and a kernel.
 
 A process that has grown says so: `{"ready": true, "changed": […], "loaded": […]}` with the
@@ -110,7 +111,7 @@ class Nursery:
         changed = []
         before = self.fitness.Before(self.shell, self.base, self.no_fork)
         gc.disable()
-        lookout = self.standins.Lookout(self.fitness.names(Path.cwd()))
+        lookout = self.standins.Lookout(self.fitness.names(request["folders"]))
         with self.shell.builtin_trap, self.shell.display_trap:
             for statement in request["imports"]:
                 modules = len(sys.modules)
@@ -151,6 +152,7 @@ class Nursery:
     def _become_kernel(self, place: dict[str, Any]) -> Callable[[], None]:
         if not self.guard.guard(self.control, place["output"], place["folder"]):
             os._exit(0)
+        os.chdir(place["working_directory"])
         os.environ.update(place["environment"])
         sys.argv = [str(_HERE / "main.py"), "-f", place["connection"]]
         _reseed()

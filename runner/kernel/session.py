@@ -20,7 +20,7 @@ from ..executed import ExecutedNotebook, hidden, now
 from ..files import why
 from ..logs import seconds_in_words
 from ..model import CellRef, CellStarted, Event, Job, Line, State
-from ..notebooks import PYTHON
+from ..notebooks import PYTHON, first_line
 from ..secrets import Mask
 from ..stop import Stop
 from ..streams import plain
@@ -474,12 +474,6 @@ def _references(notebook: NotebookNode, mask: Mask) -> dict[int, CellRef]:
         index: CellRef(cell.get("id"), n, number, mask(first_line(cell.source)))
         for index, (cell, n) in found.items()
     }
-
-
-def first_line(source: str) -> str:
-    """Give the first line of a cell that is not a comment, or the first line."""
-    lines = [line.strip() for line in source.splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("#")), lines[0])
 
 
 def _traceback(cell: NotebookNode) -> list[str]:

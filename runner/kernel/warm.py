@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
 
+from ..model import Wanted
 from .family import Family, Imports, Member
 from .place import Place
 from .root import Root
@@ -63,7 +64,8 @@ class Spare:
 class Warm:
     """Gives kernels forked from `root` or from a process below it, for the folder `project`.
 
-    `jobs` kernels may be needed at once. Whatever happens to the processes, `take` gives an
+    `jobs` kernels may be needed at once. Notebooks lie in `folders`: nothing is imported
+    ahead that one of them would find there. Whatever happens to the processes, `take` gives an
     answer: None is for a kernel that starts by itself. `say` is told once what went wrong.
     """
 
@@ -71,12 +73,13 @@ class Warm:
     project: str
     log_level: str
     jobs: int
+    folders: Sequence[str]
     say: Callable[[int, str], None]
     _family: Family = field(default_factory=Family)
     _sockets: dict[Member, socket.socket] = field(default_factory=dict)
-    _expected: list[Imports] = field(default_factory=list)
-    _waiting: list[tuple[Imports, Future[Spare | None]]] = field(default_factory=list)
-    _spares: list[tuple[Imports, Spare]] = field(default_factory=list)
+    _expected: list[Wanted] = field(default_factory=list)
+    _waiting: list[tuple[Wanted, Future[Spare | None]]] = field(default_factory=list)
+    _spares: list[tuple[Wanted, Spare]] = field(default_factory=list)
     _dropped: list[Spare] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     # As long as it has not been entered, and once it is left.
@@ -113,10 +116,10 @@ class Warm:
             one.close()
         self._selector.close()
 
-    def expect(self, imports: Sequence[Imports]) -> None:
+    def expect(self, wanted: Sequence[Wanted]) -> None:
         """Say what kernels will be taken next, in this order, as far as is known."""
         with self._lock:
-            self._expected = list(imports)
+            self._expected = list(wanted)
             self._discard()
             self._advance()
 
@@ -129,18 +132,18 @@ class Warm:
             self._discard()
             self._expected = expected
 
-    def take(self, imports: Imports) -> Future[Spare | None]:
-        """Give a kernel to a notebook with these imports, as soon as there is one.
+    def take(self, wanted: Wanted) -> Future[Spare | None]:
+        """Give a kernel to a notebook, as soon as there is one.
 
         Whoever cancels the future has waited too long.
         """
         future: Future[Spare | None] = Future()
         with self._lock:
-            if imports in self._expected:
-                self._expected.remove(imports)
-            self._waiting.append((imports, future))
+            if wanted in self._expected:
+                self._expected.remove(wanted)
+            self._waiting.append((wanted, future))
             self._advance()
-        future.add_done_callback(lambda done: self._not_waited_for(imports, done))
+        future.add_done_callback(lambda done: self._not_waited_for(wanted.imports, done))
         return future
 
     def drop(self, spare: Spare) -> None:
@@ -155,7 +158,7 @@ class Warm:
         return min(self.jobs + len(self._waiting), max(2, os.cpu_count() or 1))
 
     def _coming(self) -> list[Imports]:
-        return [*(imports for imports, _ in self._waiting), *self._expected]
+        return [one.imports for one in (*(one for one, _ in self._waiting), *self._expected)]
 
     def _advance(self) -> None:
         """Do all that can be done now."""
@@ -170,13 +173,13 @@ class Warm:
     def _answer(self) -> None:
         """Give kernels to those who wait, as far as the imports are done."""
         for waiting in list(self._waiting):
-            imports, future = waiting
+            wanted, future = waiting
             if future.cancelled():
                 self._waiting.remove(waiting)
                 continue
-            if (home := self._home(imports, waited_for=True)) is None:
+            if (home := self._home(wanted.imports, waited_for=True)) is None:
                 continue
-            spare = self._spare(imports, home)
+            spare = self._spare(wanted, home)
             if spare is None and home not in self._family.members:
                 # It ended meanwhile; there is another one, or none, at the next look.
                 self._rouse()
@@ -185,28 +188,28 @@ class Warm:
             if future.set_running_or_notify_cancel():
                 future.set_result(spare)
             elif spare is not None:
-                self._spares.append((imports, spare))
+                self._spares.append((wanted, spare))
 
     def _prepare(self) -> None:
         """Fork the kernels that come next, and begin the imports of those after them."""
-        left = [imports for imports, _ in self._spares]
-        for imports in self._expected[: self.jobs + 1]:
-            if imports in left:
-                left.remove(imports)
+        left = [wanted for wanted, _ in self._spares]
+        for wanted in self._expected[: self.jobs + 1]:
+            if wanted in left:
+                left.remove(wanted)
             elif len(self._spares) <= self.jobs:
-                home = self._home(imports)
-                if home is not None and (spare := self._fork(home)) is not None:
-                    self._spares.append((imports, spare))
-        for imports in self._expected[:_HORIZON]:
-            self._home(imports)
+                home = self._home(wanted.imports)
+                if home is not None and (spare := self._fork(home, wanted.folder)) is not None:
+                    self._spares.append((wanted, spare))
+        for wanted in self._expected[:_HORIZON]:
+            self._home(wanted.imports)
 
-    def _spare(self, imports: Imports, home: Member) -> Spare | None:
+    def _spare(self, wanted: Wanted, home: Member) -> Spare | None:
         """Give a kernel that was forked ahead, or fork one."""
         for each in self._spares:
-            if each[0] == imports:
+            if each[0] == wanted:
                 self._spares.remove(each)
                 return each[1]
-        return self._fork(home)
+        return self._fork(home, wanted.folder)
 
     def _discard(self) -> None:
         """End kernels whose stages were skipped after all."""
@@ -234,7 +237,8 @@ class Warm:
 
     def _grow(self, member: Member, imports: Imports) -> None:
         known = list(dict.fromkeys(one for each in self._coming() for one in each))[:_MOST_KNOWN]
-        request = self._request("grow", imports=imports, known=known)
+        folders = list(self.folders)
+        request = self._request("grow", imports=imports, known=known, folders=folders)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             if self._send(member, request, theirs):
@@ -243,7 +247,7 @@ class Warm:
             else:
                 ours.close()
 
-    def _fork(self, member: Member) -> Spare | None:
+    def _fork(self, member: Member, folder: str) -> Spare | None:
         """Fork a kernel; None if the process is gone, or no folder can be made."""
         try:
             place = Place.make()
@@ -255,6 +259,7 @@ class Warm:
             connection = place.write_connection()
             request = self._request(
                 "kernel",
+                working_directory=folder,
                 folder=str(place.folder),
                 output=str(place.raw_output),
                 crashes=str(place.crashes),
