@@ -48,7 +48,21 @@ class Freshness:
                 if now.code and _is_the_same(now, one.basis):
                     made[name] = replace(former.pop(old), was=old)
                     break
-        return made
+        return {name: self._apart(name, one, made) for name, one in made.items()}
+
+    def _apart(self, name: str, one: Made, made: Mapping[str, Made]) -> Made:
+        """Leave out of the hints what is another stage's, which may have run meanwhile."""
+        if one.seen is None or one.seen.alone:
+            return one
+        stages = [stage for stage in self.pipeline.stages.values() if stage.name != name]
+        declared = {
+            self._project.label(each)
+            for stage in stages
+            for each in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]
+        }
+        others = [made[stage.name].seen for stage in stages if stage.name in made]
+        theirs = [seen for seen in others if seen is not None]
+        return replace(one, seen=one.seen.without(theirs, declared))
 
     def is_known(self, name: str) -> bool:
         """Tell whether what a stage was seen to use is what it would use now."""
@@ -85,7 +99,7 @@ class Freshness:
             made = replace(made, basis=replace(made.basis, modules={}))
         found = plan.reasons(now, made)
         if made.seen is not None:
-            return (*found, *self._comparison(name, unsettled).reasons(self._used(name, made)))
+            return (*found, *self._comparison(name, unsettled).reasons(made.seen))
         return found or self._overtaken(name, made)
 
     def _comparison(self, name: str, unsettled: Collection[str]) -> seen.Comparison:
@@ -100,20 +114,6 @@ class Freshness:
             as_left=lambda file, now: any(one.writes.get(file) == now for one in made),
             of_later=[one for other in later for one in self._written_by(other)],
         )
-
-    def _used(self, name: str, made: Made) -> seen.Seen:
-        """Leave out of the hints what another stage, which ran meanwhile, is known to have read."""
-        used = made.seen or seen.Seen()
-        if used.alone:
-            return used
-        others = [
-            one.seen
-            for other, one in self.made.items()
-            if other != name and one.run == made.run and one.seen is not None
-        ]
-        theirs = {file for one in others for file in (*one.reads, *one.modules)}
-        perhaps = {file: value for file, value in used.perhaps.items() if file not in theirs}
-        return replace(used, perhaps=perhaps)
 
     def _written_by(self, name: str) -> Iterator[str]:
         """Give the names of the files that a stage writes, declared or seen."""

@@ -98,6 +98,7 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
         perhaps_read=files.names(_in_commands(found[STARTED], working_directory)),
         witness=bool(data),
         whole=not found[LOST],
+        children=not data or bool(found[STARTED]),
     )
 
 

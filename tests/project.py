@@ -86,6 +86,11 @@ class TemporaryProject:
                 shutil.copy2(source, root / name)
         return project
 
+    def copy(self, root: Path) -> "TemporaryProject":
+        """Make a copy of this project, with what is built in it: it is as up to date there."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns("runner"))
+        return TemporaryProject(root)
+
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""
         path = self.root / name
@@ -224,6 +229,12 @@ class TemporaryProject:
             process.wait(30)
             if process.stdout is not None:
                 process.stdout.close()
+
+    def to_run(self, *words: str) -> list[str]:
+        """Ask what would run: the stages, each with `?` where that is not sure yet."""
+        lines = self.call("-n", *(words or ("all",))).out.splitlines()
+        found = [re.match(r" *(\S+) +(run|maybe) ", line) for line in lines]
+        return [one[1] + "?" * (one[2] == "maybe") for one in found if one]
 
     def outputs(self, profile: str) -> Path:
         """Give the folder of a build."""
