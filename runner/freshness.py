@@ -33,7 +33,11 @@ class Freshness:
         known = {name for name in self.made if self.is_known(name)}
         used = {name: one.seen for name, one in self.made.items() if one.seen is not None}
         written = {name: set(self._written_by(name)) for name in pipeline.stages}
-        self.pipeline = ordered(pipeline, used, written, known)
+        declared = {
+            name: [project.label(one.path) for one in stage.inputs]
+            for name, stage in pipeline.stages.items()
+        }
+        self.pipeline = ordered(pipeline, used, declared, written, known)
         self._place = {name: number for number, name in enumerate(self.pipeline.stages)}
 
     def _made(self) -> dict[str, Made]:
@@ -86,10 +90,12 @@ class Freshness:
         if made is None:
             return plan.reasons(now, made)
         if unsettled:
+            making = {one for other in unsettled for one in self._written_by(other)}
             left_out = {
                 one.source or self._project.label(one.path)
                 for one in stage.inputs
                 if any(maker in unsettled for maker in one.made_by)
+                or not making.isdisjoint(seen.with_parents(self._project.label(one.path)))
             }
             now = replace(now, basis=_without(now.basis, left_out))
             made = replace(made, basis=_without(made.basis, left_out))
@@ -155,6 +161,7 @@ def written_by(stage: Stage, made: Made | None, project: Project) -> Iterator[st
 def ordered(
     pipeline: Pipeline,
     used: Mapping[str, seen.Seen],
+    declared: Mapping[str, Collection[str]],
     written: Mapping[str, Collection[str]],
     known: Collection[str],
 ) -> Pipeline:
@@ -166,6 +173,7 @@ def ordered(
     Args:
         pipeline: the stages in the order that follows from what they declare.
         used: what stages were seen to use.
+        declared: the names of the files and folders that they say they read.
         written: the names of the files and folders that each stage writes.
         known: the stages for which that still holds.
     """
@@ -181,7 +189,7 @@ def ordered(
             needs[name] |= since
             barrier, since = {name}, set()
     places = {name: number for number, name in enumerate(names)}
-    pairs = list(_pairs(used, written))
+    pairs = list(_pairs(used, declared, written))
     backward = [pair for pair in pairs if places[pair[0]] > places[pair[1]]]
     for writer, reader in [*(pair for pair in pairs if pair not in backward), *backward]:
         # Of two that use each other's files, the one that stands first comes first.
@@ -193,7 +201,9 @@ def ordered(
 
 
 def _pairs(
-    used: Mapping[str, seen.Seen], written: Mapping[str, Collection[str]]
+    used: Mapping[str, seen.Seen],
+    declared: Mapping[str, Collection[str]],
+    written: Mapping[str, Collection[str]],
 ) -> Iterator[tuple[str, str]]:
     """Give pairs of a stage that writes and one that was seen to use that."""
     writers: dict[str, dict[str, None]] = {}
@@ -202,9 +212,12 @@ def _pairs(
             for place in (file, file.rpartition("/")[0] + "/"):
                 writers.setdefault(place, {})[name] = None
     found: dict[tuple[str, str], None] = {}
-    for reader, one in used.items():
-        folders = [f"{folder}/" for folder in (*one.listed, *one.many)]
-        for file in (*one.reads, *one.perhaps, *one.modules, *folders):
+    for reader, inputs in declared.items():
+        files = [*inputs, *(f"{one}/" for one in inputs)]
+        if (one := used.get(reader)) is not None:
+            folders = [f"{folder}/" for folder in (*one.listed, *one.many)]
+            files += [*one.reads, *one.perhaps, *one.modules, *folders]
+        for file in files:
             for place in seen.with_parents(file):
                 for writer in writers.get(place, ()):
                     if writer != reader:

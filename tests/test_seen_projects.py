@@ -46,7 +46,7 @@ while Path("{0}").exists():
 def silent(project: TemporaryProject, hold: Path) -> None:
     """Write a project that declares nothing: `src/`, `data/` and three notebooks."""
     project.notebook(
-        "01_clean",
+        "01_tidy",
         LIB,
         "found = tools.rows('../data/raw.txt')",
         "tools.save('../data/clean.txt', [one for one in found if one != 'bad'])",
@@ -94,7 +94,7 @@ def configured(project: TemporaryProject, hold: Path) -> None:
     head = "import os, sys\nos.chdir('..')\nsys.path.insert(0, 'src')\n"
     head += "import tools\nfrom config import path"
     project.notebook(
-        "01_clean",
+        "01_tidy",
         head,
         "found = tools.rows(path('raw'))",
         "tools.save(path('clean'), [one for one in found if one != 'bad'])",
@@ -135,7 +135,7 @@ def edit(project: TemporaryProject, name: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("write", [silent, half, configured], ids=lambda one: str(one.__name__))
-def test_a_project_as_people_have_it(
+def test_a_project_as_people_have_it(  # noqa: PLR0915 - its life, step by step
     project: TemporaryProject, tmp_path: Path, write: Callable[[TemporaryProject, Path], None]
 ) -> None:
     hold = tmp_path / "hold"
@@ -155,28 +155,28 @@ def test_a_project_as_people_have_it(
     # The data.
     project.write("data/raw.txt", "a\nbad\nb\nc\n")
     project.run("all")
-    assert ran(project) == ["clean", "count", "report"]
+    assert ran(project) == ["tidy", "count", "report"]
     assert (project.root / "reports/report.txt").read_text("utf-8") == "3\n9\n"
     project.write("data/limit.txt", "8\n")
     project.run("all")
     assert ran(project) == ["report"]
     # A code cell.
-    edit(project, "notebooks/01_clean.ipynb", "!= 'bad'", "not in ('bad', 'c')")
+    edit(project, "notebooks/01_tidy.ipynb", "!= 'bad'", "not in ('bad', 'c')")
     project.run("all")
-    assert ran(project) == ["clean", "count", "report"]
+    assert ran(project) == ["tidy", "count", "report"]
     assert (project.root / "reports/report.txt").read_text("utf-8") == "2\n8\n"
     # A module, for all that import it; they write the same.
     edit(project, "src/tools.py", "def rows", "def unused():\n    pass\n\n\ndef rows")
     project.run("all")
-    assert ran(project) == ["clean", "count", "report"]
+    assert ran(project) == ["tidy", "count", "report"]
     # What lies between.
     (project.root / "data/clean.txt").unlink()
     project.run("all")
-    assert ran(project) == ["clean"]
+    assert ran(project) == ["tidy"]
     if (project.root / "config.yaml").exists():
         edit(project, "config.yaml", "reports/report.txt", "reports/other.txt")
         project.run("all")
-        assert ran(project) == ["clean", "count", "report"]
+        assert ran(project) == ["tidy", "count", "report"]
         assert (project.root / "reports/other.txt").read_text("utf-8") == "2\n8\n"
         edit(project, "config.yaml", "reports/other.txt", "reports/report.txt")
     assert all(one != "unsure" for one in kinds(project))
@@ -198,7 +198,7 @@ def test_a_project_as_people_have_it(
     assert "count" in ran(project)
     again = files(project)
     again.pop("other.txt", None)
-    assert again == first
+    assert again == first | {"raw.txt": "a\nbad\nb\nc\n"}
     assert project.to_run() == []
 
 
