@@ -65,6 +65,7 @@ def sync(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make a rename in a folder last through a power loss, where the system can."""
     with contextlib.suppress(OSError):
+        OPENED[str(folder)] += 1
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

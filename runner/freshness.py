@@ -34,7 +34,11 @@ class Freshness:
         known = {name for name in silent if self._is_known(name)}
         used = {name: one.seen for name, one in self.made.items() if one.seen is not None}
         written = {name: set(self._written_by(name)) for name in pipeline.stages}
-        self.pipeline = ordered(pipeline, used, written, known)
+        declared = {
+            name: [project.label(one.path) for one in stage.inputs]
+            for name, stage in pipeline.stages.items()
+        }
+        self.pipeline = ordered(pipeline, used, declared, written, known)
         self._place = {name: number for number, name in enumerate(self.pipeline.stages)}
 
     def _made(self) -> dict[str, Made]:
@@ -49,7 +53,21 @@ class Freshness:
                 if now.code and _is_the_same(now, one.basis):
                     made[name] = replace(former.pop(old), was=old)
                     break
-        return made
+        return {name: self._apart(name, one, made) for name, one in made.items()}
+
+    def _apart(self, name: str, one: Made, made: Mapping[str, Made]) -> Made:
+        """Leave out of the hints what is another stage's, which may have run meanwhile."""
+        if one.seen is None or one.seen.alone:
+            return one
+        stages = [stage for stage in self.pipeline.stages.values() if stage.name != name]
+        declared = {
+            self._project.label(each)
+            for stage in stages
+            for each in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]
+        }
+        others = [made[stage.name].seen for stage in stages if stage.name in made]
+        theirs = [seen for seen in others if seen is not None]
+        return replace(one, seen=one.seen.without(theirs, declared))
 
     def _is_known(self, name: str) -> bool:
         """Tell whether what a stage was seen to use is what it would use now."""
@@ -73,10 +91,12 @@ class Freshness:
         if made is None:
             return plan.reasons(now, made)
         if unsettled:
+            making = {one for other in unsettled for one in self._written_by(other)}
             left_out = {
                 one.source or self._project.label(one.path)
                 for one in stage.inputs
                 if any(maker in unsettled for maker in one.made_by)
+                or not making.isdisjoint(seen.with_parents(self._project.label(one.path)))
             }
             now = replace(now, basis=_without(now.basis, left_out))
             made = replace(made, basis=_without(made.basis, left_out))
@@ -86,7 +106,7 @@ class Freshness:
             made = replace(made, basis=replace(made.basis, modules={}))
         found = plan.reasons(now, made)
         if made.seen is not None:
-            return (*found, *self._comparison(name, unsettled).reasons(self._used(name, made)))
+            return (*found, *self._comparison(name, unsettled).reasons(made.seen))
         return found or self._overtaken(name, made)
 
     def _comparison(self, name: str, unsettled: Collection[str]) -> seen.Comparison:
@@ -109,20 +129,6 @@ class Freshness:
     def _later(self, name: str) -> list[str]:
         """Give the stages that come after one."""
         return list(self.pipeline.stages)[self._place[name] + 1 :]
-
-    def _used(self, name: str, made: Made) -> seen.Seen:
-        """Leave out of the hints what another stage, which ran meanwhile, is known to have read."""
-        used = made.seen or seen.Seen()
-        if used.alone:
-            return used
-        others = [
-            one.seen
-            for other, one in self.made.items()
-            if other != name and one.run == made.run and one.seen is not None
-        ]
-        theirs = {file for one in others for file in (*one.reads, *one.modules)}
-        perhaps = {file: value for file, value in used.perhaps.items() if file not in theirs}
-        return replace(used, perhaps=perhaps)
 
     def _written_by(self, name: str) -> Iterator[str]:
         """Give the names of the files that a stage writes, declared or seen."""
@@ -167,6 +173,7 @@ def written_by(stage: Stage, made: Made | None, project: Project) -> Iterator[st
 def ordered(
     pipeline: Pipeline,
     used: Mapping[str, seen.Seen],
+    declared: Mapping[str, Collection[str]],
     written: Mapping[str, Collection[str]],
     known: Collection[str],
 ) -> Pipeline:
@@ -178,6 +185,7 @@ def ordered(
     Args:
         pipeline: the stages in the order that follows from what they declare.
         used: what stages were seen to use.
+        declared: the names of the files and folders that they say they read.
         written: the names of the files and folders that each stage writes.
         known: the stages for which that still holds.
     """
@@ -193,7 +201,7 @@ def ordered(
             needs[name] |= since
             barrier, since = {name}, set()
     places = {name: number for number, name in enumerate(names)}
-    pairs = list(_pairs(used, written))
+    pairs = list(_pairs(used, declared, written))
     backward = [pair for pair in pairs if places[pair[0]] > places[pair[1]]]
     for writer, reader in [*(pair for pair in pairs if pair not in backward), *backward]:
         # Of two that use each other's files, the one that stands first comes first.
@@ -205,7 +213,9 @@ def ordered(
 
 
 def _pairs(
-    used: Mapping[str, seen.Seen], written: Mapping[str, Collection[str]]
+    used: Mapping[str, seen.Seen],
+    declared: Mapping[str, Collection[str]],
+    written: Mapping[str, Collection[str]],
 ) -> Iterator[tuple[str, str]]:
     """Give pairs of a stage that writes and one that was seen to use that."""
     writers: dict[str, dict[str, None]] = {}
@@ -214,9 +224,12 @@ def _pairs(
             for place in (file, file.rpartition("/")[0] + "/"):
                 writers.setdefault(place, {})[name] = None
     found: dict[tuple[str, str], None] = {}
-    for reader, one in used.items():
-        folders = [f"{folder}/" for folder in (*one.listed, *one.many)]
-        for file in (*one.reads, *one.perhaps, *one.modules, *folders):
+    for reader, inputs in declared.items():
+        files = [*inputs, *(f"{one}/" for one in inputs)]
+        if (one := used.get(reader)) is not None:
+            folders = [f"{folder}/" for folder in (*one.listed, *one.many)]
+            files += [*one.reads, *one.perhaps, *one.modules, *folders]
+        for file in files:
             for place in seen.with_parents(file):
                 for writer in writers.get(place, ()):
                     if writer != reader:

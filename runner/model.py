@@ -281,7 +281,8 @@ class Trace:
     `modules` that were loaded, and folders of which too many files were opened to name them
     (`many_read`, `many_written`). `either` was opened for both. Hints come from the system,
     which does not say who it was: `perhaps_read`, `perhaps_written`, `perhaps_listed`; `alone`
-    says whether no other stage ran meanwhile. `witness` and `watched` are whether there was a
+    says whether no other stage ran meanwhile, `children` whether the kernel started processes,
+    which the witness does not see into. `witness` and `watched` are whether there was a
     witness, and whether hints could be had; unless `whole` something was missed.
     """
 
@@ -300,6 +301,7 @@ class Trace:
     watched: bool = False
     alone: bool = True
     whole: bool = True
+    children: bool = True
 
 
 @dataclass(frozen=True)

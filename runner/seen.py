@@ -1,8 +1,8 @@
 """What a stage was seen to use, as it is recorded; and what of that is another one now."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class Seen:
     Nothing of it is declared. `perhaps` are files that may have been read, `absent` names that
     were looked for in vain, `listed` has the names in folders that were listed, or a digest of
     them, `many` a digest of how the files in a folder look of which very many were opened.
+    Where stages ran at once, `written` are files that one of them has written, and
+    `entered` those of the listed folders that one of them has listed.
     """
 
     reads: Named = field(default_factory=dict)
@@ -37,9 +39,46 @@ class Seen:
     absent: tuple[str, ...] = ()
     listed: Mapping[str, list[str] | str] = field(default_factory=dict)
     many: Named = field(default_factory=dict)
+    written: Named = field(default_factory=dict)
+    entered: tuple[str, ...] = ()
     witness: bool = True
     alone: bool = True
     whole: bool = True
+    children: bool = True
+
+    def without(self, others: "Iterable[Seen]", declared: Collection[str]) -> "Seen":
+        """Give what is left of the hints when others, which ran meanwhile, have had theirs.
+
+        Nothing can tell what processes have read that it started: that remains.
+
+        Args:
+            others: what the others were seen to use.
+            declared: the names of their inputs and outputs.
+        """
+        if self.alone:
+            return self
+        theirs, listed, writes = {*declared}, {*declared}, {*declared}
+        for one in others:
+            theirs |= one.reads.keys() | one.modules.keys()
+            listed |= one.listed.keys() - {*one.entered}
+            writes |= one.writes.keys()
+
+        def rest(named: Named, used: set[str]) -> dict[str, str | None]:
+            return {
+                name: value
+                for name, value in named.items()
+                if not used.intersection(with_parents(name))
+            }
+
+        perhaps, folders = self.perhaps, self.listed
+        if not self.children:
+            perhaps = rest(self.perhaps, theirs | writes)
+            left_out = listed.intersection(self.entered)
+            folders = {name: value for name, value in folders.items() if name not in left_out}
+        written = rest(self.written, writes)
+        return replace(
+            self, perhaps=perhaps, listed=folders, writes={**self.writes, **written}, written={}
+        )
 
     def details(self) -> dict[str, object]:
         """Give it for the journal."""
@@ -115,10 +154,14 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
 
     changed = {one for one in trace.either if look.changed_since(one, began)}
     by_hand = {one for one in trace.perhaps_written if one.endswith(_WRITTEN_BY_HAND)}
-    touched = trace.writes | changed | (trace.perhaps_written - by_hand)
-    written = {
-        file for name in touched for file in _files(look.root, name) if not is_declared(file)
-    }
+    hinted = trace.perhaps_written - by_hand
+    touched = trace.writes | changed | (hinted if trace.alone else set())
+
+    def files_of(names: Collection[str]) -> set[str]:
+        return {file for name in names for file in _files(look.root, name) if not is_declared(file)}
+
+    written = files_of(touched)
+    by_some = files_of(hinted) - written
     reads: dict[str, str | None] = {}
     absent: list[str] = []
     for name in sorted((trace.reads | (trace.either - changed)) - trace.modules):
@@ -128,16 +171,16 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
         if value is not None:
             own = name in written or not look.changed_since(name, began)
             reads[name] = value if own else CHANGED
-        elif name not in touched:
+        elif name not in touched | hinted:
             absent.append(name)
     modules = {
         one: CHANGED if one not in written and look.changed_since(one, began) else look.of(one)
         for one in sorted(trace.modules)
     }
-    hinted = trace.perhaps_read - reads.keys() - modules.keys() - written
+    opened = trace.perhaps_read - reads.keys() - modules.keys() - written
     perhaps = {
         name: value
-        for name in sorted(hinted)
+        for name in sorted(opened)
         if not is_declared(name) and (value := look.of(name)) is not None
     }
     folders = sorted(one for one in trace.listed | trace.perhaps_listed if not is_declared(one))
@@ -150,9 +193,12 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
         absent=tuple(absent),
         listed={one: _short(look.names(one)) for one in folders if (look.root / one).is_dir()},
         many={one: look.looks(one) for one in many},
+        written={name: look.of(name) for name in sorted(by_some)},
+        entered=() if trace.alone else tuple(sorted(trace.perhaps_listed.intersection(folders))),
         witness=trace.witness,
         alone=trace.alone,
         whole=trace.whole,
+        children=trace.children,
     )
 
 

@@ -100,6 +100,7 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
         perhaps_listed=files.names({one for one in named if os.path.isdir(one)}),  # noqa: PTH112
         witness=bool(data),
         whole=not found[LOST],
+        children=not data or bool(found[STARTED]),
     )
 
 

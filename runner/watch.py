@@ -155,7 +155,7 @@ class Watch:
         """Watch a folder and those in it; give the files that are there."""
         from inotify_simple import flags  # noqa: PLC0415 - as above
 
-        mask = flags.OPEN | flags.CLOSE_WRITE | flags.CREATE | flags.MOVED_TO | flags.ONLYDIR
+        mask = flags.OPEN | flags.CREATE | flags.ONLYDIR | _changes()
         todo = [folder]
         while todo and len(self._folders) < _MOST_FOLDERS and self._inotify is not None:
             place = todo.pop()
@@ -184,25 +184,30 @@ class Watch:
             return False
         return matters(f"{name}/x") or (outputs and "/." not in name)
 
-    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901 - a table
+    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901, PLR0912 - a table
         from inotify_simple import flags  # noqa: PLC0415 - as above
 
         if mask & flags.Q_OVERFLOW:
             for window in self._windows:
                 window.whole = False
         folder = self._folders.get(watched)
-        if folder is None or mask & flags.IGNORED:
+        if folder is None:
+            return
+        if mask & flags.IGNORED:
+            # It is gone; another one may come in its place.
+            del self._folders[watched]
+            self._known.discard(os.path.realpath(folder))
             return
         path = f"{folder}/{name}" if name else folder
         if mask & flags.ISDIR:
             if mask & flags.OPEN:
                 if not name and not files.OPENED[path]:
                     self._note("entered", path)
-            elif self._is_watched(path):
+            elif mask & (flags.CREATE | flags.MOVED_TO) and self._is_watched(path):
                 # What was in it before it was watched was made meanwhile.
                 for file in self._add(path):
                     self._note("written", file)
-        elif mask & (flags.CLOSE_WRITE | flags.MOVED_TO):
+        elif mask & _changes():
             self._note("written", path)
         elif mask & flags.OPEN:
             if files.OPENED[path] > 0:
@@ -221,6 +226,13 @@ class Watch:
 
 def _folder(name: str) -> str:
     return name.rpartition("/")[0] or "."
+
+
+def _changes() -> int:
+    """Give the events after which a file has another content, or is gone."""
+    from inotify_simple import flags  # noqa: PLC0415 - as above
+
+    return int(flags.CLOSE_WRITE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE)
 
 
 def _is_edited(name: str) -> bool:

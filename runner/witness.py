@@ -1,7 +1,8 @@
 """What a stage was seen to do, against what it declares: the record, the verdict, the hints."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,18 @@ class Witness:
         if trace is None or not (trace.witness or trace.watched):
             return None
         declared = set(self._declared(self._pipeline.stages[result.stage]))
+
+        def own(names: Collection[str]) -> frozenset[str]:
+            # Other builds may be at work, too, or someone looks at them.
+            return frozenset(one for one in names if not self._is_foreign(one, declared))
+
+        trace = replace(
+            trace,
+            perhaps_read=own(trace.perhaps_read),
+            perhaps_written=own(trace.perhaps_written),
+            perhaps_listed=frozenset(one for one in trace.perhaps_listed if own({f"{one}/x"})),
+            listed=frozenset(one for one in trace.listed if own({f"{one}/x"})),
+        )
         return seen.of_trace(trace, declared, self._look, result.started)
 
     def _declared(self, stage: Stage) -> Iterator[str]:
@@ -79,24 +92,38 @@ class Witness:
         hinted = trace.perhaps_read | trace.perhaps_written
         others = [one for one in sorted(sure) if self._is_foreign(one, declared)]
         if not others and trace.alone:
-            # Anyone may have opened a file; a stage that never speaks of outputs has not.
+            # Anyone may have opened a file; a stage that does not speak of it has not.
             others = [one for one in sorted(hinted) if self._is_foreign(one, declared)]
-            others = others if others and self._speaks_of_outputs(stage, trace) else []
+            others = [one for one in others if self._speaks_of(one, stage, trace)]
         return next(iter(others), None)
 
     def _is_foreign(self, name: str, declared: set[str]) -> bool:
-        parts = name.split("/")
-        own = parts[0] != "outputs" or len(parts) < 3 or parts[1] == self._pipeline.profile  # noqa: PLR2004
-        return not own and not any(
-            "/".join(parts[:length]) in declared for length in range(3, len(parts) + 1)
-        )
+        """Tell whether a file belongs to another build, and is not declared."""
+        outputs, _, inside = name.partition("/")
+        build, _, inside = inside.partition("/")
+        if outputs != "outputs" or not inside or build == self._pipeline.profile:
+            return False
+        if (
+            build not in self._project.profiles
+            and not (self._project.build(build) / "runs").is_dir()
+        ):
+            # People keep folders of their own there.
+            return False
+        return declared.isdisjoint(seen.with_parents(name))
 
-    def _speaks_of_outputs(self, stage: Stage, trace: Trace) -> bool:
-        cells = (cell.source for cell in stage.notebook.cells if not cell.parameters)
-        if any("outputs" in source for source in cells):
-            return True
-        files = [self._project.root / one for one in (*trace.modules, *trace.reads)]
-        return any("outputs" in _text(path) for path in files if path.suffix in _TEXTS)
+    def _speaks_of(self, name: str, stage: Stage, trace: Trace) -> bool:
+        """Tell whether a stage, or a text that it has read, names a file of another build.
+
+        It may number the files, or look for them in their folder.
+        """
+        cells = [cell.source for cell in stage.notebook.cells if not cell.parameters]
+        names = (*trace.modules, *trace.reads, *trace.perhaps_read)
+        files = [self._project.root / one for one in names]
+        text = "\n".join([*cells, *(_text(path) for path in files if path.suffix in _TEXTS)])
+        folder, _, last = name.rpartition("/")
+        if not all(part in text for part in name.split("/")[:2]):
+            return False
+        return folder in trace.listed or all(part in text for part in re.split(r"\d+", last))
 
     def _changed(self, stage: Stage, trace: Trace) -> str | None:
         """Say which output of another stage a stage has changed."""

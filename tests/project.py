@@ -240,6 +240,12 @@ class TemporaryProject:
             if process.stdout is not None:
                 process.stdout.close()
 
+    def to_run(self, *words: str) -> list[str]:
+        """Ask what would run: the stages, each with `?` where that is not sure yet."""
+        lines = self.call("-n", *(words or ("all",))).out.splitlines()
+        found = [re.match(r" *(\S+) +(run|maybe) ", line) for line in lines]
+        return [one[1] + "?" * (one[2] == "maybe") for one in found if one]
+
     def outputs(self, profile: str) -> Path:
         """Give the folder of a build."""
         return self.root / "outputs" / profile

@@ -5,7 +5,8 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from jupyter_core.utils import ensure_async
 
@@ -14,11 +15,16 @@ from ..model import Job
 from .manager import GuardedManager
 from .trace import STARTED, records
 
+if TYPE_CHECKING:
+    import psutil
+
 # The last message of a kernel of ours, after all that its notebook may still have printed.
 OVER = "runner_over"
 _TICK = 0.2
 # What ends within this is not worth a line.
 _SOON = 2.0
+# So long a process that is busy may take to begin to write; one so young is busy.
+_TO_BEGIN, _YOUNG = 5.0, 1.0
 
 Say = Callable[[int, str], None]
 
@@ -32,6 +38,7 @@ class Ending:
         self._job = job
         self._say = say
         self._told = ""
+        self._used: dict[int, float] = {}
 
     async def wait(self, stopped: asyncio.Event, limit: float, *, good: bool) -> str:
         """Ask the kernel to end and wait until it has, or is to be killed.
@@ -51,9 +58,12 @@ class Ending:
         asked = False
         try:
             while True:
-                left = began + limit - time.monotonic()
-                writing = ", ".join(self._writers()) if good and not asked else ""
-                if not asked and (not writing or left <= 0) and guarded.ended is None:
+                seconds = time.monotonic() - began
+                left = limit - seconds
+                looks = good and not asked and guarded.ended is None
+                writing, busy = self._processes() if looks else ("", False)
+                waits = left > 0 and (writing or (busy and seconds < _TO_BEGIN))
+                if not asked and not waits and guarded.ended is None:
                     asked = True
                     # A kernel of ours that is to be restarted does not wait for tasks.
                     await ensure_async(self._manager.request_shutdown(restart=not good))
@@ -85,23 +95,41 @@ class Ending:
             return ""
         return ", ".join(map(str, names))
 
-    def _writers(self) -> Iterator[str]:
-        """Find processes below the kernel that have a file of the project open to write."""
+    def _processes(self) -> tuple[str, bool]:
+        """Look at the processes below the kernel.
+
+        Returns:
+            Those that have a file of the project open to write, in words; and whether one is
+            busy, which may be about to open one.
+        """
         pid = self._manager.guarded.kernel_pid
         if pid is None or not self._has_started_any():
-            return
+            return "", False
         import psutil  # noqa: PLC0415 - few notebooks start processes
 
+        writing, busy = [], False
         with contextlib.suppress(psutil.Error):
             guard = psutil.Process(pid).parent()
             for process in guard.children(recursive=True) if guard else ():
                 if process.pid == pid:
                     continue
                 with contextlib.suppress(psutil.Error, OSError):
+                    busy |= self._is_busy(process)
                     for file in process.open_files():
                         if file.mode != "r" and file.path.startswith(f"{self._job.root}/"):
                             name = file.path.removeprefix(f"{self._job.root}/")
-                            yield f"process {process.name()}, which writes {name}"
+                            writing.append(f"process {process.name()}, which writes {name}")
+        return ", ".join(writing), busy
+
+    def _is_busy(self, process: "psutil.Process") -> bool:
+        """Tell whether a process does something, by its state and the time that it has used."""
+        before = self._used.get(process.pid)
+        times = process.cpu_times()
+        self._used[process.pid] = used = times.user + times.system
+        if process.status() in {"running", "disk-sleep"}:
+            return True
+        young = time.time() - process.create_time() < _YOUNG
+        return process.status() != "zombie" and (young if before is None else used > before)
 
     def _has_started_any(self) -> bool:
         try:

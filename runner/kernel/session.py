@@ -159,6 +159,9 @@ class Session(NotebookClient):
             return outcome
         if self._stopped.is_set():
             return self._stopped_in(self.now)
+        if left and self._deadline is not None and self._left_of_stage() <= 0:
+            what = f"the limit of a stage (timeout) ended it; still at work: {left}"
+            return Outcome(State.TIMED_OUT, what, self.now)
         if left:
             what = f"still at work {seconds_in_words(limit)} after the last cell: {left}"
             what += "; end it in the notebook, or give it more time (end-timeout)"

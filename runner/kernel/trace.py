@@ -24,6 +24,8 @@ MANY_READ, MANY_WRITTEN, MODULE, STARTED, LOST = "rwMSX"
 # So many files of one folder, and so many in all, are named.
 MOST_IN_FOLDER, MOST = 1000, 100_000
 _LONGEST_COMMAND = 4000
+# How events give the folder that a name is relative to, where it is the working directory.
+_HERE = -1
 # Ours is not to be the next number that a notebook's file gets.
 _HIGH = 900
 # Those who list a folder only to find modules.
@@ -138,9 +140,16 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         if not any(one in frame.f_code.co_filename for one in _FINDERS):
             note(LISTED, "." if path is None else path)
 
-    def renamed(source: Any, target: Any, *_: object) -> None:  # noqa: ANN401 - as they come
-        note(GONE, source)
-        note(WRITTEN, target)
+    def renamed(source: Any, target: Any, at: int, to: int) -> None:  # noqa: ANN401 - as they come
+        # Relative to an open folder, as within `shutil.rmtree`, a name says too little.
+        if at == _HERE:
+            note(GONE, source)
+        if to == _HERE:
+            note(WRITTEN, target)
+
+    def removed(path: Any, at: int) -> None:  # noqa: ANN401 - as it comes
+        if at == _HERE:
+            note(GONE, path)
 
     def linked(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
         note(WRITTEN, target)
@@ -166,7 +175,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         "os.link": linked,
         "os.symlink": linked,
         "os.truncate": first(WRITTEN),
-        "os.remove": first(GONE),
+        "os.remove": removed,
         "shutil.rmtree": first(GONE),
         "sqlite3.connect": database,
         "subprocess.Popen": command(1),
