@@ -243,6 +243,7 @@ class Build:
             needs = self.task.pipeline.needs
             results |= scheduler.run(
                 {name: needs[name] for name in todo},
+                after=self.task.pipeline.after,
                 start=lambda name: self._start(executor, todo[name]),
                 commit=lambda result: self._and_forget(executor, self._commit(result)),
                 rules=scheduler.Rules(self.settings.jobs, self.settings.keep_going, self.stop),

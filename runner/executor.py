@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from .model import Event, Job, Preload, Result
 from .stop import Stop
-from .watch import Watch
 
 if TYPE_CHECKING:
     from .kernel.warm import Spare, Warm
+    from .watch import Watch
 
 
 class Executor(Protocol):
@@ -77,6 +77,8 @@ class LocalExecutor:
     def submit(self, job: Job) -> Future[Result]:
         """Have a job done as soon as a thread is free."""
         if self._watch is None:
+            from .watch import Watch  # noqa: PLC0415 - a build with nothing to do never gets here
+
             self._watch = Watch(job.root)
         if self._warm is None or job.preload.cold is not None:
             return self._pool.submit(self._run, job, None)

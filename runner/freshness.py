@@ -180,7 +180,7 @@ def ordered(
     """Have stages come after those that write what they were seen to use.
 
     A stage that declares nothing, and of which nothing is `known` yet, keeps its place: it
-    comes after all that stand before it, and before all that stand after it.
+    needs all that stand before it, and all that stand after it wait for it.
 
     Args:
         pipeline: the stages in the order that follows from what they declare.
@@ -191,25 +191,32 @@ def ordered(
     """
     names = list(pipeline.stages)
     needs = {name: set(pipeline.needs[name]) for name in names}
+    after: dict[str, set[str]] = {name: set() for name in names}
     barrier: set[str] = set()
     since: set[str] = set()
     for name in names:
-        needs[name] |= barrier
         if pipeline.declares(name) or name in known:
+            after[name] |= barrier
             since.add(name)
         else:
-            needs[name] |= since
+            needs[name] |= since | barrier
             barrier, since = {name}, set()
     places = {name: number for number, name in enumerate(names)}
-    pairs = list(_pairs(used, declared, written))
-    backward = [pair for pair in pairs if places[pair[0]] > places[pair[1]]]
-    for writer, reader in [*(pair for pair in pairs if pair not in backward), *backward]:
-        # Of two that use each other's files, the one that stands first comes first.
-        if reader not in graph.closure((writer,), needs):
+    before = {name: needs[name] | after[name] for name in names}
+    # Of two that use each other's files, the one that stands first comes first.
+    pairs = sorted(
+        _pairs(used, declared, written), key=lambda pair: places[pair[0]] > places[pair[1]]
+    )
+    for writer, reader in pairs:
+        if writer not in needs[reader] and reader not in graph.closure((writer,), before):
             needs[reader].add(writer)
-    frozen = {name: frozenset(needs[name]) for name in names}
-    stages = {name: pipeline.stages[name] for name in graph.order(frozen)}
-    return replace(pipeline, stages=stages, needs=frozen)
+            before[reader].add(writer)
+    return replace(
+        pipeline,
+        stages={name: pipeline.stages[name] for name in graph.order(before)},
+        needs={name: frozenset(needs[name]) for name in names},
+        after={name: frozenset(after[name] - needs[name]) for name in names},
+    )
 
 
 def _pairs(

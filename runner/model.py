@@ -159,11 +159,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages of one profile in the order in which they run, and what each needs."""
+    """The stages of one profile in the order in which they run, and what each needs.
+
+    `after` is what a stage comes after without needing it, as far as is known.
+    """
 
     profile: str
     stages: Mapping[str, Stage]
     needs: Mapping[str, frozenset[str]]
+    after: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def declares(self, name: str) -> bool:
         """Tell whether a stage says what it reads or writes."""

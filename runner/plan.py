@@ -43,7 +43,8 @@ def plan(
     planned: dict[str, Planned] = {}
     for name in pipeline.stages:
         if name in needed:
-            before = [one for one in sorted(pipeline.needs[name]) if planned[one].may_run]
+            earlier = sorted(pipeline.needs[name] | pipeline.after.get(name, frozenset()))
+            before = [one for one in earlier if one in planned and planned[one].may_run]
             planned[name] = Planned(name, look(name, frozenset(before)), tuple(before))
     return tuple(planned.values())
 

@@ -29,6 +29,7 @@ class Rules:
 def run(
     needs: Mapping[str, Collection[str]],
     *,
+    after: Mapping[str, Collection[str]],
     start: Callable[[str], Future[Result]],
     commit: Callable[[Result], Result],
     rules: Rules,
@@ -38,13 +39,15 @@ def run(
     Args:
         needs: the stages to run, in order, and what each needs; what is not among them
             is there already.
+        after: what each only waits for, however that ends.
         start: starts a stage.
         commit: makes a result last, and gives it back as it counts. It is called for
             every stage, here and in order of their ends.
         rules: how.
     """
     within = {name: [one for one in needed if one in needs] for name, needed in needs.items()}
-    work = _Work(within, commit, rules.stop)
+    waits = {name: [one for one in after.get(name, ()) if one in needs] for name in needs}
+    work = _Work(within, waits, commit, rules.stop)
     running: dict[Future[Result], str] = {}
     while work.waiting or running:
         if (why := _held_up(work, rules)) is not None:
@@ -77,9 +80,14 @@ class _Work:
     """What waits, and what has ended."""
 
     def __init__(
-        self, needs: Mapping[str, Sequence[str]], commit: Callable[[Result], Result], stop: Stop
+        self,
+        needs: Mapping[str, Sequence[str]],
+        after: Mapping[str, Sequence[str]],
+        commit: Callable[[Result], Result],
+        stop: Stop,
     ) -> None:
         self._needs = needs
+        self._after = after
         self._commit = commit
         self._stop = stop
         self.waiting = list(needs)
@@ -91,6 +99,7 @@ class _Work:
             name
             for name in self.waiting
             if all(one in self.results and self.results[one].good for one in self._needs[name])
+            and all(one in self.results for one in self._after[name])
         ][:most]
         self.waiting = [name for name in self.waiting if name not in found]
         return found

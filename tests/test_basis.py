@@ -44,9 +44,9 @@ def test_modules_are_found_wherever_they_lie(project: TemporaryProject) -> None:
     assert set(plan(project).values()) == {"skip up to date"}
     for module in {module for _, module in MODULES.values()}:
         project.write(module, "x = 2\n")
-    assert plan(project) == {
-        name: f"run module {module} changed" for name, (_, module) in MODULES.items()
-    }
+    said = {name: f"run module {module} changed" for name, (_, module) in MODULES.items()}
+    said["as_a_script"] = "run notebooks/bb.py, which it read, changed"
+    assert plan(project) == said
 
 
 def test_the_packages_of_the_lock_count_by_whatever_name(
