@@ -62,8 +62,10 @@ def test_a_deadline_that_is_no_time_is_told_before_anything_runs(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     project.waiting(tmp_path / "never")
-    done = project.call("all", code=2, env={"RUN_DEADLINE": "soon"})
-    assert "the environment variable RUN_DEADLINE takes a time such as 90" in done.err
+    for name in ("RUN_DEADLINE", "K8S_TIMEOUT_SECONDS"):
+        for words in (("all",), ("-n", "all")):
+            done = project.call(*words, code=2, env={name: "soon"})
+            assert f"the environment variable {name} takes a time such as 90" in done.err
     assert not project.outputs("all").exists()
 
 

@@ -74,6 +74,7 @@ def test_json_is_compared_by_value(
         ("a,b\n1,2\n", "b,a\n2,1\n", ["x.csv, columns: expected a, b, got b, a"]),
         ("a\n1\n", "a,b\n1,2\n", ["x.csv, columns: expected a, got a, b"]),
         ("a\n1\n2\n", "a\n1\n", ["x.csv, rows: expected 2, got 1"]),
+        ("a\n1\n", "a\n1\n2\n", ["x.csv, rows: expected 1, got 2"]),
         ("a,b\n1,\n", "a,b\n1,\n", []),
         ("a,b\n1,\n2,3\n", "a,b\n1,0\n2,3\n", ["x.csv, row 1, column b: expected nan, got 0"]),
         (

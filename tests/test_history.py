@@ -1,10 +1,13 @@
 """What is asked after the runs: their history, what is up to date, what is running."""
 
 import itertools
+import json
 import re
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from runner.history import last_made
 from tests.project import WAIT, TemporaryProject, wait_for
@@ -15,6 +18,18 @@ def chain(project: TemporaryProject) -> None:
     project.profile("all")
     project.stage("a", writes=("a.txt",), parameters="n = 1")
     project.stage("b", reads=("a.txt",), writes=("b.txt",))
+
+
+def events(project: TemporaryProject) -> list[dict[str, Any]]:
+    """Read the journal of the newest run."""
+    lines = (project.runs("all")[-1] / "journal.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def rewrite(project: TemporaryProject, wanted: list[dict[str, Any]]) -> None:
+    """Write another journal for the newest run."""
+    text = "".join(json.dumps(event) + "\n" for event in wanted)
+    (project.runs("all")[-1] / "journal.jsonl").write_text(text, "utf-8")
 
 
 def test_history_lists_the_runs(project: TemporaryProject) -> None:
@@ -70,6 +85,52 @@ def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) 
         (tmp_path / "go").touch()
         assert process.wait(60) == 0
     assert not [*project.outputs("all").glob("runs/*/heartbeat.json")]
+
+
+def test_what_is_left_of_a_run_is_told_by_the_newest_successes(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.stage("long", writes=("long.txt",))
+    project.stage("short", writes=("short.txt",))
+    project.stage("after", reads=("long.txt",), writes=("after.txt",))
+    seconds = {"long": 100.0, "short": 10.0, "after": 4.0}
+    for times in (5, 1):
+        project.pretend("all", "-f")
+        ended = events(project)
+        for event in ended:
+            if event["event"] == "stage_ended":
+                event["seconds"] = times * seconds[event["stage"]]
+        rewrite(project, ended)
+    # The next run is in the middle: two stages have just begun, the third one waits.
+    project.pretend("all", "-f")
+    soon = time.time() + 9
+    planned, begun = (
+        [one for one in events(project) if one["event"] == word]
+        for word in ("stage_planned", "stage_started")
+    )
+    begun = [one | {"at": soon} for one in begun if one["stage"] != "after"]
+    rewrite(project, [events(project)[0] | {"at": soon, "jobs": 2}, *planned, *begun])
+    out = project.call("status").out
+    assert "long: running for 0.0 s, usually 1 min 40 s" in out
+    assert "short: running for 0.0 s, usually 10.0 s" in out
+    # Both together would take 57 s if work could be shared, but a stage is not.
+    assert "about 1 min 40 s left, by earlier runs" in out
+
+
+def test_a_run_comes_after_the_one_before_it_even_within_a_second(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.notebook("a", "x = 1")
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    # No name of that second comes after this one.
+    before = project.outputs("all") / f"runs/{soon:%Y%m%dT%H%M%SZ}-zzzz"
+    before.mkdir(parents=True)
+    project.pretend("all")
+    first, newest = project.runs("all")
+    assert first == before
+    assert (newest / "run.json").exists()
 
 
 def test_a_run_that_is_not_heard_of_is_lost_in_the_history(

@@ -112,3 +112,16 @@ def test_what_follows_a_difference_is_said_not_to_have_started(
     assert "all was not started" in done.out
     assert not project.outputs("all").exists()
     assert project.call("check", code=3).out.count("expected 2.5") == 1
+
+
+def test_of_many_differences_of_a_file_ten_are_shown_and_the_others_counted(
+    project: TemporaryProject,
+) -> None:
+    project.profile("test")
+    write = "from pathlib import Path\n\nPath(output_a).write_text(str([0] * 12))"
+    project.notebook("a", write, parameters='output_a = "../outputs/test/a.json"')
+    project.write("testdata/expected/a.json", str([1] * 12))
+    out = project.pretend("test", code=3).out
+    assert out.count("expected 1, got 0") == 10
+    assert "a.json: 2 more differences" in out
+    assert "differs from testdata/expected/ in 12 places" in out

@@ -152,6 +152,12 @@ def test_which_values_are_hidden(
     assert mask(f"<{value}>") == ("<***>" if hidden else f"<{value}>")
 
 
+def test_the_password_in_each_url_to_notify_is_hidden_by_itself() -> None:
+    urls = "mailtos://me:hunter22@one.example json://[ mailtos://me:badh0und@two.example"
+    mask = Mask.of({"RUN_NOTIFY": urls})
+    assert mask("hunter22, badh0und, one.example") == "***, ***, one.example"
+
+
 def test_of_secrets_that_begin_alike_the_longest_is_hidden() -> None:
     for values in (["abcd", "abcdefgh"], ["abcdefgh", "abcd"]):
         assert Mask(values)("<abcdefgh> <abcdefg> <abcd>") == "<***> <***efg> <***>"

@@ -325,6 +325,25 @@ def test_values_that_are_equal_but_others_count(project: TemporaryProject) -> No
     }
 
 
+def test_a_folder_that_two_stages_fill_is_not_judged_while_one_may_run(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    for name in ("a", "b"):
+        write = f"from pathlib import Path\n\nPath(output_x).write_text('{name}')"
+        project.notebook(name, write, parameters=f'output_x = "../outputs/test/parts/{name}.txt"')
+    project.notebook("c", "x = 1", parameters='input_parts = "../outputs/test/parts"')
+    project.pretend("all")
+    (project.outputs("all") / "parts/a.txt").unlink()
+    assert plan(project) == {
+        "a": "run output outputs/all/parts/a.txt is missing",
+        "b": "skip up to date",
+        "c": "maybe if a writes something else",
+    }
+    project.pretend("all")
+    assert project.states("all") == {"a": "succeeded", "b": "skipped", "c": "skipped"}
+
+
 def test_a_folder_behind_a_link_counts(project: TemporaryProject) -> None:
     project.profile("all")
     project.write("real/d.txt", "one")
