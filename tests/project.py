@@ -30,7 +30,10 @@ EXAMPLE = ("notebooks", "params", "testdata", "pyproject.toml", ".gitignore")
 Text = str | None
 
 # For tests of what must hold however a kernel was started; the fixture `project` obeys it.
-both_ways = pytest.mark.parametrize("cold", [False, True], ids=["warm", "cold"])
+# The cold half is among the slow tests.
+both_ways = pytest.mark.parametrize(
+    "cold", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["warm", "cold"]
+)
 
 
 # A cell that waits until the file `marker` is there.

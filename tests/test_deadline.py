@@ -11,6 +11,7 @@ import pytest
 from tests.project import WAIT, TemporaryProject
 
 
+@pytest.mark.slow
 def test_a_stage_that_cannot_end_before_the_deadline_is_not_started(
     project: TemporaryProject,
 ) -> None:

@@ -144,7 +144,9 @@ def test_a_run_can_be_stopped_while_a_stage_ends(project: TemporaryProject) -> N
     assert project.to_run() == ["a"]
 
 
-@pytest.mark.parametrize("kind", ["thread", "task", "handler"])
+@pytest.mark.parametrize(
+    "kind", ["thread", *(pytest.param(one, marks=pytest.mark.slow) for one in ("task", "handler"))]
+)
 def test_the_limit_of_a_stage_holds_to_its_very_end(project: TemporaryProject, kind: str) -> None:
     project.profile("all")
     stage(project, "a", ENDLESS[kind].cell, WRITE)

@@ -189,6 +189,7 @@ def test_a_kernel_that_died_is_tried_again(project: TemporaryProject, tmp_path: 
     assert project.stage_record("all", "b")["attempts"] == 2
 
 
+@pytest.mark.slow
 def test_a_plain_exception_is_not_tried_again_unless_asked(project: TemporaryProject) -> None:
     project.profile("all")
     ends = {

@@ -27,6 +27,7 @@ def state(project: TemporaryProject) -> str:
     return str(build["run"]["state"])
 
 
+@pytest.mark.slow
 def test_a_run_gives_a_sign_of_life_every_few_seconds(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def test_what_a_kernel_says_that_does_not_start_is_told(project: TemporaryProjec
     assert project.states("all") == {"a": "kernel_died"}
 
 
+@pytest.mark.slow
 def test_a_notebook_in_another_language_runs_in_its_kernel(project: TemporaryProject) -> None:
     project.profile("all", "a:\n  x: 3\n")
     command = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]

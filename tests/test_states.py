@@ -49,10 +49,6 @@ STAGE_TIMEOUT = {
 CELLS = 3
 MIDDLE = 1
 
-# As `both_ways`; the cold half is among the slow tests.
-mostly_warm = pytest.mark.parametrize(
-    "cold", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["warm", "cold"]
-)
 positions = pytest.mark.parametrize(
     "position",
     [
@@ -95,7 +91,7 @@ def all_end(
     return {stage["name"]: stage["warm"] for stage in project.record("all")["stages"]}
 
 
-@mostly_warm
+@both_ways
 @positions
 def test_the_culprit_is_failed_and_later_cells_pending(
     project: TemporaryProject, position: int, *, cold: bool
@@ -108,13 +104,14 @@ def test_the_culprit_in_a_cold_kernel_is_failed_too(project: TemporaryProject) -
     assert set(all_end(project, A_FEW, MIDDLE, "-j", "2").values()) == {False}
 
 
-@mostly_warm
+@both_ways
 @positions
 def test_a_cell_past_its_limit_is_the_culprit(project: TemporaryProject, position: int) -> None:
     all_end(project, CELL_TIMEOUT, position, "-j", "2", "--cell-timeout", "5")
 
 
-@mostly_warm
+@pytest.mark.slow
+@both_ways
 @positions
 def test_a_cell_past_the_limit_of_its_stage_is_the_culprit(
     project: TemporaryProject, position: int
@@ -137,7 +134,7 @@ SIGNALS = {
 }
 
 
-@mostly_warm
+@both_ways
 @positions
 @pytest.mark.parametrize("sent", SIGNALS.values(), ids=SIGNALS)
 def test_a_signal_to_the_runner(
@@ -177,7 +174,7 @@ def statuses_of(project: TemporaryProject, stage: str) -> list[str]:
     return [cell.metadata.papermill.status for cell in project.executed("all", stage).cells]
 
 
-@mostly_warm
+@both_ways
 def test_a_second_interrupt_ends_at_once(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
     stubborn = (
@@ -202,7 +199,7 @@ def test_a_second_interrupt_ends_at_once(project: TemporaryProject, tmp_path: Pa
     assert first["state"] == "lost"
 
 
-@mostly_warm
+@both_ways
 def test_a_kernel_that_does_not_end_by_itself_is_ended(
     project: TemporaryProject, *, cold: bool
 ) -> None:
@@ -215,7 +212,7 @@ def test_a_kernel_that_does_not_end_by_itself_is_ended(
     assert project.states("all") == {"a": "failed"}
 
 
-@mostly_warm
+@both_ways
 def test_a_hangup_does_not_stop_a_run(project: TemporaryProject, tmp_path: Path) -> None:
     project.waiting(tmp_path / "go")
     with project.running("all") as process:
@@ -226,7 +223,8 @@ def test_a_hangup_does_not_stop_a_run(project: TemporaryProject, tmp_path: Path)
     assert project.states("all") == {"a": "succeeded", "b": "succeeded"}
 
 
-@mostly_warm
+@pytest.mark.slow
+@both_ways
 def test_a_signal_after_the_deadline_is_the_first_one(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -246,7 +244,7 @@ def test_a_signal_after_the_deadline_is_the_first_one(
     assert project.record("all")["state"] == "timed_out"
 
 
-@mostly_warm
+@both_ways
 def test_leaving_early_is_noticed_in_the_cell_that_leaves(project: TemporaryProject) -> None:
     project.profile("all")
     sources = {"a": "quit()", "b": "exit()", "c": "import sys\n\nsys.exit()"}
@@ -260,7 +258,7 @@ def test_leaving_early_is_noticed_in_the_cell_that_leaves(project: TemporaryProj
     assert project.record("all")["state"] == "exited_early"
 
 
-@mostly_warm
+@both_ways
 def test_a_dying_kernel_leaves_the_users_line_in_the_log(project: TemporaryProject) -> None:
     project.profile("all")
     helper = "import ctypes\n\n\ndef crash_here():\n    ctypes.string_at(0)\n"
@@ -273,7 +271,7 @@ def test_a_dying_kernel_leaves_the_users_line_in_the_log(project: TemporaryProje
     assert "crash_here" in log
 
 
-@mostly_warm
+@both_ways
 def test_leaving_early_with_all_outputs_written_is_no_failure(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook(
@@ -289,7 +287,7 @@ def test_leaving_early_with_all_outputs_written_is_no_failure(project: Temporary
     assert project.states("all") == {"a": "exited_early", "b": "succeeded"}
 
 
-@mostly_warm
+@both_ways
 def test_a_command_of_the_shell_or_of_ipython_fails_as_in_jupyter(
     project: TemporaryProject,
 ) -> None:
@@ -307,7 +305,7 @@ def test_a_command_of_the_shell_or_of_ipython_fails_as_in_jupyter(
     assert project.record("all")["state"] == "failed"
 
 
-@mostly_warm
+@both_ways
 def test_expected_exceptions_and_skipped_cells_do_not_fail_a_stage(
     project: TemporaryProject,
 ) -> None:
@@ -324,7 +322,7 @@ def test_expected_exceptions_and_skipped_cells_do_not_fail_a_stage(
     assert statuses_of(project, "a") == ["completed", "skipped", "completed"]
 
 
-@mostly_warm
+@both_ways
 def test_input_from_a_person_fails_at_once(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook("a", "import sys\n\nassert sys.stdin.read() == ''", "!read x; echo done")
@@ -335,7 +333,7 @@ def test_input_from_a_person_fails_at_once(project: TemporaryProject) -> None:
     assert project.states("all") == {"a": "succeeded", "b": "failed"}
 
 
-@mostly_warm
+@both_ways
 def test_what_left_the_kernels_group_ends_with_the_stage(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -351,7 +349,7 @@ def test_what_left_the_kernels_group_ends_with_the_stage(
     assert not Path(f"/proc/{pid}").exists()
 
 
-@mostly_warm
+@both_ways
 def test_no_process_is_left_after_the_runner_was_killed(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

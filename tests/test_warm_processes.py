@@ -64,6 +64,7 @@ def test_stages_run_cold_once_the_warm_process_is_gone(
     assert project.log("all").count("the process that kernels are forked from ended") == 1
 
 
+@pytest.mark.slow
 def test_an_import_that_takes_too_long_is_left_to_the_kernel(
     project: TemporaryProject, site: Path
 ) -> None:
