@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runner.history import last_made
 from tests.project import WAIT, TemporaryProject, wait_for
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.project import WAIT, TemporaryProject, below_it, none_left, wait_for
+from tests.project import WAIT, TemporaryProject, below_it, both_ways, none_left, wait_for
 
 
 class End(NamedTuple):
