@@ -173,8 +173,9 @@ class Watch:
                         elif self._is_watched(entry.path):
                             todo.append(entry.path)
             except OSError:
-                # It is gone, may not be read, or the system watches no more for us.
-                continue
+                # It is gone, may not be read, or the system watches no more for us. Another one
+                # may come in its place.
+                self._known.discard(real)
 
     def _is_watched(self, folder: str) -> bool:
         """Tell whether anything in a folder may matter; compiled modules say which were loaded."""

@@ -24,7 +24,8 @@ from tests.faults import Faults
 from tests.project import WAIT, TemporaryProject, below_it, environment, left, wait_for
 from tests.test_states import ENDS
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+# Event loops that papermill leaves open are its own affair.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def plain(project: TemporaryProject, output: Path, **options: object) -> nbformat.NotebookNode:

@@ -134,15 +134,8 @@ def edit(project: TemporaryProject, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        pytest.param(silent, marks=pytest.mark.slow),
-        pytest.param(half, marks=pytest.mark.slow),
-        configured,
-    ],
-    ids=lambda one: str(one.__name__),
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("write", [silent, half, configured], ids=lambda one: str(one.__name__))
 def test_a_project_as_people_have_it(  # noqa: PLR0915 - its life, step by step
     project: TemporaryProject, tmp_path: Path, write: Callable[[TemporaryProject, Path], None]
 ) -> None:
