@@ -240,10 +240,10 @@ class Build:
         todo = {planned.stage: planned for planned in self.task.planned if planned.may_run}
         with self.executors(self.settings.jobs, self._event, self.stop, self.warm) as executor:
             self._expect(executor)
-            needs = self.task.pipeline.needs
+            needs, after = self.task.pipeline.needs, self.task.pipeline.after
             results |= scheduler.run(
-                {name: needs[name] for name in todo},
-                after=self.task.pipeline.after,
+                {name: needs[name] - after[name] for name in todo},
+                after=after,
                 start=lambda name: self._start(executor, todo[name]),
                 commit=lambda result: self._and_forget(executor, self._commit(result)),
                 rules=scheduler.Rules(self.settings.jobs, self.settings.keep_going, self.stop),

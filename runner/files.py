@@ -7,7 +7,8 @@ import json
 import os
 import secrets
 import shutil
-from collections import Counter
+import threading
+import time
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -65,7 +66,7 @@ def sync(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make a rename in a folder last through a power loss, where the system can."""
     with contextlib.suppress(OSError):
-        OPENED[str(folder)] += 1
+        OPENED.add(folder)
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -140,9 +141,33 @@ def to_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
     return text.encode("utf-8", "backslashreplace")
 
 
-# How often this process has opened a file to look at it: whoever watches the files leaves
-# that out.
-OPENED: Counter[str] = Counter()
+class Openings:
+    """How often this process has just opened a file or folder, so that it is known to be us."""
+
+    # Two openings may be told as one; what is left over is not for ever.
+    _RECENT = 5.0
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._moments: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, path: Path | str) -> None:
+        """Note that a path is about to be opened."""
+        with self._lock:
+            self._moments.setdefault(str(path), []).append(time.monotonic())
+
+    def take(self, path: str) -> bool:
+        """Tell whether an opening that was seen is one of ours, and take it off."""
+        with self._lock:
+            moments = self._moments.pop(path, [])
+            recent = [one for one in moments if time.monotonic() - one < self._RECENT]
+            if recent[1:]:
+                self._moments[path] = recent[1:]
+            return bool(recent)
+
+
+OPENED = Openings()
 
 
 def looked_at(path: Path) -> BufferedReader:
@@ -151,7 +176,7 @@ def looked_at(path: Path) -> BufferedReader:
     Raises:
         OSError: it cannot be read.
     """
-    OPENED[str(path)] += 1
+    OPENED.add(path)
     return path.open("rb")
 
 
@@ -169,7 +194,7 @@ def _inside(folder: Path) -> Iterator[Path]:
     """Give the files in a folder, also those behind links to folders, each folder once."""
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
-        OPENED[parent] += 1
+        OPENED.add(parent)
         real = os.path.realpath(parent)
         if real in seen:
             folders.clear()

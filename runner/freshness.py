@@ -180,7 +180,7 @@ def ordered(
     """Have stages come after those that write what they were seen to use.
 
     A stage that declares nothing, and of which nothing is `known` yet, keeps its place: it
-    needs all that stand before it, and all that stand after it wait for it.
+    brings along and waits for all that stand before it, and all that stand after it wait.
 
     Args:
         pipeline: the stages in the order that follows from what they declare.
@@ -192,6 +192,7 @@ def ordered(
     names = list(pipeline.stages)
     needs = {name: set(pipeline.needs[name]) for name in names}
     after: dict[str, set[str]] = {name: set() for name in names}
+    guessed: dict[str, set[str]] = {name: set() for name in names}
     barrier: set[str] = set()
     since: set[str] = set()
     for name in names:
@@ -199,7 +200,8 @@ def ordered(
             after[name] |= barrier
             since.add(name)
         else:
-            needs[name] |= since | barrier
+            guessed[name] = since | barrier
+            after[name] |= guessed[name]
             barrier, since = {name}, set()
     places = {name: number for number, name in enumerate(names)}
     before = {name: needs[name] | after[name] for name in names}
@@ -214,7 +216,7 @@ def ordered(
     return replace(
         pipeline,
         stages={name: pipeline.stages[name] for name in graph.order(before)},
-        needs={name: frozenset(needs[name]) for name in names},
+        needs={name: frozenset(needs[name] | guessed[name]) for name in names},
         after={name: frozenset(after[name] - needs[name]) for name in names},
     )
 

@@ -161,7 +161,7 @@ class Stage:
 class Pipeline:
     """The stages of one profile in the order in which they run, and what each needs.
 
-    `after` is what a stage comes after without needing it, as far as is known.
+    `after` is what a stage only waits for: what it does not need, or not as far as is known.
     """
 
     profile: str
@@ -282,15 +282,17 @@ class Trace:
     """What a stage was seen to do to files of the project, named relative to its root.
 
     Its kernel is the witness: `reads`, `writes`, `gone` (removed or renamed), `listed` folders,
-    `modules` that were loaded, and folders of which too many files were opened to name them
-    (`many_read`, `many_written`). `either` was opened for both. Hints come from the system,
-    which does not say who it was: `perhaps_read`, `perhaps_written`, `perhaps_listed`; `alone`
-    says whether no other stage ran meanwhile, `children` whether the kernel started processes,
-    which the witness does not see into. `witness` and `watched` are whether there was a
-    witness, and whether hints could be had; unless `whole` something was missed.
+    `modules` that were loaded, `moments` when files were first read, and folders of which too
+    many files were opened to name them (`many_read`, `many_written`). `either` was opened for
+    both. Hints come from the system, which does not say who it was: `perhaps_read`,
+    `perhaps_written`, `perhaps_listed`; `alone` says whether no other stage ran meanwhile,
+    `children` whether the kernel started processes, which the witness does not see into.
+    `witness` and `watched` are whether there was a witness, and whether hints could be had;
+    unless `whole` something was missed.
     """
 
     reads: frozenset[str] = frozenset()
+    moments: Mapping[str, float] = field(default_factory=dict)
     writes: frozenset[str] = frozenset()
     either: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()

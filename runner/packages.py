@@ -206,9 +206,9 @@ class _There:
         if any(_is_module(folder, name) for folder in folders):
             return True
         sources = [cell.source for cell in notebook.cells]
-        # A file that the notebook writes itself, or runs a notebook as a module.
         text = "\n".join(sources)
-        if f"{name}.py" in text or ("ipynb" in text and _is_notebook(folders, name)):
+        # A file that a notebook writes, or runs a notebook as a module.
+        if f"{name}.py" in self._all_text or ("ipynb" in text and _is_notebook(folders, name)):
             return True
         # What its own modules do counts, too.
         own = [path for path in modules(sources, folders) if path.suffix == ".py"]
@@ -219,6 +219,12 @@ class _There:
         if len(_MOVES.findall(text)) == len(added):
             return False
         return bool(_AWAY.search(text)) or name in self.anywhere or self._is_near(name)
+
+    @cached_property
+    def _all_text(self) -> str:
+        """The code of all notebooks."""
+        notebooks = self._project.notebooks.values()
+        return "\n".join(cell.source for one in notebooks for cell in one.cells)
 
     @cached_property
     def anywhere(self) -> dict[str, str]:

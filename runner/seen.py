@@ -1,6 +1,8 @@
 """What a stage was seen to use, as it is recorded; and what of that is another one now."""
 
 import hashlib
+import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -13,6 +15,7 @@ from .project import RESERVED_OUTPUTS
 
 # More names of a folder than this are kept as one digest.
 _MOST_NAMES = 1000
+_FEW = 3
 # In the place of a hash: the file changed after it was read, and not by the stage.
 CHANGED = "changed meanwhile"
 # What people write while a stage runs is no output of it, unless its kernel is the witness.
@@ -104,19 +107,35 @@ class Look:
     def of(self, name: str) -> str | None:
         """Give the hash of a file, None if there is none."""
         path = self.root / name
-        return None if path.is_dir() else self.hashes.of(path)
-
-    def changed_since(self, name: str, moment: float) -> bool:
-        """Tell whether a file was changed, or made, after a moment."""
         try:
-            return (self.root / name).stat().st_ctime >= moment
+            return None if path.is_dir() else self.hashes.of(path)
+        except NotADirectoryError:
+            return None
+        except OSError as error:
+            # It is none of the stage's own, and what matters is whether that changes.
+            return f"unreadable: {error.strerror}"
+
+    def is_there(self, name: str) -> bool:
+        """Tell whether there is a file, a folder or whatever else of that name."""
+        return os.path.exists(self.root / name)  # noqa: PTH110 - Path's may raise
+
+    def is_folder(self, name: str) -> bool:
+        """Tell whether there is a folder of that name."""
+        return os.path.isdir(self.root / name)  # noqa: PTH112 - as above
+
+    def changed_since(self, name: str, moment: float, *, moved: bool = True) -> bool:
+        """Tell whether a file was changed after a moment; with `moved`, or put there."""
+        try:
+            status = (self.root / name).stat()
         except OSError:
             return False
+        # The time of its content may have come with it.
+        return status.st_mtime >= moment or (moved and status.st_ctime >= moment)
 
     def names(self, folder: str) -> list[str]:
         """Give the names in a folder; hidden ones and compiled modules do not count."""
         path = self.root / folder
-        files.OPENED[str(path)] += 1
+        files.OPENED.add(path)
         try:
             found = [one.name for one in path.iterdir()]
         except OSError:
@@ -132,7 +151,8 @@ class Look:
                 status = (self.root / folder / name).stat()
             except OSError:
                 continue
-            total.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            looks = f"\0{status.st_size}\0{status.st_mtime_ns}\n"
+            total.update(os.fsencode(name) + looks.encode())
         return f"looks:{total.hexdigest()}"
 
 
@@ -160,23 +180,26 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
     def files_of(names: Collection[str]) -> set[str]:
         return {file for name in names for file in _files(look.root, name) if not is_declared(file)}
 
+    def is_stale(name: str) -> bool:
+        """Tell whether a file is another one than that which the stage read."""
+        read = trace.moments.get(name, began)
+        moved = name in hinted
+        return name not in by_itself and look.changed_since(name, read, moved=moved)
+
+    by_itself = files_of(trace.writes | changed)
     written = files_of(touched)
     by_some = files_of(hinted) - written
     reads: dict[str, str | None] = {}
     absent: list[str] = []
     for name in sorted((trace.reads | (trace.either - changed)) - trace.modules):
-        if is_declared(name) or (look.root / name).is_dir():
+        if is_declared(name) or look.is_folder(name):
             continue
         value = look.of(name)
         if value is not None:
-            own = name in written or not look.changed_since(name, began)
-            reads[name] = value if own else CHANGED
-        elif name not in touched | hinted:
+            reads[name] = CHANGED if is_stale(name) else value
+        elif not look.is_there(name) and name not in touched | hinted:
             absent.append(name)
-    modules = {
-        one: CHANGED if one not in written and look.changed_since(one, began) else look.of(one)
-        for one in sorted(trace.modules)
-    }
+    modules = {one: CHANGED if is_stale(one) else look.of(one) for one in sorted(trace.modules)}
     opened = trace.perhaps_read - reads.keys() - modules.keys() - written
     perhaps = {
         name: value
@@ -191,7 +214,7 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
         modules=modules,
         perhaps=perhaps,
         absent=tuple(absent),
-        listed={one: _short(look.names(one)) for one in folders if (look.root / one).is_dir()},
+        listed={one: _short(look.names(one)) for one in folders if look.is_folder(one)},
         many={one: look.looks(one) for one in many},
         written={name: look.of(name) for name in sorted(by_some)},
         entered=() if trace.alone else tuple(sorted(trace.perhaps_listed.intersection(folders))),
@@ -210,12 +233,15 @@ def with_parents(name: str) -> Iterator[str]:
 
 
 def _files(root: Path, name: str) -> list[str]:
-    """Give a file's name if it is there, or those of the files in a folder that was moved."""
+    """Give a file's name if it is there, or those of the files in a folder that was moved.
+
+    What is no file with a content, such as a pipe, is none.
+    """
     path = root / name
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path's may raise
         inside = (str(one.relative_to(root)) for one in path.rglob("*") if one.is_file())
         return list(islice(inside, _MOST_NAMES))
-    return [name] if path.exists() else []
+    return [name] if os.path.isfile(path) else []  # noqa: PTH113 - as above
 
 
 def _short(names: list[str]) -> list[str] | str:
@@ -238,19 +264,32 @@ class Comparison:
     as_left: Callable[[str, str | None], bool]
     of_later: Callable[[], Collection[str]]
 
-    def reasons(self, seen: Seen) -> Iterator[Reason]:  # noqa: C901 - one line for each kind
-        """Say what of all that a stage has used is another one now."""
+    def reasons(self, seen: Seen) -> Iterator[Reason]:
+        """Say what of all that a stage has used is another one now; a few of each kind."""
+        count: Counter[str] = Counter()
+        for one in self._reasons(seen):
+            count[one.kind] += 1
+            if count[one.kind] <= _FEW:
+                # A name may be no text.
+                text = one.text.encode("utf-8", "backslashreplace").decode()
+                yield Reason(one.kind, text)
+        for kind, number in count.items():
+            if number > _FEW:
+                yield Reason(kind, f"and {number - _FEW} more like that")
+
+    def _reasons(self, seen: Seen) -> Iterator[Reason]:  # noqa: C901 - one line for each kind
         if not seen.whole:
             yield Reason("unsure", "it used more files than could be watched")
         yield from self._writes(seen)
         for word, named in (("", seen.reads), ("perhaps ", seen.perhaps)):
             for name, value in named.items():
-                if name not in seen.writes and not self.left_out(name):
+                own = name in seen.writes and value != CHANGED
+                if not own and not self.left_out(name):
                     yield from self._other("read", f"{name}, which it {word}read,", name, value)
         for name, value in seen.modules.items():
             yield from self._other("module", f"module {name}", name, value)
         for name in seen.absent:
-            if not self.left_out(name) and (self.look.root / name).exists():
+            if not self.left_out(name) and self.look.is_there(name):
                 yield Reason("read", f"{name}, which it looked for, is there now")
         for folder, looks in seen.many.items():
             if not self.left_out(f"{folder}/") and self.look.looks(folder) != looks:

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,12 @@ _CACHE = "__pycache__"
 # Folders that hold no sources and no data, and files of the runner's own.
 _SKIPPED = {_CACHE, "node_modules", "site-packages"}
 _RUNNER = {"runner", "run.py"}
+# Hidden folders that tools keep for themselves.
+_HIDDEN = {
+    *(".git", ".hg", ".svn", ".ipynb_checkpoints", ".venv", ".tox", ".nox", ".idea", ".vscode"),
+    *(".cache", ".config", ".local", ".ipython", ".jupyter", ".matplotlib", ".conda"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache"),
+}
 _OUTPUTS = "outputs"
 
 
@@ -37,28 +44,33 @@ class ProjectFiles:
         self._root = str(root)
         self._real = lru_cache(maxsize=1 << 14)(os.path.realpath)
 
-    def name(self, path: str) -> str | None:
-        """Give a path's name, or None if it is no file of the project that could matter."""
+    def names_of(self, path: str, *, hidden: bool = False) -> set[str]:
+        """Give a path's names as far as it is a file of the project that could matter.
+
+        There are two where a link led to it; what the link points to may be another file later.
+        """
         if path == self._root:
-            return "."
+            return {"."}
         folder, _, name = path.rpartition("/")
         real = self._real(path) if os.path.islink(path) else f"{self._real(folder)}/{name}"  # noqa: PTH114
-        # A link to a place outside is a file of the project all the same.
-        for one in (real, path):
-            inner = one.removeprefix(f"{self._root}/")
-            if inner != one:
-                return inner if matters(inner) else None
-        return None
+        inner = {one.removeprefix(f"{self._root}/") for one in (real, path)} - {real, path}
+        return {one for one in inner if matters(one, hidden=hidden)}
 
-    def names(self, paths: set[str]) -> frozenset[str]:
+    def names(self, paths: Iterable[str], *, hidden: bool = False) -> frozenset[str]:
         """Give the names of those that matter."""
-        return frozenset(name for path in paths if (name := self.name(path)) is not None)
+        return frozenset(name for path in paths for name in self.names_of(path, hidden=hidden))
 
 
-def matters(name: str) -> bool:
-    """Tell whether a file of the project, named relative to its root, can be data or code."""
+def matters(name: str, *, hidden: bool = False) -> bool:
+    """Tell whether a file of the project, named relative to its root, can be data or code.
+
+    In hidden folders people keep caches, and sometimes data: `hidden` is for what is read.
+    """
     parts = name.split("/")
-    if parts[0] in _RUNNER or any(part in _SKIPPED or part.startswith(".") for part in parts[:-1]):
+    skipped = _SKIPPED | _HIDDEN
+    if parts[0] in _RUNNER or any(
+        part in skipped or (part.startswith(".") and not hidden) for part in parts[:-1]
+    ):
         return False
     if parts[0] != _OUTPUTS:
         return True
@@ -78,17 +90,26 @@ def source_of(path: str) -> str:
 def read(data: bytes, root: Path, working_directory: Path) -> Trace:
     """Read the trace of a kernel that belongs to the project `root`."""
     found: dict[str, set[str]] = defaultdict(set)
-    for kind, path in records(data):
-        found[kind].add(path)
+    moments: dict[str, float] = {}
+    for kind, text in records(data):
+        moment, slash, rest = text.partition("/") if kind == READ else ("", "", text)
+        found[kind].add(slash + rest)
+        if moment:
+            moments[slash + rest] = float(moment)
     files = ProjectFiles(root)
     compiled = {path for path in found[READ] if f"/{_CACHE}/" in path}
     modules = {source_of(path) for path in compiled} | set(map(source_of, found[MODULE]))
-    reads = files.names(found[READ] - compiled)
-    loaded = frozenset(name for name in files.names(modules) if (root / name).is_file())
+    reads = {
+        name: moments.get(path, 0.0)
+        for path in found[READ] - compiled
+        for name in files.names_of(path, hidden=True)
+    }
+    loaded = frozenset(name for name in files.names(modules, hidden=True) if _is_file(root / name))
     written = found[WRITTEN] | found[BOTH]
     named = _in_commands(found[STARTED], working_directory)
     return Trace(
-        reads=reads - loaded,
+        reads=frozenset(reads.keys() - loaded),
+        moments=reads,
         writes=files.names(found[WRITTEN]),
         either=files.names(found[BOTH]),
         gone=files.names(found[GONE]),
@@ -102,6 +123,10 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
         whole=not found[LOST],
         children=not data or bool(found[STARTED]),
     )
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - Path's raises where a folder may not be entered
 
 
 def _in_commands(lines: set[str], folder: Path) -> set[str]:

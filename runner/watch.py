@@ -5,6 +5,7 @@ open. They do not say who it was, so they are hints.
 """
 
 import contextlib
+import errno
 import os
 import select
 import sys
@@ -21,7 +22,7 @@ from .trace import ProjectFiles, matters, source_of
 if TYPE_CHECKING:
     from inotify_simple import INotify
 
-# Folders past this number are not watched.
+# Folders past this number are not watched: then more may have been used than was seen.
 _MOST_FOLDERS = 8192
 # Names past this number are not kept.
 _MOST_NAMES = 20_000
@@ -61,7 +62,7 @@ class Window:
             perhaps_listed=(names(self.entered) & used) - trace.listed - modules - {"notebooks"},
             watched=self.watch.works,
             alone=self.alone,
-            whole=trace.whole and self.whole,
+            whole=trace.whole and self.whole and (self.watch.complete or not trace.children),
         )
 
     def close(self) -> None:
@@ -82,6 +83,7 @@ class Watch:
         self._folders: dict[int, str] = {}
         self._known: set[str] = set()
         self._windows: list[Window] = []
+        self.complete = True
         self._lock = threading.RLock()
         self._woken, self._wake = os.pipe()
         self._inotify: INotify | None = None
@@ -102,8 +104,6 @@ class Watch:
             for one in self._windows:
                 one.alone = False
             window = Window(self, alone=not self._windows)
-            if not self._windows:
-                files.OPENED.clear()
             self._windows.append(window)
         return window
 
@@ -157,22 +157,26 @@ class Watch:
 
         mask = flags.OPEN | flags.CREATE | flags.ONLYDIR | _changes()
         todo = [folder]
-        while todo and len(self._folders) < _MOST_FOLDERS and self._inotify is not None:
+        while todo and self._inotify is not None:
             place = todo.pop()
             real = os.path.realpath(place)
             if real in self._known:
                 continue
+            if len(self._folders) >= _MOST_FOLDERS:
+                self.complete = False
+                return
             self._known.add(real)
             try:
                 self._folders[self._inotify.add_watch(place, mask)] = place
-                files.OPENED[place] += 1
+                files.OPENED.add(place)
                 with os.scandir(place) as entries:
                     for entry in entries:
                         if not entry.is_dir():
                             yield entry.path
                         elif self._is_watched(entry.path):
                             todo.append(entry.path)
-            except OSError:
+            except OSError as error:
+                self.complete &= error.errno not in {errno.ENOSPC, errno.ENOMEM}
                 # It is gone, may not be read, or the system watches no more for us. Another one
                 # may come in its place.
                 self._known.discard(real)
@@ -185,7 +189,7 @@ class Watch:
             return False
         return matters(f"{name}/x") or (outputs and "/." not in name)
 
-    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901, PLR0912 - a table
+    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901 - a table
         from inotify_simple import flags  # noqa: PLC0415 - as above
 
         if mask & flags.Q_OVERFLOW:
@@ -202,7 +206,7 @@ class Watch:
         path = f"{folder}/{name}" if name else folder
         if mask & flags.ISDIR:
             if mask & flags.OPEN:
-                if not name and not files.OPENED[path]:
+                if not name and not files.OPENED.take(path):
                     self._note("entered", path)
             elif mask & (flags.CREATE | flags.MOVED_TO) and self._is_watched(path):
                 # What was in it before it was watched was made meanwhile.
@@ -210,11 +214,8 @@ class Watch:
                     self._note("written", file)
         elif mask & _changes():
             self._note("written", path)
-        elif mask & flags.OPEN:
-            if files.OPENED[path] > 0:
-                files.OPENED[path] -= 1
-            else:
-                self._note("opened", path)
+        elif mask & flags.OPEN and not files.OPENED.take(path):
+            self._note("opened", path)
 
     def _note(self, kind: str, path: str) -> None:
         for window in self._windows:

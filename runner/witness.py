@@ -1,6 +1,7 @@
 """What a stage was seen to do, against what it declares: the record, the verdict, the hints."""
 
 import logging
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
@@ -52,9 +53,12 @@ class Witness:
             # Other builds may be at work, too, or someone looks at them.
             return frozenset(one for one in names if not self._is_foreign(one, declared))
 
+        stage = self._pipeline.stages[result.stage]
+        others = trace.perhaps_read - own(trace.perhaps_read)
+        spoken_of = {one for one in others if self._speaks_of(one, stage, trace)}
         trace = replace(
             trace,
-            perhaps_read=own(trace.perhaps_read),
+            perhaps_read=own(trace.perhaps_read) | spoken_of,
             perhaps_written=own(trace.perhaps_written),
             perhaps_listed=frozenset(one for one in trace.perhaps_listed if own({f"{one}/x"})),
             listed=frozenset(one for one in trace.listed if own({f"{one}/x"})),
@@ -62,8 +66,10 @@ class Witness:
         return seen.of_trace(trace, declared, self._look, result.started)
 
     def _declared(self, stage: Stage) -> Iterator[str]:
-        paths = [one.path for one in stage.inputs] + [one.path for one in stage.outputs]
-        yield from map(self._project.label, paths)
+        for path in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]:
+            yield self._project.label(path)
+            # A link may lead there.
+            yield self._project.label(Path(os.path.realpath(path)))
 
     def judged(self, result: Result, found: Seen) -> Result:
         """Fail a stage that used another build, or changed what another stage writes."""

@@ -4,7 +4,8 @@ A kernel loads this file; nothing of the runner is imported. Events are those of
 https://docs.python.org/3/library/audit_events.html. A hook sees what Python opens, in this
 process and in those that are forked from it; not what C libraries and other programs open.
 
-The trace is a file of records, each a letter, a path and a NUL. It outlasts any end of the
+The trace is a file of records, each a letter, a path and a NUL; before a path that was read
+stands when, in seconds since 1970. It outlasts any end of the
 kernel. `READ`, `WRITTEN` and `BOTH` say how a path was opened, `GONE` that it was removed,
 `LISTED` that a folder was looked into, `MANY_READ` and `MANY_WRITTEN` that too many files of
 a folder were opened to name them, `MODULE` that a module was loaded from there, `STARTED` has
@@ -15,6 +16,7 @@ import fcntl
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -75,7 +77,8 @@ class Recorder:
             self._tell_many(folder, MANY_WRITTEN if written else MANY_READ)
             named.clear()
         elif self._left > 0:
-            self._write(kind, path)
+            # When it was first read tells whether a later change was met.
+            self._write(kind, f"{time.time():.3f}{path}" if kind == READ else path)
         elif self._left == 0:
             self._write(LOST, "")
 
