@@ -148,14 +148,19 @@ def storable(value: object) -> object:
     return value if repr(kept) == repr(value) else repr(value)
 
 
+def required(root: Path) -> set[str]:
+    """Give the packages that `requirements.txt` names, as PEP 503 writes them."""
+    try:
+        text = (root / "requirements.txt").read_text("utf-8", "replace")
+    except OSError:
+        return set()
+    return {canonical(name) for name in findall(r"(?m)^([A-Za-z0-9][\w.-]*)", text)}
+
+
 def environment(root: Path) -> Environment:
     """Look at the interpreter and at the packages that `requirements.txt` names."""
     python = ".".join(map(str, sys.version_info[:3]))
-    try:
-        text = (root / "requirements.txt").read_text("utf-8")
-    except OSError:
-        return Environment(python, {})
-    wanted = {_canonical(name) for name in findall(r"(?m)^([A-Za-z0-9][\w.-]*)", text)}
+    wanted = required(root)
     found = {name: version for name, version in _installed().items() if name in wanted}
     return Environment(python, found)
 
@@ -172,10 +177,10 @@ def _installed() -> Mapping[str, str]:
         for entry in names:
             name, _, version = entry.removesuffix(".dist-info").rpartition("-")
             if entry.endswith(".dist-info") and name:
-                found.setdefault(_canonical(name), version)
+                found.setdefault(canonical(name), version)
     return found
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
     """Write a package's name as PEP 503 has it."""
     return sub(r"[-_.]+", "-", name).lower()

@@ -17,6 +17,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TypeGuard
 
+from .basis import canonical, required
 from .errors import Problem
 from .imports import added_folders, modules, parsed
 from .model import Cell, SourceNotebook
@@ -98,7 +99,7 @@ def _problem(
     """Say what is missing; `module` is one of the project that is called so, but is not found."""
     (notebook, cell), *others = places
     package = _CALLED.get(name, name)
-    listed = _is_listed(project.root / "requirements.txt", package)
+    listed = canonical(package) in required(project.root)
     mend = "pip install -r requirements.txt"
     if not listed:
         mend = f"pip install {package}, and add it to requirements.txt"
@@ -109,20 +110,6 @@ def _problem(
         mend = f"if {module} is meant, add its folder to sys.path; else {mend}"
     also = f" (also imported by {', '.join(one.label for one, _ in others)})" if others else ""
     return Problem(place(notebook, cell), f"the package {name} is not installed{also}; {mend}")
-
-
-def _is_listed(requirements: Path, package: str) -> bool:
-    """Tell whether a package stands in the requirements."""
-    try:
-        text = requirements.read_text("utf-8", "replace")
-    except OSError:
-        return False
-    names = re.findall(r"(?m)^([A-Za-z0-9][\w.-]*)", text)
-    return _canonical(package) in map(_canonical, names)
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _imported(notebook: SourceNotebook) -> Iterator[tuple[str, Cell]]:
