@@ -18,7 +18,7 @@ from .deadline import Deadline
 from .errors import Exit, RunnerError
 from .executor import Executor, Executors
 from .files import copy_whole, sync, why
-from .freshness import Freshness
+from .freshness import Task
 from .heartbeat import beating
 from .history import last_made
 from .journal import RunRecord, settle_lost
@@ -29,7 +29,6 @@ from .model import (
     Job,
     Limits,
     Pace,
-    Pipeline,
     Planned,
     Preload,
     Reason,
@@ -53,23 +52,6 @@ if TYPE_CHECKING:
 
 # Imports of so many stages to come are looked at.
 _IN_SIGHT = 50
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be done for one profile; `fresh` removes the old build first."""
-
-    pipeline: Pipeline
-    freshness: Freshness
-    planned: tuple[Planned, ...]
-    targets: tuple[str, ...]
-    whole: bool
-    fresh: bool
-
-    @property
-    def profile(self) -> str:
-        """The profile's name."""
-        return self.pipeline.profile
 
 
 @dataclass

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from . import (
     background,
-    build,
     deadline,
     following,
     journal,
@@ -34,6 +33,7 @@ from .display import console
 from .errors import Exit, Problem, ProjectError, UsageError
 from .executor import Executors
 from .files import remove, why
+from .freshness import Task
 from .logs import Log
 from .project import Project
 from .secrets import Mask
@@ -43,6 +43,7 @@ from .tasks import Request
 from .verdict import check, counted
 
 if TYPE_CHECKING:
+    from .build import Build
     from .kernel.root import Root
     from .kernel.warm import Warm
 
@@ -121,6 +122,9 @@ def _build(
     until = deadline.of(settings, os.environ, option="deadline" in changes)
     with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
         early = _start_early(request, held)
+        # Beside that, and not where a command only looks.
+        from .build import Build  # noqa: PLC0415
+
         ids: dict[str, str] = {}
         for name in request.profiles:
             after = f", which comes after {' and '.join(ids)}" if ids else ""
@@ -134,7 +138,7 @@ def _build(
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         builds = [
-            build.Build(
+            Build(
                 loaded,
                 settings,
                 task,
@@ -155,7 +159,7 @@ def _build(
         builds[0].prepare = lambda: _fetch(todo, log, stop)
         if started is not None:
 
-            def leave(one: build.Build) -> None:
+            def leave(one: "Build") -> None:
                 log.leave_console()
                 started(_in_background(one), one.record.folder / "log.txt")
 
@@ -194,7 +198,7 @@ def _start_early(request: Request, held: contextlib.ExitStack) -> "Root | None":
     return None
 
 
-def _in_background(one: build.Build) -> str:
+def _in_background(one: "Build") -> str:
     """Say how to follow a run in the background, and how to stop it."""
     profile = one.task.profile
     then = ", then the other profiles" if one.then else ""
@@ -206,7 +210,7 @@ def _in_background(one: build.Build) -> str:
 
 
 def _warm(
-    builds: Sequence[build.Build], settings: Settings, log: Log, early: "Root | None"
+    builds: Sequence["Build"], settings: Settings, log: Log, early: "Root | None"
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
     stages = ((one, stage) for one in builds for stage in one.coming)
@@ -233,7 +237,7 @@ def _warm(
     return warm
 
 
-def _fetch(todo: Sequence[build.Task], log: Log, stop: Stop) -> None:
+def _fetch(todo: Sequence[Task], log: Log, stop: Stop) -> None:
     """Bring what stages that run read from a URL; a request to stop ends the wait.
 
     Raises:
@@ -258,7 +262,7 @@ def _fetch(todo: Sequence[build.Task], log: Log, stop: Stop) -> None:
         raise ProjectError(problems)
 
 
-def _fetch_for(task: build.Task, name: str, log: Log, problems: list[Problem]) -> None:
+def _fetch_for(task: Task, name: str, log: Log, problems: list[Problem]) -> None:
     stage = task.pipeline.stages[name]
     for one in stage.inputs:
         if one.source is None or "#sha256=" not in one.source:

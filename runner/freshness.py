@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from . import basis, graph, plan, seen
 from .hashes import Hashes
 from .history import Made, last_made
-from .model import Pipeline, Reason, Stage
+from .model import Pipeline, Planned, Reason, Stage
 from .project import Project
 from .secrets import Mask
 
@@ -161,6 +161,23 @@ class Freshness:
             outputs=basis.of_outputs(self._project, stage, self.hashes),
             executed=None if there else self._project.label(paths[0]),
         )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done for one profile; `fresh` removes the old build first."""
+
+    pipeline: Pipeline
+    freshness: Freshness
+    planned: tuple[Planned, ...]
+    targets: tuple[str, ...]
+    whole: bool
+    fresh: bool
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self.pipeline.profile
 
 
 def written_by(stage: Stage, made: Made | None, project: Project) -> Iterator[str]:

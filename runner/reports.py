@@ -4,9 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 
 from . import project, runs, tasks
-from .build import Task
 from .errors import Exit, UsageError
-from .freshness import Freshness
+from .freshness import Freshness, Task
 from .model import Planned
 from .project import Project
 from .secrets import Mask

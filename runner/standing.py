@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from . import finding, project, runs, tasks
-from .build import Task
 from .errors import Exit, ProjectError, UsageError
+from .freshness import Task
 from .journal import RUN_ID
 from .model import State, state_in_words
 from .options import Options

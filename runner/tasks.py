@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import foreign, graph, kernelspecs, packages, params, pipeline, tags, targets
-from .build import Task
 from .errors import Problem, ProjectError, UsageError
-from .freshness import Freshness
+from .freshness import Freshness, Task
 from .model import Pipeline, Reason, Stage
 from .options import Options
 from .plan import plan
