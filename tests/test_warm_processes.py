@@ -165,7 +165,7 @@ def test_warm_processes_and_spare_kernels_are_gone_after_a_run(
     project.notebook("b", "import numpy")
     with short_folder() as folder:
         done = project.run("all", code=1, env={"TMPDIR": str(folder)})
-        assert "b: blocked" in done.text
+        assert "b: cancelled" in done.text
         assert list(folder.iterdir()) == []
         none_left([one for one in psutil.process_iter() if _environ(one) == str(folder)])
 
