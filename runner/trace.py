@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .kernel.trace import (
     BOTH,
+    END,
     GONE,
     LISTED,
     LOST,
@@ -120,7 +121,7 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
         perhaps_read=files.names({one for one in named if os.path.isfile(one)}),  # noqa: PTH113
         perhaps_listed=files.names({one for one in named if os.path.isdir(one)}),  # noqa: PTH112
         witness=bool(data),
-        whole=not found[LOST],
+        whole=not data or (bool(found[END]) and not found[LOST]),
         children=not data or bool(found[STARTED]),
     )
 

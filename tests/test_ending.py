@@ -156,3 +156,15 @@ def test_the_limit_of_a_stage_holds_to_its_very_end(project: TemporaryProject, k
     assert ENDLESS[kind].named in record["error"]
     assert "timeout" in record["error"]
     assert project.to_run() == ["a"]
+
+
+def test_a_kernel_that_answers_no_more_has_not_succeeded(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.write("pyproject.toml", "[tool.runner]\nend-timeout = 3\n")
+    kill = "import os, subprocess\nstop = f'sleep 1; kill -STOP {os.getpid()}'"
+    stage(project, "a", WRITE, f"{kill}\nsubprocess.Popen(['sh', '-c', stop])")
+    # It has no time to end before it is stopped.
+    stage(project, "b", WRITE, "import atexit, os\natexit.register(os.kill, os.getpid(), 19)")
+    project.run("all", "-k", code=1)
+    assert project.states("all")["b"] == "failed"
+    assert "still at work 3.0 s after the last cell" in project.log("all")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ class Ending:
         self._say = say
         self._told = ""
         self._used: dict[int, float] = {}
+        self._looks: dict[str, tuple[tuple[int, int], float]] = {}
+        self._started = False
 
     async def wait(self, stopped: asyncio.Event, limit: float, *, good: bool) -> str:
         """Ask the kernel to end and wait until it has, or is to be killed.
@@ -109,15 +112,20 @@ class Ending:
 
         writing, busy = [], False
         with contextlib.suppress(psutil.Error):
-            guard = psutil.Process(pid).parent()
+            kernel = psutil.Process(pid)
+            guard = kernel.parent()
+            inherited = {file.path for file in kernel.open_files() if file.mode != "r"}
             for process in guard.children(recursive=True) if guard else ():
                 if process.pid == pid:
                     continue
                 with contextlib.suppress(psutil.Error, OSError):
-                    busy |= self._is_busy(process)
+                    busy |= (now := self._is_busy(process))
                     for file in process.open_files():
-                        if file.mode != "r" and file.path.startswith(f"{self._job.root}/"):
-                            name = file.path.removeprefix(f"{self._job.root}/")
+                        name = file.path.removeprefix(f"{self._job.root}/")
+                        if file.mode == "r" or name == file.path:
+                            continue
+                        # What a worker that idles has from the kernel, the kernel closes.
+                        if now or (file.path not in inherited and self._is_at_it(file.path)):
                             writing.append(f"process {process.name()}, which writes {name}")
         return ", ".join(writing), busy
 
@@ -131,9 +139,20 @@ class Ending:
         young = time.time() - process.create_time() < _YOUNG
         return process.status() != "zombie" and (young if before is None else used > before)
 
+    def _is_at_it(self, path: str) -> bool:
+        """Tell whether a file that is open to be written is an output, or grew not long ago."""
+        if any(path == str(one) or path.startswith(f"{one}/") for one in self._job.outputs):
+            return True
+        looks, now = os.stat(path), time.monotonic()  # noqa: PTH116 - of a text
+        before = self._looks.get(path)
+        if before is None or before[0] != (looks.st_size, looks.st_mtime_ns):
+            self._looks[path] = (looks.st_size, looks.st_mtime_ns), now
+            return True
+        return now - before[1] < _TO_BEGIN
+
     def _has_started_any(self) -> bool:
-        try:
-            data = self._manager.place.trace.read_bytes()
-        except OSError:
-            return False
-        return any(kind == STARTED for kind, _ in records(data))
+        if not self._started:
+            with contextlib.suppress(OSError):
+                data = self._manager.place.trace.read_bytes()
+                self._started = any(kind == STARTED for kind, _ in records(data))
+        return self._started

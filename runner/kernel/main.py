@@ -10,6 +10,7 @@ file CRASHES; beside it a trace is written of the files of the project ROOT that
 
 import asyncio
 import atexit
+import contextlib
 import faulthandler
 import importlib.util
 import json
@@ -142,7 +143,9 @@ class HeadlessKernel(IPythonKernel):
         the notebook counts any more, the runner asks for a restart.
         """
         if self.on_end is not None:
-            self.on_end()
+            # Whatever is the matter with it, the kernel is to end.
+            with contextlib.suppress(Exception):
+                self.on_end()
         while not restart and any(self.tasks()):  # noqa: ASYNC110 - they are another loop's
             await asyncio.sleep(_LOOK)
         return super().do_shutdown(restart)
@@ -193,7 +196,7 @@ class Ending:
     """Says in a file what of the notebook is still at work when the kernel is to end."""
 
     def __init__(self, path: Path, kernel: HeadlessKernel, on_begin: Callable[[], None]) -> None:
-        """Write to `path` from `begin` on, before which `on_begin` is called."""
+        """Write to `path` from `begin` on; `on_begin` is called before that, and at the end."""
         self._path = path
         self._kernel = kernel
         self._on_begin = on_begin
@@ -207,6 +210,8 @@ class Ending:
     def over(self) -> None:
         """Say that nothing is: threads and exit handlers are done, and all is printed."""
         self._over.set()
+        with contextlib.suppress(Exception):
+            self._on_begin()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

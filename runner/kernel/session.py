@@ -162,11 +162,12 @@ class Session(NotebookClient):
         if left and self._deadline is not None and self._left_of_stage() <= 0:
             what = f"the limit of a stage (timeout) ended it; still at work: {left}"
             return Outcome(State.TIMED_OUT, what, self.now)
-        if left:
-            what = f"still at work {seconds_in_words(limit)} after the last cell: {left}"
+        ended = self._manager.guarded.ended
+        if left or (ended is None and self._is_ours):
+            at_work = left or "the kernel, which does not answer"
+            what = f"still at work {seconds_in_words(limit)} after the last cell: {at_work}"
             what += "; end it in the notebook, or give it more time (end-timeout)"
             return Outcome(State.FAILED, what, self.now)
-        ended = self._manager.guarded.ended
         if ended is None:
             self._say(logging.WARNING, "the kernel did not end when asked; it is killed")
         elif self._is_ours and ended.code:

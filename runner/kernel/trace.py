@@ -9,7 +9,8 @@ stands when, in seconds since 1970. It outlasts any end of the
 kernel. `READ`, `WRITTEN` and `BOTH` say how a path was opened, `GONE` that it was removed,
 `LISTED` that a folder was looked into, `MANY_READ` and `MANY_WRITTEN` that too many files of
 a folder were opened to name them, `MODULE` that a module was loaded from there, `STARTED` has
-the words of a command, and `LOST` says that there was more than the trace can hold.
+the words of a command, `LOST` says that there was more than the trace can hold, and `END`
+that the kernel could write to the end.
 """
 
 import fcntl
@@ -18,11 +19,12 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 READ, WRITTEN, BOTH, GONE, LISTED = "RWBDL"
 _OPENED = READ + WRITTEN + BOTH
-MANY_READ, MANY_WRITTEN, MODULE, STARTED, LOST = "rwMSX"
+MANY_READ, MANY_WRITTEN, MODULE, STARTED, LOST, END = "rwMSXE"
 # So many files of one folder, and so many in all, are named.
 MOST_IN_FOLDER, MOST = 1000, 100_000
 _LONGEST_COMMAND = 4000
@@ -49,18 +51,23 @@ class Recorder:
         self._elsewhere = tuple(place for place in ours if not self._root.startswith(place))
         self._named: dict[str, set[str]] = {}
         self._many: dict[str, str] = {}
+        self._commands: set[str] = set()
         self._left = MOST
 
     def note(self, kind: str, path: Any) -> None:  # noqa: ANN401 - whatever the notebook opens
         """Take in that something was done to a path; a number is that of an open file."""
         if path.__class__ is not str:
             path = "/dev/fd" if isinstance(path, int) else os.fsdecode(path)
-        if path[:1] != "/" or "/." in path or "//" in path:
+        if path[:1] != "/":
             path = os.path.normpath(os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH118 - quick
+        elif "/." in path or "//" in path:
+            path = os.path.normpath(path)
         if not path.startswith(self._elsewhere):
             self._note(kind, path)
 
     def _note(self, kind: str, path: str) -> None:
+        if self._left < 0:
+            return
         folder, _, name = path.rpartition("/")
         if kind in _OPENED and folder in self._many:
             if kind != READ and self._many[folder] == MANY_READ:
@@ -79,21 +86,29 @@ class Recorder:
         elif self._left > 0:
             # When it was first read tells whether a later change was met.
             self._write(kind, f"{time.time():.3f}{path}" if kind == READ else path)
-        elif self._left == 0:
+        else:
+            self._left = -1
             self._write(LOST, "")
 
     def started(self, words: Any) -> None:  # noqa: ANN401 - a text or a list
         """Take in a command that is run in a process of its own."""
         texts = [words] if isinstance(words, str | bytes) else list(words or ())
-        line = " ".join(os.fsdecode(each) for each in texts)
-        self._write(STARTED, line[:_LONGEST_COMMAND].replace("\0", " "))
+        line = " ".join(os.fsdecode(each) for each in texts)[:_LONGEST_COMMAND]
+        if line not in self._commands and len(self._commands) < MOST_IN_FOLDER:
+            self._commands.add(line)
+            self._write(STARTED, line.replace("\0", " "))
 
     def modules(self) -> None:
-        """Take in where the loaded modules lie."""
+        """Take in where the loaded modules lie, without touching what may be loaded lazily.
+
+        It is the end: a trace without this mark is not whole.
+        """
         for module in list(sys.modules.values()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str) and path.startswith("/"):
-                self.note(MODULE, path)
+            if isinstance(module, ModuleType):
+                path = object.__getattribute__(module, "__dict__").get("__file__")
+                if isinstance(path, str) and path.startswith("/"):
+                    self.note(MODULE, path)
+        self._write(END, "")
 
     def _tell_many(self, folder: str, kind: str) -> None:
         self._many[folder] = kind
