@@ -42,9 +42,9 @@ class Window:
 
     def hints(self, trace: Trace) -> Trace:
         """Add to what a kernel has witnessed what else was seen up to now."""
-        self.watch.catch_up()
         names = self.watch.files.names
-        opened, written = names({*map(source_of, self.opened)}), names(self.written)
+        opened, written, entered = self.watch.seen_in(self)
+        opened, written = names({*map(source_of, opened)}), names(written)
         seen = trace.reads | trace.writes | trace.either | trace.modules
         # Folders are listed to find modules, and by whoever shows files to a person.
         modules = {_folder(name) for name in trace.modules}
@@ -59,7 +59,7 @@ class Window:
             trace,
             perhaps_read=frozenset(perhaps - seen),
             perhaps_written=written - trace.writes - trace.either,
-            perhaps_listed=(names(self.entered) & used) - trace.listed - modules - {"notebooks"},
+            perhaps_listed=(names(entered) & used) - trace.listed - modules - {"notebooks"},
             watched=self.watch.works,
             alone=self.alone,
             whole=trace.whole and self.whole and (self.watch.complete or not trace.children),
@@ -106,6 +106,12 @@ class Watch:
             window = Window(self, alone=not self._windows)
             self._windows.append(window)
         return window
+
+    def seen_in(self, window: Window) -> tuple[set[str], set[str], set[str]]:
+        """Give what a window has seen up to now: opened, written, entered; more may come."""
+        with self._lock:
+            self.catch_up()
+            return {*window.opened}, {*window.written}, {*window.entered}
 
     def close_window(self, window: Window) -> None:
         """End a window."""

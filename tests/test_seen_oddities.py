@@ -1,10 +1,15 @@
 """Files of odd kinds, and files that change while a stage uses them."""
 
+import itertools
 import os
+import threading
 from pathlib import Path
 
+from runner.model import Trace
+from runner.watch import Watch
 from tests.project import WAIT, TemporaryProject, wait_for
 
+MANY = 1000
 # What a stage of each name does; none of it fails a stage, or makes it run again by itself.
 QUIET = {
     "below_a_file": "try:\n    open('../data/a.csv/inner')\nexcept OSError as e:\n    print(e)",
@@ -124,3 +129,24 @@ def test_a_module_that_another_notebook_writes_is_no_missing_package(
     project.notebook("2_use", "import helpers\nassert helpers.x == 1")
     project.run("all")
     assert set(project.states("all").values()) == {"succeeded"}
+
+
+def test_a_stage_may_end_while_others_open_many_files(tmp_path: Path) -> None:
+    watch, over = Watch(tmp_path), threading.Event()
+
+    def write_many() -> None:
+        for number in itertools.count():
+            (tmp_path / f"{number}.txt").touch()
+            if over.is_set():
+                return
+
+    busy = threading.Thread(target=write_many)
+    try:
+        window = watch.open()
+        busy.start()
+        while len(window.hints(Trace()).perhaps_written) < MANY:
+            pass
+    finally:
+        over.set()
+        busy.join()
+        watch.close()
