@@ -43,8 +43,8 @@ class Window:
     def hints(self, trace: Trace) -> Trace:
         """Add to what a kernel has witnessed what else was seen up to now."""
         names = self.watch.files.names
-        opened, written, entered = self.watch.seen_in(self)
-        opened, written = names({*map(source_of, opened)}), names(written)
+        seen_opened, seen_written, entered = self.watch.seen_in(self)
+        opened, written = names({*map(source_of, seen_opened)}), names(seen_written)
         seen = trace.reads | trace.writes | trace.either | trace.modules
         # Folders are listed to find modules, and by whoever shows files to a person.
         modules = {_folder(name) for name in trace.modules}
