@@ -208,7 +208,7 @@ READS = {
         "mmap.mmap(f, 0, prot=mmap.PROT_READ)[:]",
         TEXT,
     ),
-    "copied": Form("import shutil\nshutil.copy('{0}/x.txt', '/dev/null')", TEXT),
+    "copied": Form("import shutil\nshutil.copyfile('{0}/x.txt', '/dev/null')", TEXT),
     "import_resources": Form(
         "import sys\nsys.path.append('{0}')\nimport importlib.resources as r\n"
         "r.files('pack_{1}').joinpath('x.txt').read_text()",
