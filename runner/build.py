@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import machine, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
+from .document import NotebookError
 from .errors import Exit, RunnerError
 from .executor import Executor, Executors
 from .files import copy_whole, sync, why
@@ -273,7 +274,7 @@ class Build:
         self.coming.pop(planned.stage, None)
         try:
             return self._submit(executor, planned)
-        except notebooks.NotebookError as error:
+        except NotebookError as error:
             what = f"the notebook was edited after this run began: {error}"
             return _done(Result(planned.stage, State.FAILED, time.time(), 0.0, error=what))
         except OSError as error:

@@ -1,6 +1,7 @@
 """The visible sequence: load, select, check, plan, run, record, exit."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str], root: Path, executors: Executors = LocalExecu
 
 def _carry_out(arguments: Sequence[str], root: Path, executors: Executors) -> int:
     _have_temporary_folder(root)
+    if not logging.getLogger().handlers:
+        # Else Python prints what libraries log, between our lines.
+        logging.getLogger().addHandler(logging.NullHandler())
     try:
         # Imported here so that a package that is missing gets a message, not a traceback.
         from . import commands  # noqa: PLC0415

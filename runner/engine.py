@@ -27,7 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 for _name in _UNUSED:
     del sys.modules[_name]
 
-from . import trace
+from . import document, trace
 from .cgroups import memory_limit, oom_kills
 from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why
@@ -127,6 +127,9 @@ def _attempt(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
         outcome = _with_outputs(job, outcome)
     except OSError as error:
         outcome = Outcome(State.FAILED, why(error))
+    except document.NotebookError as error:
+        what = f"the notebook was edited after this run began: {error}"
+        outcome = Outcome(State.FAILED, what)
     usage = _usage(outcome.ended, before)
     if usage.oom_kills and outcome.state is State.KERNEL_DIED:
         outcome = _out_of_memory(outcome, usage)
@@ -169,9 +172,8 @@ def _clear(outputs: tuple[Path, ...]) -> None:
 
 
 def _execute(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Outcome:
-    read = nbformat.reads(job.source.read_text(encoding="utf-8"), as_version=4)
-    # An upgraded notebook is still of the older format's type, which papermill does not know.
-    notebook = nbformat.from_dict(read)
+    # Read as when it was checked: nbformat would fail on what was repaired then.
+    notebook = nbformat.from_dict(document.read(job.source, job.source.name).content())
     found: list[Outcome] = []
 
     def execute(parameterised: NotebookNode) -> None:

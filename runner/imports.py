@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from .literals import NO_PYTHON
+
 # What IPython understands and Python does not: magics, commands, questions.
 _MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?+\s*)$", re.MULTILINE)
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$", re.MULTILINE)
@@ -96,7 +98,7 @@ def imported_from(statement: ast.ImportFrom, package: tuple[str, ...]) -> str:
 def parsed(source: str) -> ast.Module | None:
     """Parse Python, if need be without what IPython adds to it; None if it is neither."""
     for text in (source, _MAGIC.sub(r"\1pass", _ASSIGNED_MAGIC.sub(r"\1None", source))):
-        with contextlib.suppress(SyntaxError, ValueError):
+        with contextlib.suppress(*NO_PYTHON):
             return ast.parse(text)
     return None
 

@@ -4,6 +4,9 @@ import ast
 import math
 from collections.abc import Callable, Iterator
 
+# What parsing raises for what is no Python, or too deep for it.
+NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+
 type_names = {
     bool: "true or false",
     int: "a whole number",
@@ -85,7 +88,7 @@ def _wanted(annotation: str) -> Check | None:
     """Build the check that an annotation stands for; None where it says nothing we know."""
     try:
         return _check(ast.parse(annotation.strip(), mode="eval").body)
-    except (SyntaxError, ValueError):
+    except NO_PYTHON:
         return None
 
 

@@ -86,7 +86,8 @@ class Parameter:
 class SourceNotebook:
     """What a source notebook declares.
 
-    `warm` is whether its kernel may be forked, `always` whether it is never up to date.
+    `warm` is whether its kernel may be forked, `always` whether it is never up to date;
+    `repairs` says what in its file is not as it should be, but understood.
     """
 
     stage: str
@@ -99,6 +100,7 @@ class SourceNotebook:
     cells: tuple[Cell, ...]
     warm: bool = True
     always: bool = False
+    repairs: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:

@@ -1,27 +1,20 @@
 """What a source notebook declares; read with `json` and `ast` alone, to be quick."""
 
 import ast
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from . import document
+from .document import NotebookError
 from .errors import Problem
+from .literals import NO_PYTHON
 from .model import Cell, Parameter, SourceNotebook
 from .naming import stage_name
 
 PYTHON = "python"
 _FLAGS = {"always", "warm"}
-
-
-class NotebookError(Exception):
-    """A notebook that cannot be used; holds its problems."""
-
-    def __init__(self, *problems: Problem) -> None:
-        """Keep the problems."""
-        self.problems = problems
-        super().__init__("; ".join(map(str, problems)))
 
 
 def read(path: Path, label: str) -> SourceNotebook:
@@ -34,26 +27,29 @@ def read(path: Path, label: str) -> SourceNotebook:
     Raises:
         NotebookError: it is no notebook, or its parameters cell breaks the rules.
     """
-    raw = _load(path, label)
-    cells = _cells(raw, label)
-    _refuse_executed(raw, cells, label)
-    _refuse_duplicate_ids(cells, label)
-    code = [cell for cell in cells if cell.get("cell_type") == "code" and _source(cell).strip()]
+    found = document.read(path, label)
+    if found.executed or any("injected-parameters" in _tags(cell) for cell in found.cells):
+        what = (
+            "is an executed notebook with the parameters of an old run in it; "
+            "put the source notebook in its place"
+        )
+        raise NotebookError(Problem(label, what))
+    code = [one for one in found.cells if one["cell_type"] == "code" and one["source"].strip()]
     tagged = [n for n, cell in enumerate(code, 1) if "parameters" in _tags(cell)]
     if len(tagged) > 1:
         numbers = " and ".join(map(str, tagged))
         what = f"cells {numbers} are both tagged `parameters`; keep the tag on one"
         raise NotebookError(Problem(label, what))
-    if tagged and sum("parameters" in _tags(cell) for cell in cells) > 1:
+    if tagged and sum("parameters" in _tags(cell) for cell in found.cells) > 1:
         # papermill would put the values after the first tagged cell, of whatever kind.
         what = f"cell {tagged[0]} is tagged `parameters`, an empty or Markdown cell too; keep one"
         raise NotebookError(Problem(label, what))
-    metadata = _mapping(raw.get("metadata"))
+    metadata = found.metadata
     language = _language(metadata)
     parameters: dict[str, Parameter] = {}
     if tagged:
         where = f"{label}, cell {tagged[0]} (parameters)"
-        source = _source(code[tagged[0] - 1])
+        source = code[tagged[0] - 1]["source"]
         read_cell = _python_parameters if language == PYTHON else _other_parameters
         parameters = {one.name: one for one in read_cell(source, where)}
     return SourceNotebook(
@@ -66,16 +62,17 @@ def read(path: Path, label: str) -> SourceNotebook:
         has_parameters_cell=bool(tagged),
         cells=tuple(
             Cell(
-                id=cell.get("id"),
+                id=cell["id"],
                 number=n,
-                source=_source(cell),
-                tags=tuple(map(str, _tags(cell))),
+                source=cell["source"],
+                tags=tuple(_tags(cell)),
                 parameters=language == PYTHON and "parameters" in _tags(cell),
             )
             for n, cell in enumerate(code, 1)
         ),
         warm=_flag(metadata, "warm", label, default=True),
         always=_flag(metadata, "always", label, default=False),
+        repairs=found.repairs,
     )
 
 
@@ -85,71 +82,9 @@ def first_line(source: str) -> str:
     return next((line for line in lines if not line.startswith("#")), lines[0])
 
 
-def _load(path: Path, label: str) -> Mapping[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise NotebookError(Problem(label, f"cannot be read: {error.strerror}")) from None
-    except UnicodeDecodeError:
-        raise NotebookError(Problem(label, "is not UTF-8; save it again from Jupyter")) from None
-    if not text.strip():
-        raise NotebookError(Problem(label, "is empty; delete it or save a notebook in its place"))
-    try:
-        raw = json.loads(text)
-    except json.JSONDecodeError as error:
-        what = f"is not JSON, so not a notebook (line {error.lineno}: {error.msg})"
-        raise NotebookError(Problem(label, what)) from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("nbformat"), int):
-        raise NotebookError(Problem(label, "is JSON, but not a notebook (it has no `nbformat`)"))
-    return raw
-
-
-def _cells(raw: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
-    version = raw["nbformat"]
-    if version == 4:  # noqa: PLR2004 - the format of today
-        cells = raw.get("cells")
-    elif version == 3:  # noqa: PLR2004 - the format before: cells in worksheets
-        sheets = raw.get("worksheets")
-        cells = [cell for sheet in sheets for cell in sheet.get("cells", [])] if sheets else []
-    else:
-        what = f"has notebook format {version}; open it in Jupyter and save it as format 4"
-        raise NotebookError(Problem(label, what))
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise NotebookError(Problem(label, "is JSON, but not a notebook (it has no `cells`)"))
-    if version == 4:  # noqa: PLR2004 - as above
-        for number, cell in enumerate(cells, 1):
-            wrong = _malformed(cell)
-            if wrong is not None:
-                problem = Problem(label, f"entry {number} of `cells` {wrong}; save it from Jupyter")
-                raise NotebookError(problem)
-        if not isinstance(raw.get("metadata"), dict):
-            raise NotebookError(Problem(label, "has no `metadata`; save it from Jupyter"))
-    return cells
-
-
-def _malformed(cell: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with a cell of format 4, so that it is no surprise when it runs."""
-    source = cell.get("source")
-    texts = source if isinstance(source, list) else [source]
-    if cell.get("cell_type") not in {"code", "markdown", "raw"}:
-        return "has no known `cell_type`"
-    if not all(isinstance(text, str) for text in texts):
-        return "has a `source` that is no text"
-    if not isinstance(cell.get("metadata"), dict):
-        return "has no `metadata`"
-    if not isinstance(cell.get("id", ""), str):
-        return "has an `id` that is no text"
-    return None
-
-
-def _source(cell: Mapping[str, Any]) -> str:
-    source = cell.get("source", cell.get("input", ""))
-    return "".join(source) if isinstance(source, list) else str(source)
-
-
 def _tags(cell: Mapping[str, Any]) -> list[str]:
-    tags = _mapping(cell.get("metadata")).get("tags")
-    return tags if isinstance(tags, list) else []
+    tags: list[str] = cell["metadata"].get("tags", [])
+    return tags
 
 
 def _text(value: object) -> str | None:
@@ -185,25 +120,6 @@ def _language(metadata: Mapping[str, Any]) -> str:
     return PYTHON if re.fullmatch(r"i?python\d*", found) else found
 
 
-def _refuse_executed(raw: Mapping[str, Any], cells: list[Mapping[str, Any]], label: str) -> None:
-    papermill = _mapping(_mapping(raw.get("metadata")).get("papermill"))
-    if papermill.get("start_time") or any("injected-parameters" in _tags(cell) for cell in cells):
-        what = (
-            "is an executed notebook with the parameters of an old run in it; "
-            "put the source notebook in its place"
-        )
-        raise NotebookError(Problem(label, what))
-
-
-def _refuse_duplicate_ids(cells: list[Mapping[str, Any]], label: str) -> None:
-    seen: set[object] = set()
-    for cell in cells:
-        if "id" in cell and cell["id"] in seen:
-            what = f"two cells have the id {cell['id']!r}; open it in Jupyter and save it again"
-            raise NotebookError(Problem(label, what))
-        seen.add(cell.get("id"))
-
-
 def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
     """Read assignments of literals; everything else in the cell is refused."""
     try:
@@ -211,8 +127,9 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
     except SyntaxError as error:
         what = f"line {error.lineno or 1} is not Python: {error.msg}"
         raise NotebookError(Problem(where, what)) from None
-    except ValueError as error:
-        raise NotebookError(Problem(where, f"is not Python: {error}")) from None
+    except NO_PYTHON as error:
+        what = str(error) or "too deeply nested"
+        raise NotebookError(Problem(where, f"is not Python: {what}")) from None
     problems: list[Problem] = []
     seen: set[str] = set()
     for statement in body:
@@ -237,7 +154,7 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
         seen.add(name)
         try:
             default = ast.literal_eval(value)
-        except (ValueError, TypeError):
+        except (TypeError, *NO_PYTHON):
             what = (
                 f"line {statement.lineno}: the value of `{name}` is no literal; "
                 "compute it in a later cell"
@@ -273,6 +190,6 @@ def _other_parameters(source: str, where: str) -> Iterator[Parameter]:
         if literal:
             try:
                 default = words.get(literal[1], ast.literal_eval(literal[1]))
-            except (ValueError, SyntaxError):
+            except NO_PYTHON:
                 default = words.get(literal[1])
         yield Parameter(name, default, None, number)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from . import naming, notebooks
+from .document import NotebookError
 from .errors import Problem, ProjectError
 from .model import SourceNotebook
 from .naming import Listing
@@ -179,7 +180,7 @@ def _notebooks(root: Path, listing: Listing, problems: list[Problem]) -> dict[st
         labels[name] = label
         try:
             found[name] = notebooks.read(folder / path, label)
-        except notebooks.NotebookError as error:
+        except NotebookError as error:
             problems += error.problems
     return found
 
