@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from . import background, deadline, journal, lock, notify, remarks, sources, tasks
+from . import background, deadline, journal, lock, notify, preflight, remarks, sources, tasks
 from .build import Build
 from .display import console
 from .errors import Exit, Problem, ProjectError
@@ -51,6 +51,7 @@ def build(
             held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}{after}"))
         todo = request.tasks()
         tasks.refuse_missing_packages(loaded, todo)
+        preflight.refuse_too_little(loaded, todo, settings.jobs)
         shown = held.enter_context(console(plain=started is not None))
         log = Log(shown, settings.log_level, mask)
         if stop.asked():

@@ -154,11 +154,12 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
         seen.add(name)
         try:
             default = ast.literal_eval(value)
-        except (TypeError, *NO_PYTHON):
-            what = (
-                f"line {statement.lineno}: the value of `{name}` is no literal; "
-                "compute it in a later cell"
-            )
+            # Python writes no number of more than some thousand digits, and fails.
+            repr(default)
+        except (TypeError, *NO_PYTHON) as error:
+            what = f"line {statement.lineno}: the value of `{name}` "
+            is_large = "integer string conversion" in str(error)
+            what += "is too large" if is_large else "is no literal; compute it in a later cell"
             problems.append(Problem(where, what))
             continue
         yield Parameter(name, default, annotation, statement.lineno)

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML, MappingNode, Node, ScalarNode
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml import MappingNode
 
+from . import plainyaml
 from .errors import Problem, UsageError
 from .literals import converted, describe, fits, unwritable
 from .model import SourceNotebook, Value
 from .notebooks import PYTHON
+from .plainyaml import at, is_null, name_of
 from .project import did_you_mean
 from .secrets import looks_secret
 
@@ -28,79 +29,49 @@ class Setting:
 def read_profile(path: Path, problems: list[Problem]) -> list[Setting]:
     """Read a profile as YAML 1.2, with the line of each value; keys may not repeat."""
     label = f"params/{path.name}"
-    yaml = YAML(typ="safe", pure=True)
-    yaml.allow_duplicate_keys = True  # `_duplicates` finds them, at any depth
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(Problem(label, f"cannot be read: {error}"))
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        problems.append(Problem(label, f"cannot be read: {error.strerror}"))
         return []
-    except YAMLError as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        where = f"{label}:{mark.line + 1}" if mark else label
-        what = getattr(error, "problem", None) or str(error)
-        problems.append(Problem(where, f"is not YAML: {what}"))
+    except UnicodeDecodeError:
+        problems.append(Problem(label, "is not UTF-8; save it as UTF-8 in your editor"))
         return []
-    if root is None or _is_null(root):
+    root = plainyaml.compose(text, label, problems)
+    if root is None or is_null(root):
         return []
     if not isinstance(root, MappingNode):
         problems.append(Problem(label, "must hold a section per stage: `stage:` and its values"))
         return []
-    found = list(_duplicates(root, label))
-    problems += found
-    if any("holds itself" in problem.what for problem in found):
-        return []
-    return list(_settings(yaml, root, label, problems))
+    return list(_settings(root, label, problems))
 
 
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:null"
-
-
-def _at(node: Node, label: str) -> str:
-    return f"{label}:{node.start_mark.line + 1}"
-
-
-def _duplicates(node: Node, label: str, around: tuple[Node, ...] = ()) -> Iterator[Problem]:
-    """Find keys that stand twice in one mapping, at any depth; refuse a value inside itself."""
-    if node in around:
-        yield Problem(_at(node, label), "holds itself, through its anchor; write it out")
-        return
-    around = (*around, node)
-    if isinstance(node, MappingNode):
-        first: dict[object, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if isinstance(key, ScalarNode):
-                if key.value in first:
-                    what = f"`{key.value}` stands twice (first on line {first[key.value]})"
-                    yield Problem(f"{label}:{line}", f"{what}; keep one")
-                first.setdefault(key.value, line)
-            yield from _duplicates(value, label, around)
-    elif isinstance(node.value, list):
-        for item in node.value:
-            yield from _duplicates(item, label, around)
-
-
-def _settings(
-    yaml: YAML, root: MappingNode, label: str, problems: list[Problem]
-) -> Iterator[Setting]:
-    for stage, section in root.value:
-        yield Setting(str(stage.value), "", None, _at(stage, label))
-        if _is_null(section):
+def _settings(root: MappingNode, label: str, problems: list[Problem]) -> Iterator[Setting]:
+    for key, section in root.value:
+        stage = name_of(key)
+        if stage is None:
+            problems.append(Problem(at(key, label), "the name of a stage must be a text"))
+            continue
+        yield Setting(stage, "", None, at(key, label))
+        if is_null(section):
             continue
         if not isinstance(section, MappingNode):
-            what = f"`{stage.value}` is a stage's section; write `name: value` lines below it"
-            problems.append(Problem(_at(stage, label), what))
+            what = f"`{stage}` is a stage's section; write `name: value` lines below it"
+            problems.append(Problem(at(key, label), what))
             continue
-        for key, node in section.value:
-            try:
-                value = yaml.constructor.construct_object(node, deep=True)
-            except (YAMLError, ValueError, TypeError) as error:
-                what = f"`{key.value}` cannot be read: {str(error).splitlines()[0]}"
-                problems.append(Problem(_at(key, label), what))
+        for inner, node in section.value:
+            name = name_of(inner)
+            if name is None or name == "<<":
+                what = "the name of a parameter must be a text"
+                what = what if name is None else "`<<` is not understood here; write the values out"
+                problems.append(Problem(at(inner, label), what))
                 continue
-            yield Setting(str(stage.value), str(key.value), value, _at(key, label))
+            try:
+                value = plainyaml.value_of(node)
+            except ValueError as error:
+                problems.append(Problem(at(inner, label), f"`{name}` cannot be read: {error}"))
+                continue
+            yield Setting(stage, name, value, at(inner, label))
 
 
 def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
@@ -117,19 +88,16 @@ def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
     if stage not in stages:
         message = f"-p {text}: there is no stage `{stage}`{did_you_mean(stage, stages)}"
         raise UsageError(message)
+    wrong: list[Problem] = []
+    node = plainyaml.compose(value, "", wrong)
     try:
-        node = YAML(typ="safe", pure=True).compose(value)
-        found = None
-        again = list(_duplicates(node, f"-p {text}")) if node is not None else []
-        if again:
-            message = f"-p {text}: {again[0].what}"
-            raise UsageError(message)
-        if node is not None:
-            found = YAML(typ="safe", pure=True).load(value)
-    except (YAMLError, ValueError) as error:
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        found = None if node is None or wrong else plainyaml.value_of(node)
+    except ValueError as error:
+        wrong.append(Problem("", str(error)))
+    if wrong:
+        what = wrong[0].what.removeprefix("is not YAML: ")
         message = f"-p {text}: the value is not YAML ({what}); put it in quotes"
-        raise UsageError(message) from None
+        raise UsageError(message)
     return Setting(stage, name, found, f"-p {stage}.{name}")
 
 

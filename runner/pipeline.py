@@ -13,6 +13,9 @@ from .model import Input, Output, Pipeline, SourceNotebook, Stage, Value
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project, did_you_mean
 from .sources import DOWNLOADS, SourceError, is_outside, locate
 
+# In bytes, on common systems.
+_LONGEST_PATH, _LONGEST_NAME = 3000, 255
+
 
 def resolve(
     project: Project,
@@ -98,6 +101,10 @@ class _Binder:
             what = "an input or output is a path (a text) or a list of paths"
             self.problems.append(Problem(where, what))
             return []
+        for text in (one for one in texts if not is_outside(one)):
+            if (wrong := _no_path(text)) is not None:
+                self.problems.append(Problem(where, wrong))
+                return []
         return texts
 
     def _local(self, text: str) -> Path:
@@ -216,6 +223,19 @@ def _place(stage: Stage, name: str) -> str:
     return _where(stage.notebook, name, stage.values[name])
 
 
+def _no_path(text: str) -> str | None:
+    """Say why the system can have no file of this name, if so."""
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError:
+        return f"{text!r} holds half a character, so it is no path"
+    if b"\0" in data:
+        return f"{text!r} holds a null character, so it is no path"
+    if len(data) > _LONGEST_PATH or max(map(len, data.split(b"/"))) > _LONGEST_NAME:
+        return f"{text[:40]}… is too long for a path"
+    return None
+
+
 def _texts_in(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -283,6 +303,9 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
             where = _place(stage, one.parameter)
             if one.made_by == (stage.name,):
                 what = f"{stage.name} reads {name}, which it writes itself; use two paths"
+                yield Problem(where, what)
+            elif stage.name in one.made_by:
+                what = f"{stage.name} reads {name}, in which it writes itself; use two folders"
                 yield Problem(where, what)
             elif one.made_by or (one.source or "").startswith("http") or one.path.exists():
                 continue

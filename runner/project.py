@@ -125,7 +125,7 @@ def load(root: Path) -> Project:
         listing,
     )
     problems += _clashes(project)
-    problems += _unknown_always(project)
+    problems += _unknown_stages(project)
     if problems:
         raise ProjectError(problems)
     return project
@@ -201,12 +201,16 @@ def _profiles(root: Path, problems: list[Problem]) -> dict[str, Path]:
     return found
 
 
-def _unknown_always(project: Project) -> Iterable[Problem]:
+def _unknown_stages(project: Project) -> Iterable[Problem]:
+    """Find settings for stages that are not there."""
     named = [naming.stage_name(naming.FOLDER / path) for path in project.listing.paths]
-    for word in project.settings.always:
-        if word not in named and project.stage(word) is None:
-            what = f"always: there is no stage `{word}`{did_you_mean(word, named)}"
-            yield Problem("pyproject.toml [tool.runner]", what)
+    retries = project.settings.retries
+    tried = () if isinstance(retries, int) else retries
+    for key, words in (("always", project.settings.always), ("retries", tried)):
+        for word in words:
+            if word not in named and (key == "retries" or project.stage(word) is None):
+                what = f"{key}: there is no stage `{word}`{did_you_mean(word, named)}"
+                yield Problem("pyproject.toml [tool.runner]", what)
 
 
 def _clashes(project: Project) -> Iterable[Problem]:

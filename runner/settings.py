@@ -88,9 +88,9 @@ def retries(value: object) -> int | dict[str, int]:
     each = dict(value) if isinstance(value, Mapping) else {"": value}
     counts = {}
     for stage, count in each.items():
-        text = str(count)
-        if isinstance(count, bool) or not text.isdecimal():
-            message = f"takes a whole number from 0 up, or one for each stage, not {text!r}"
+        text = _short(count)
+        if isinstance(count, bool) or not _is_count(text):
+            message = f"takes a whole number from 0 up, or one for each stage, not {text[:40]!r}"
             raise SettingError(message)
         counts[str(stage)] = int(text)
     return counts if isinstance(value, Mapping) else counts[""]
@@ -122,15 +122,28 @@ def urls(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _short(value: object) -> str:
+    """Write a value for reading; Python refuses to write very long numbers."""
+    return str(value) if not isinstance(value, int) or abs(value) < _HUGE else "a huge number"
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS
+
+
 def whole_number(value: object) -> int:
     """Read a number of jobs: at least 1."""
-    text = str(value)
-    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
-        message = f"takes a whole number from 1 up, not {text!r}"
+    text = _short(value)
+    if isinstance(value, bool) or not _is_count(text) or int(text) < 1:
+        message = f"takes a whole number from 1 up, not {text[:40]!r}"
         raise SettingError(message)
     return int(text)
 
 
+# Waits that are longer are beyond what the system's clocks take.
+_LONGEST = 3650 * 86400.0
+_DIGITS = 9
+_HUGE = 10**40
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -138,13 +151,16 @@ def duration(value: object) -> float | None:
     """Read a time in seconds from `90`, `1.5` or `5h45m`; 0 and None are no bound."""
     if value is None:
         return None
-    text = str(value).strip().lower()
+    text = _short(value).strip().lower()
     seconds = None
     if re.fullmatch(r"\d+(\.\d+)?", text):
         seconds = float(text)
     elif re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
         parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
         seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds is not None and seconds > _LONGEST:
+        message = f"takes a time of at most {_LONGEST / _UNITS['d']:.0f}d, not {text[:40]!r}"
+        raise SettingError(message)
     if seconds is None or isinstance(value, bool):
         message = f"takes a time such as 90 (seconds), 10m or 5h45m, not {text!r}"
         raise SettingError(message)

@@ -1,5 +1,6 @@
 """Inputs from outside the project: files of installed packages, and URLs."""
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -31,7 +32,7 @@ def locate(text: str, downloads: Path) -> Path:
         return _in_package(text)
     url, digest = _split(text)
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "download"
-    return downloads / digest / re.sub(r"[^\w.-]", "_", name)
+    return downloads / digest / re.sub(r"[^\w.-]", "_", name)[-100:]
 
 
 def _in_package(text: str) -> Path:
@@ -39,14 +40,18 @@ def _in_package(text: str) -> Path:
     if not re.fullmatch(r"\w+", name) or not inner or ".." in PurePosixPath(inner).parts:
         message = f"{text}: write package:NAME/path/of/the/file"
         raise SourceError(message)
-    spec = find_spec(name)
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         message = f"{text}: the package {name} is not installed; add it to the requirements"
         raise SourceError(message)
     for folder in folders:
         path = Path(folder) / inner
-        if path.exists():
+        # `Path.exists` fails on what can be no path.
+        if os.path.exists(path):  # noqa: PTH110
             return path
     message = f"{text}: the package {name} has no {inner}"
     raise SourceError(message)
@@ -61,6 +66,13 @@ def _split(text: str) -> tuple[str, str]:
             "`sha256sum FILE` gives it for a file that you trust"
         )
         raise SourceError(message)
+    try:
+        if not urlsplit(url).hostname or (urlsplit(url).port or 0) < 0:
+            message = f"{text}: the address names no host"
+            raise SourceError(message)
+    except ValueError as error:
+        message = f"{text}: this is no address: {error}"
+        raise SourceError(message) from None
     return url, digest
 
 

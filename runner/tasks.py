@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import foreign, graph, kernelspecs, packages, params, pipeline, tags, targets
+from . import foreign, graph, kernelspecs, packages, params, pipeline, preflight, tags, targets
 from .errors import Problem, ProjectError, UsageError
 from .freshness import Freshness, Task
 from .model import Pipeline, Reason, Stage
@@ -84,6 +84,7 @@ def read(project: Project, settings: Settings, options: Options) -> Request:
     selections = targets.select(options.words, project)
     named = {one.profile: one.named for one in selections}
     pipelines = bind(project, list(named), options.parameters, named)
+    preflight.refuse_no_folders(project, list(named))
     forced = []
     for word in options.forced:
         name = project.stage(word)

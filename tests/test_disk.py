@@ -62,10 +62,24 @@ def test_a_disk_that_is_full_from_the_start_is_said_to_be(project: TemporaryProj
     project.profile("all")
     project.stage("a", writes=("a.txt",))
     with tiny_disk(project.root / "outputs", "300k"):
-        done = project.pretend("all", code=1)
-        assert "the disk is full" in done.text
-        assert "free some space" in done.text
-        assert "Traceback" not in done.text
+        line = project.call("all", code=2).err
+    assert line.startswith(
+        "run.py: the disk is full, nothing was run and the old build is as it was; free"
+    )
+
+
+def test_on_a_full_disk_an_old_build_is_not_removed(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    with tiny_disk(project.root / "outputs", "4m"):
+        project.pretend("all")
+        (project.root / "outputs/filler").write_bytes(bytes(3 << 20))
+        line = project.call("-f", "all", code=2).err
+        assert line.startswith("run.py: the disk is full, nothing was run and the old build is as")
+        assert (project.outputs("all") / "a.txt").read_text("utf-8") == "a\n"
+        assert project.states("all") == {"a": "succeeded"}
+        # Nothing needs room where nothing is to be done.
+        assert "nothing to do" in project.call("all", code=None).text
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(40_000, marks=pytest.mark.slow)])

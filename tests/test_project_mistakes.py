@@ -24,10 +24,10 @@ IN_A_PROFILE = [
     ("make:\n  free: [1, [.inf]]\n", 2, "`free`: inf is not a number that can be stored"),
     ("make:\n  free: 2020-01-01\n", 2, "`free`: a date"),
     ("make:\n  free: 2020-01-01 10:00:00\n", 2, "`free`: a datetime"),
-    ("make:\n  free: !!binary aGk=\n", 2, "`free`: a bytes"),
+    ("make:\n  free: !!binary aGk=\n", 2, "the tag `binary` means nothing here"),
     ("make:\n  free: {1: a}\n", 2, "`free`: the key 1 is a whole number (1)"),
-    ("make:\n  free: !!int x\n", 2, "`free` cannot be read: invalid literal"),
-    ("make:\n  free: &a [*a]\n", 2, "holds itself, through its anchor"),
+    ("make:\n  free: !!int x\n", 2, "`free` cannot be read: x is no whole number"),
+    ("make:\n  free: &a [*a]\n", 2, "contains itself, through its anchor"),
     ("make:\n  count: 1\n  count: 2\n", 3, "`count` stands twice (first on line 2)"),
     ("make:\n  count: 1\nmake:\n  on: true\n", 3, "`make` stands twice (first on line 1)"),
     ("make:\n  free: {a: 1,\n   a: 2}\n", 3, "`a` stands twice (first on line 2)"),
@@ -35,7 +35,7 @@ IN_A_PROFILE = [
     ("make: 3\n", 1, "`make` is a stage's section"),
     ("make:\n  count: [1\n", 3, "is not YAML: "),
     ("make:\n  count: 1\n on: true\n", 3, "is not YAML: "),
-    ("---\nmake:\n---\nmake:\n", 3, "is not YAML: but found another document"),
+    ("---\nmake:\n---\nmake:\n", 3, "is not YAML: `---` begins a second document"),
 ]
 
 # What stands after `-p`, and what is said of it.
@@ -139,7 +139,7 @@ def test_a_profile_that_is_no_mapping_is_a_mistake(project: TemporaryProject) ->
 def test_a_profile_that_is_not_utf8_is_a_mistake(project: TemporaryProject) -> None:
     project.stage("make", writes=("a.txt",))
     project.profile("test").write_bytes(b"make:\n  name: \xff\n")
-    assert told_once(project, "test").startswith("params/test.yaml: cannot be read: ")
+    assert told_once(project, "test").startswith("params/test.yaml: is not UTF-8; ")
 
 
 def test_a_mistake_in_a_value_on_the_command_line_is_told(project: TemporaryProject) -> None:
