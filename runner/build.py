@@ -34,6 +34,7 @@ from .model import (
     Preload,
     Reason,
     Result,
+    SecretSet,
     Stage,
     State,
     state_in_words,
@@ -261,6 +262,9 @@ class Build:
         return telling.situation(ended, len(stages), seconds, rest=rest, memory=self._memory)
 
     def _event(self, event: Event) -> None:
+        if isinstance(event, SecretSet):
+            self.mask.add([event.value])
+            return
         if isinstance(event, CellStarted):
             cell = {"id": event.cell.id, "number": event.cell.number, "line": event.cell.line}
             try:

@@ -10,7 +10,18 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from . import background, deadline, journal, lock, notify, preflight, remarks, sources, tasks
+from . import (
+    background,
+    deadline,
+    dotenv,
+    journal,
+    lock,
+    notify,
+    preflight,
+    remarks,
+    sources,
+    tasks,
+)
 from .build import Build
 from .display import console
 from .errors import Exit, Problem, ProjectError
@@ -18,7 +29,6 @@ from .executor import Executors
 from .files import why
 from .freshness import Task
 from .logs import Log
-from .secrets import Mask
 from .settings import Settings
 from .stop import Stop
 from .tasks import Request
@@ -41,7 +51,7 @@ def build(
     notifier = notify.of(settings, os.environ, option="notify" in changes)
     # A URL holds a password or the like.
     hidden = {**os.environ, "RUN_NOTIFY": "\n".join(notifier.urls)}
-    stop, mask = Stop(), Mask.of(hidden, settings.secrets)
+    stop, mask = Stop(), dotenv.mask(loaded.root, hidden, settings.secrets)
     until = deadline.of(settings, os.environ, option="deadline" in changes)
     with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
         ids: dict[str, str] = {}

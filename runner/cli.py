@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import dotenv
 from .errors import RunnerError
 from .executor import Executors, LocalExecutor
-from .secrets import Mask
 
 # Where tempfile would make its files, but for the current folder: that is the notebooks'.
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
@@ -39,7 +39,7 @@ def _carry_out(arguments: Sequence[str], root: Path, executors: Executors) -> in
 
         return commands.run(arguments, root, executors)
     except RunnerError as error:
-        print(Mask.of(os.environ)(f"run.py: {error}"), file=sys.stderr)
+        print(dotenv.mask(root, os.environ)(f"run.py: {error}"), file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("runner"):

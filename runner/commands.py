@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import options, project, tasks
+from . import dotenv, options, project, tasks
 from .errors import Exit, ProjectError, UsageError
 from .executor import Executors
 from .project import Project
-from .secrets import Mask
 from .settings import Settings
 from .tasks import Request
 
@@ -75,7 +74,7 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
 def _show(request: Request) -> int:
     from . import deadline, reports  # noqa: PLC0415 - see above
 
-    mask = Mask.of(os.environ, request.settings.secrets)
+    mask = dotenv.mask(request.project.root, os.environ, request.settings.secrets)
     deadline.check(os.environ)
     todo = request.tasks()
     tasks.refuse_missing_packages(request.project, todo)
@@ -135,7 +134,7 @@ def _check(
     if missing:
         raise ProjectError(missing)
     count = len(loaded.profiles)
-    mask = Mask.of(os.environ, settings.secrets)
+    mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
     with console() as shown:
         log = Log(shown, settings.log_level, mask)
         for level, text in remarks.of_project(loaded):

@@ -27,7 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 for _name in _UNUSED:
     del sys.modules[_name]
 
-from . import document, trace
+from . import document, dotenv, trace
 from .cgroups import memory_limit, oom_kills
 from .executed import ExecutedNotebook, now
 from .files import in_reserve, remove, reserve, why
@@ -37,7 +37,6 @@ from .kernel.starting import Coming
 from .machine import size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
-from .secrets import Mask
 from .stop import Stop
 
 NAME = "runner"
@@ -208,7 +207,9 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
     }
     aside = job.executed.with_name(f".{job.executed.stem}.reserve")
     reserve(aside, _RESERVED)
-    executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
+    executed = ExecutedNotebook(
+        notebook, job.executed, dotenv.mask(job.root, os.environ, job.secrets)
+    )
     began = time.monotonic()
     outcome = asyncio.run(Session(job, executed, emit, stop, spare).async_run())
     about["end_time"] = now()

@@ -49,6 +49,10 @@ class ExecutedNotebook:
         """A later cell updated a display of a finished one: look at it again."""
         self._finished.pop(index, None)
 
+    def mask_changed(self) -> None:
+        """More is to be hidden: look at all cells again."""
+        self._finished.clear()
+
     def due(self) -> bytes | None:
         """Give the file's new content if it is time to save it."""
         now = time.monotonic()
@@ -109,8 +113,9 @@ class ExecutedNotebook:
 
 
 # What of an output, or of a message that becomes one, the notebook's author has made.
-_TEXTS = ("text", "ename", "evalue", "traceback")
-_BUNDLES = ("data", "metadata")
+_TEXTS = ("text", "ename", "evalue", "traceback", "metadata")
+# Its keys are the kinds of what it holds.
+_BUNDLE = "data"
 
 
 def hidden(mask: Mask, content: dict[str, Any]) -> dict[str, Any]:
@@ -119,9 +124,8 @@ def hidden(mask: Mask, content: dict[str, Any]) -> dict[str, Any]:
     for key in _TEXTS:
         if key in shown:
             shown[key] = mask.deep(shown[key])
-    for key in _BUNDLES:
-        if isinstance(shown.get(key), Mapping):
-            shown[key] = type(shown[key])(mask.values(shown[key]))
+    if isinstance(shown.get(_BUNDLE), Mapping):
+        shown[_BUNDLE] = type(shown[_BUNDLE])(mask.values(shown[_BUNDLE]))
     return shown
 
 

@@ -4,12 +4,11 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from . import basis, graph, plan, seen
+from . import basis, dotenv, graph, plan, seen
 from .hashes import Hashes
 from .history import Made, last_made
 from .model import Pipeline, Planned, Reason, Stage
 from .project import Project
-from .secrets import Mask
 
 CACHE = ".cache"
 
@@ -26,7 +25,7 @@ class Freshness:
         self._build = project.build(pipeline.profile)
         self.hashes = Hashes(project.outputs / CACHE / "hashes.json")
         self._look = seen.Look(project.root, self.hashes)
-        self._mask = Mask.of(os.environ, project.settings.secrets)
+        self._mask = dotenv.mask(project.root, os.environ, project.settings.secrets)
         self.environment = basis.environment(project.root)
         self.pipeline = pipeline
         self.made = self._made()

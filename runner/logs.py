@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from .model import CellStarted, Event, Line, Result
+from .model import CellStarted, Line, Result
 from .screen import Screen
 from .secrets import Mask
 
@@ -108,7 +108,7 @@ class Log:
                     self._torn.discard(descriptor)
                     os.close(descriptor)
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: CellStarted | Line) -> None:
         """Take in what happens in a stage.
 
         Once a file could not take a line, what notebooks print is not written to files any

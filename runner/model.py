@@ -361,4 +361,12 @@ class Line:
     logger: str | None = None
 
 
-Event = CellStarted | Line
+@dataclass(frozen=True)
+class SecretSet:
+    """A notebook has set a secret, which is to be hidden from now on."""
+
+    stage: str
+    value: str = field(repr=False)
+
+
+Event = CellStarted | Line | SecretSet

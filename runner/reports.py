@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from . import project, runs, tasks
+from . import dotenv, project, runs, tasks
 from .errors import Exit, UsageError
 from .freshness import Freshness, Task
 from .model import Planned
 from .project import Project
-from .secrets import Mask
 
 _MOST = 20
 
@@ -17,7 +16,7 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
     """Print the stages in order: what each reads and writes, and its parameters."""
     profiles_only("list", words, loaded)
     default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
-    mask = Mask.of(os.environ, loaded.settings.secrets)
+    mask = dotenv.mask(loaded.root, os.environ, loaded.settings.secrets)
     names = words or [default or next(iter(loaded.profiles))]
     for name, found in tasks.bind(loaded, names, overrides).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")

@@ -1,13 +1,17 @@
-"""Secrets: which names look like theirs, and how their values are kept out of what is written."""
+"""Secrets: which names look like theirs, and how their values are kept out of what is written.
+
+A secret is looked for in a text in its normal form, in which there is nothing of escapes, quotes
+and white space: so it does not matter by which ways, and how often, it was escaped or wrapped.
+"""
 
 import contextlib
-import html
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
+
+from .normal import encoded, first_gap, forms, has_gap, normal, placed
 
 PATTERNS = (
     "*TOKEN*",
@@ -26,6 +30,21 @@ MASK = "***"
 # Shorter values, and words of everyday use, would black out innocent text.
 _SHORTEST = 4
 _SHORTEST_NUMBER = 6
+# So many characters of a secret's normal form may be hidden although they are wrapped, or cut.
+_WRAPPED, _CUT, _CUT_END = 12, 6, 4
+_DOTS = re.compile(r"\.\.\.|…")
+# What an escape is cut to where a text comes in pieces.
+_PIECE = re.compile(
+    r"(?:\\[\\\s+]*(?:[xuU][0-9A-Fa-f\s+]*)?|%(?:25|[\s+])*[0-9A-Fa-f]?[\s+]*"
+    r"|&(?:amp;|[\s+])*#?[\w\s+]*)\Z"
+)
+# The same within a line, where nothing of a secret stands before it.
+_LONE_PIECE = re.compile(r"(?:\\+(?:[xuU][0-9A-Fa-f]*)?|%(?:25)*[0-9A-Fa-f]?|&(?:amp;)*#?\w*)\Z")
+# How much longer an escape is than what it stands for.
+_LONGER = 6
+_LONGEST_PIECE = 40
+# So much of a text is looked at once where there is something in it.
+_WINDOW = 1 << 16
 _PLAIN = frozenset({"true", "false", "none", "null", "auto", "default", "enabled", "disabled"})
 
 # Whole words, so that `max_tokens` and `tokenizer` stay legal names of parameters.
@@ -44,26 +63,16 @@ def looks_secret(name: str) -> bool:
 
 
 class Mask:
-    """Replaces the values of secret-looking environment variables by `***`."""
+    """Replaces secrets by `***`; more may be added, from then on."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        """Hide these values, the lines of those that have several, and their JSON forms."""
-        forms: set[str] = set()
-        for value in values:
-            for text in (value, *value.splitlines()):
-                if _hidden(text):
-                    forms |= {html.escape(text), html.escape(text, quote=False)}
-                    forms |= {quote(text), quote(text, safe=""), quote_plus(text)}
-                    forms |= {
-                        text,
-                        json.dumps(text)[1:-1],
-                        json.dumps(text, ensure_ascii=False)[1:-1],
-                    }
-                    forms.add(repr(text)[1:-1])
-        # The longest first: a secret may begin with another one.
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
-        self._first = {form[0] for form in forms}
-        self._found = re.compile("|".join(map(re.escape, self._forms))) if forms else None
+        """Hide these values, and the lines of those that have several."""
+        self._wanted: list[str] = []
+        self._left_out: list[str] = []
+        # From how many characters on each may be wrapped; the longest first, for a secret may
+        # begin with another one.
+        self._needles: dict[str, int] = {}
+        self.add(values)
 
     @classmethod
     def of(cls, environment: Mapping[str, str], patterns: Iterable[str] = ()) -> "Mask":
@@ -73,31 +82,56 @@ class Mask:
             environment: names and values.
             patterns: further ones for names, as on a command line; `!NAME` leaves one out.
         """
-        wanted = [*PATTERNS, *(each for each in patterns if not each.startswith("!"))]
-        left_out = [each[1:] for each in patterns if each.startswith("!")]
+        made = cls(())
+        made._wanted = [*PATTERNS, *(each for each in patterns if not each.startswith("!"))]
+        made._left_out = [each[1:] for each in patterns if each.startswith("!")]
+        made.learn(environment)
+        return made
+
+    def learn(self, environment: Mapping[str, str]) -> list[str]:
+        """Hide the secrets in a further environment, too; give those that are new."""
         found = {
             name: value
             for name, value in environment.items()
-            if _matches(name, wanted) and not _matches(name, left_out)
+            if _matches(name, self._wanted) and not _matches(name, self._left_out)
         }
-        return cls([*found.values(), *_in_urls(found.get("RUN_NOTIFY", ""))])
+        return self.add([*found.values(), *_in_urls(found.get("RUN_NOTIFY", ""))])
+
+    def add(self, values: Iterable[str]) -> list[str]:
+        """Hide further values; give those that are new."""
+        needles, added = dict(self._needles), []
+        for value in values:
+            before = len(needles)
+            texts = [text for text in (value, *value.splitlines()) if _hidden(text)]
+            found = {form: first_gap(text) for text in texts for form in forms(text)}
+            found |= dict.fromkeys(encoded(value) if texts else (), None)
+            for form, gap in found.items():
+                if len(form) >= _SHORTEST:
+                    wrapped = _SHORTEST if len(form) >= _WRAPPED else len(form)
+                    needles[form] = wrapped if gap is None else min(gap, wrapped, len(form) - 1)
+            added += [value] if len(needles) > before else []
+        self._needles = dict(sorted(needles.items(), key=lambda one: (-len(one[0]), one)))
+        return added
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to hide."""
-        return self._found is not None
+        return bool(self._needles)
 
     def __call__(self, text: str) -> str:
         """Hide the secrets in a text."""
-        return self._found.sub(MASK, text) if self._found else text
+        shown, last = [], 0
+        for start, end in self._spans(text):
+            shown += [text[last:start], MASK]
+            last = end
+        return "".join([*shown, text[last:]]) if last else text
 
     def deep(self, value: T) -> T:
         """Hide the secrets in every text of a plain value, keys included; gives a copy."""
-        return self._deep(value) if self._found else value  # type: ignore[return-value]
+        return self._deep(value) if self else value  # type: ignore[return-value]
 
     def _deep(self, value: object) -> object:
         if isinstance(value, str):
-            hidden = self(value)
-            return hidden if hidden != value else value
+            return self(value)
         if isinstance(value, Mapping):
             return type(value)((self._deep(k), self._deep(v)) for k, v in value.items())  # type: ignore[call-arg]
         if isinstance(value, list | tuple):
@@ -114,24 +148,93 @@ class Mask:
         That end is as it was, and may be the beginning of a secret: a longer one than it holds.
         """
         cut = len(text) - self._unfinished(text)
-        for found in self._found.finditer(text) if self._found and cut < len(text) else ():
-            if found.start() < cut < found.end():
-                cut = len(text) - self._unfinished(text[found.end() :])
+        for start, end in self._spans(text) if cut < len(text) else ():
+            if start < cut < end:
+                cut = len(text) - self._unfinished(text[end:])
         return self(text[:cut]), text[cut:]
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Give where secrets stand in a text, in order."""
+        if not self._needles:
+            return
+        found = normal(text)
+        spans: list[tuple[int, int]] = []
+        if any(needle in found for needle in self._needles):
+            far = self.longest * _LONGER
+            for start in range(0, len(text), _WINDOW):
+                part = text[max(0, start - far) : start + _WINDOW]
+                inner = self._whole(part)
+                offset = max(0, start - far)
+                spans += [(offset + first, offset + last) for first, last in inner]
+        if any(needle[:_CUT] in found for needle in self._needles if len(needle) > _CUT):
+            for dots in _DOTS.finditer(text):
+                spans += self._cut_at(text, dots)
+        last = 0
+        for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+            if start >= last:
+                yield start, end
+                last = end
+
+    def _whole(self, text: str) -> Iterator[tuple[int, int]]:
+        found = normal(text)
+        needles = [needle for needle in self._needles if needle in found]
+        if not needles:
+            return
+        found, places = placed(text)
+        any_of = re.compile("|".join(map(re.escape, needles)))
+        at = 0
+        while (hit := any_of.search(found, at)) is not None:
+            at = hit.start() + 1
+            for needle in needles:
+                if found.startswith(needle, hit.start()):
+                    start, end = places[hit.start()][0], places[hit.start() + len(needle) - 1][1]
+                    if self._needles[needle] < len(needle) or not has_gap(text, start, end):
+                        yield start, end
+                        at = hit.start() + len(needle)
+                        break
+
+    def _cut_at(self, text: str, dots: re.Match[str]) -> Iterator[tuple[int, int]]:
+        """Find a secret of which a display shows the beginning only, or the two ends."""
+        far = self.longest * _LONGER
+        offset = max(0, dots.start() - far)
+        for needle, length, start in self._begun(text[offset : dots.start()], _CUT):
+            yield offset + start, dots.start()
+            after, places = placed(text[dots.end() : dots.end() + far])
+            for size in range(len(needle) - length, _CUT_END - 1, -1):
+                if after.startswith(needle[-size:]):
+                    yield dots.end() + places[0][0], dots.end() + places[size - 1][1]
+                    return
+            return
+
+    def _begun(self, text: str, least: int) -> Iterator[tuple[str, int, int]]:
+        """Find secrets of which an end of a text is the beginning: the longest ends first.
+
+        With each comes how much of it there is, and from where on in the text.
+        """
+        end = normal(text)
+        found = [(length, one) for one in self._needles if (length := _overlap(end, one)) >= least]
+        if not found:
+            return
+        _, places = placed(text)
+        for length, needle in sorted(found, reverse=True):
+            start, _ = places[-length]
+            if length >= self._needles[needle] or not has_gap(text, start):
+                yield needle, length, start
 
     def _unfinished(self, text: str) -> int:
         """Give the length of the longest end of a text that may be the beginning of a secret."""
-        for start in range(max(0, len(text) - self.longest + 1), len(text)):
-            if text[start] in self._first:
-                end = text[start:]
-                if any(len(form) > len(end) and form.startswith(end) for form in self._forms):
-                    return len(end)
-        return 0
+        tail = text[-self.longest * _LONGER :] if self else ""
+        piece = _PIECE.search(tail[-_LONGEST_PIECE:])
+        cut = len(tail) - len(piece[0]) if piece else None
+        parts = (tail, *((tail[:cut],) if cut is not None else ()))
+        starts = [start for part in parts for *_, start in self._begun(part, 1)]
+        lone = _LONE_PIECE.search(tail[-_LONGEST_PIECE:])
+        return max(len(lone[0]) if lone else 0, len(tail) - min(starts, default=len(tail)))
 
     @property
     def longest(self) -> int:
         """The length of the longest form."""
-        return len(self._forms[0]) if self._forms else 0
+        return len(next(iter(self._needles), ""))
 
 
 class MaskedStream:
@@ -153,6 +256,18 @@ class MaskedStream:
         """Give what was held back."""
         held, self._held = self._mask(self._held), ""
         return held
+
+
+def _overlap(text: str, needle: str) -> int:
+    """Give the length of the longest end of a text that begins `needle`, and is not all of it."""
+    size = len(text)
+    at = text.find(needle[:_SHORTEST], max(0, size - len(needle) + 1))
+    while at >= 0:
+        if size - at < len(needle) and needle.startswith(text[at:]):
+            return size - at
+        at = text.find(needle[:_SHORTEST], at + 1)
+    shorter = range(min(_SHORTEST, len(needle)) - 1, 0, -1)
+    return next((length for length in shorter if text.endswith(needle[:length])), 0)
 
 
 def _in_urls(urls: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import finding, project, runs, tasks
+from . import dotenv, finding, project, runs, tasks
 from .errors import Exit, ProjectError, UsageError
 from .freshness import Task
 from .journal import RUN_ID
@@ -16,7 +16,6 @@ from .options import Options
 from .project import Outline, Project, did_you_mean
 from .records import VERSION
 from .reports import plan_lines
-from .secrets import Mask
 
 
 def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
@@ -42,7 +41,7 @@ def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
         names = [name for name in known.profiles if known.build(name).is_dir()]
     past = {name: list(runs.of_build(known.build(name))) for name in names}
     loaded, mistakes = _load(known.root, past)
-    mask = Mask.of(os.environ, loaded.settings.secrets if loaded else ())
+    mask = dotenv.mask(known.root, os.environ, loaded.settings.secrets if loaded else ())
     newest = finding.newest(known)
     waited = {name: finding.waited_for(known, newest, name) for name in names}
     builds = [

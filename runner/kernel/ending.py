@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The last message of a kernel of ours, after all that its notebook may still have printed.
 OVER = "runner_over"
+# The one that says what the notebook has put into its environment.
+VARIABLE = "runner_variable"
 _TICK = 0.2
 # What ends within this is not worth a line.
 _SOON = 2.0

@@ -15,6 +15,7 @@ import faulthandler
 import importlib.util
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -58,6 +59,8 @@ _OWN_TASKS = ("/ipykernel/", "/tornado/", "/zmq/", "/jupyter_client/")
 _LOOK = 0.05
 # The last message of a kernel, after all that the notebook may still have printed.
 OVER = "runner_over"
+# A message that says what the notebook has put into its environment.
+VARIABLE = "runner_variable"
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
 
@@ -271,6 +274,21 @@ def log_to_notebook(level: str) -> None:
     logging.getLogger().setLevel(level)
 
 
+def _teller(kernel: HeadlessKernel) -> Callable[..., None]:
+    """Give what tells the runner of variables that the notebook sets: some hold secrets.
+
+    What is printed from then on comes after that.
+    """
+    own = os.getpid()
+
+    def tell(name: str | bytes, value: str | bytes) -> None:
+        if os.getpid() == own and kernel.session is not None:
+            content = {"name": os.fsdecode(name), "value": os.fsdecode(value)}
+            kernel.session.send(kernel.iopub_socket, VARIABLE, content)
+
+    return tell
+
+
 def _beside(name: str) -> Any:  # noqa: ANN401 - a module
     """Import a file beside this one, whose folder is not on the path."""
     spec = importlib.util.spec_from_file_location(
@@ -316,7 +334,8 @@ def prepare(level: str, crashes: str, root: str) -> HeadlessApp:
     )
     app.session.pack = pack
     app.initialize()
-    recorder = _beside("trace").begin(str(Path(crashes).with_name("trace")), root)
+    more = {"os.putenv": _teller(app.kernel)}
+    recorder = _beside("trace").begin(str(Path(crashes).with_name("trace")), root, more)
     ending = Ending(Path(crashes).with_name("ending.json"), app.kernel, recorder.modules)
     app.kernel.on_end = ending.begin
     # What is registered later runs earlier: the notebook's own handlers do.

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +19,12 @@ from ..errors import Exit
 from ..executed import ExecutedNotebook, hidden, now
 from ..files import why
 from ..logs import seconds_in_words
-from ..model import CellRef, CellStarted, Event, Job, Line, State
+from ..model import CellRef, CellStarted, Event, Job, Line, SecretSet, State
 from ..notebooks import PYTHON, first_line
 from ..secrets import Mask
 from ..stop import Stop
 from ..streams import plain
-from .ending import OVER, Ending
+from .ending import OVER, VARIABLE, Ending
 from .manager import Ended
 from .outputs import Printed, relative
 from .pulse import Pulse
@@ -201,6 +201,9 @@ class Session(NotebookClient):
 
         What a cell began, such as a thread or a task, may print when a later cell runs.
         """
+        if message["msg_type"] == VARIABLE:
+            self._learn(message["content"])
+            return False
         place = self._places.get(message["parent_header"].get("msg_id"))
         if place is None and self._current is None and message["msg_type"] in _SHOWN:
             # An exit handler belongs to no cell.
@@ -221,6 +224,12 @@ class Session(NotebookClient):
         if late and message["msg_type"] in _SHOWN:
             self.executed.cell_changed(index)
         return False
+
+    def _learn(self, variable: Mapping[str, str]) -> None:
+        """Hide what the notebook has put into its environment, if it is a secret."""
+        for value in self.mask.learn({variable["name"]: variable["value"]}):
+            self.emit(SecretSet(self.job.stage, value))
+            self.executed.mask_changed()
 
     async def _async_poll_output_msg(
         self, parent_msg_id: str, cell: NotebookNode, cell_index: int
@@ -370,7 +379,10 @@ class Session(NotebookClient):
         with contextlib.suppress(Exception):
             while True:
                 message = await ensure_async(self.client.iopub_channel.get_msg(timeout=0.2))
-                self.process_message(message, cell, index)
+                if message["msg_type"] == VARIABLE:
+                    self._learn(message["content"])
+                else:
+                    self.process_message(message, cell, index)
 
     async def _async_check_alive(self) -> None:
         """Ask the guard, which knows at once."""

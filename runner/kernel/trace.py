@@ -18,7 +18,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -118,8 +118,11 @@ class Recorder:
         os.write(self._file, f"{kind}{text}\0".encode("utf-8", "surrogateescape"))
 
 
-def begin(path: str, root: str) -> Recorder:
-    """Begin a trace of this process at `path`, a file of the kernel's private folder."""
+def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Recorder:
+    """Begin a trace of this process at `path`, a file of the kernel's private folder.
+
+    `more` takes in further events, by name.
+    """
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     high = _HIGH if most == resource.RLIM_INFINITY else min(_HIGH, most - 1)
@@ -128,7 +131,7 @@ def begin(path: str, root: str) -> Recorder:
     finally:
         os.close(opened)
     recorder = Recorder(file, root, os.path.dirname(path))  # noqa: PTH120 - quick
-    find = _handlers(recorder).get
+    find = {**_handlers(recorder), **more}.get
 
     def hook(event: str, values: tuple[Any, ...]) -> None:
         handle = find(event)
