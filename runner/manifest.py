@@ -205,20 +205,21 @@ def _line(
     return line
 
 
-def command(loaded: Project, settings: Settings, chosen: Options, words: Sequence[str]) -> int:
+def command(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print a Kubernetes Job that builds targets.
 
     Raises:
         UsageError: a word or an option says nothing possible.
         ProjectError: the project has mistakes.
     """
+    words = chosen.rest
     if not words:
         message = "job needs a target, such as `python run.py job all --image IMAGE`"
         raise UsageError(message)
     _refuse(settings, chosen)
     name = _default_name([loaded.root.name, *words])
-    wanted = _wanted(chosen.job, name, settings.deadline)
-    tasks.read(loaded, settings, replace(chosen, words=tuple(words)))
+    wanted = _wanted(chosen.given, name, settings.deadline)
+    tasks.read(loaded, settings, replace(chosen, words=words))
     if wanted.claim is None:
         print(
             "run.py: without --claim what is built is gone with the pod; give a volume to keep it",
@@ -242,7 +243,3 @@ def _refuse(settings: Settings, chosen: Options) -> None:
             "put RUN_NOTIFY into the Secret that --secret names"
         )
         raise UsageError(message)
-    for option, given in (("-b", chosen.background), ("-n", chosen.dry_run)):
-        if given:
-            message = f"job takes no {option}: it prints, and runs nothing"
-            raise UsageError(message)

@@ -11,8 +11,8 @@ from .errors import Problem, ProjectError
 from .model import SourceNotebook
 from .naming import Listing
 from .settings import SettingError, Settings
+from .words import command_of
 
-VERBS = frozenset({"list", "status", "log", "stop", "check", "clean", "history", "job"})
 RESERVED_OUTPUTS = frozenset({"notebooks", "runs", "log.txt"})
 TEST_PROFILE = "test"
 DEFAULT_PROFILE = "all"
@@ -98,10 +98,13 @@ def outline(root: Path) -> Outline:
     return Outline(root, tuple(sorted(named | built)), stages)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give the end of a message about an unknown word: what else it may have been."""
+def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """Give the end of a message about an unknown word: what else it may have been.
+
+    `also` are words that it may be, too, but that are not listed.
+    """
     known = list(known)
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, [*known, *also], n=1)
     if close:
         return f"; did you mean `{close[0]}`?"
     few = ", ".join(known[:_FEW]) + (", …" if len(known) > _FEW else "")
@@ -235,7 +238,7 @@ def _clashes(project: Project) -> Iterable[Problem]:
 
 
 def _unusable(name: str, label: str) -> Iterable[Problem]:
-    if name in VERBS or name.startswith("clean-"):
+    if command_of(name) is not None:
         yield Problem(label, f"`{name}` is a command of run.py; rename the file")
     if name.startswith("-"):
         yield Problem(label, f"`{name}` starts with a dash like an option; rename the file")

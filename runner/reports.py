@@ -7,19 +7,22 @@ from . import project, runs, tasks
 from .errors import Exit, UsageError
 from .freshness import Freshness, Task
 from .model import Planned
+from .options import Options
 from .project import Project
 from .secrets import Mask
+from .settings import Settings
 
 _MOST = 20
 
 
-def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
+def stages(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print the stages in order: what each reads and writes, and its parameters."""
+    words = chosen.rest
     profiles_only("list", words, loaded)
     default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
-    mask = Mask.of(os.environ, loaded.settings.secrets)
+    mask = Mask.of(os.environ, settings.secrets)
     names = words or [default or next(iter(loaded.profiles))]
-    for name, found in tasks.bind(loaded, names, overrides).items():
+    for name, found in tasks.bind(loaded, names, chosen.parameters).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
         freshness = Freshness(loaded, found)
         for stage in freshness.pipeline.stages.values():
@@ -91,9 +94,9 @@ def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
     return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
 
 
-def history(loaded: Project, words: Sequence[str]) -> int:
+def history(loaded: Project, settings: Settings, chosen: Options) -> int:  # noqa: ARG001 - as above
     """Print the runs of builds, the oldest first."""
-    found = _built("history", words, loaded)
+    found = _built("history", chosen.rest, loaded)
     for name in found:
         print(f"{name}:")
         for run in reversed(list(runs.of_build(loaded.build(name)))):

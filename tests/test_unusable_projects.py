@@ -100,8 +100,8 @@ SETTINGS = [
 
 # A command line, and what is said of it.
 REFUSED = [
-    (["-x", "test"], "unrecognized arguments: -x; see python run.py --help"),
-    (["--dry", "test"], "unrecognized arguments: --dry; see python run.py --help"),
+    (["-x", "test"], "there is no option -x; see python run.py --help"),
+    (["--dry", "test"], "there is no option --dry; did you mean `--dry-run`?; see"),
     (["test", "-j"], "argument -j/--jobs: expected one argument; see python run.py --help"),
     (["test", "-j", "0"], "--jobs: takes a whole number from 1 up, not '0'"),
     (["test", "--timeout", "soon"], "--timeout: takes a time such as 90 (seconds), 10m or "),

@@ -1,0 +1,90 @@
+"""The table of commands: what each is called, takes, does, and which options it has."""
+
+from dataclasses import dataclass
+
+# What a build may be told; `job` hands on those of the second group.
+_HANDED_ON = (
+    *("force", "keep_going", "jobs", "parameter", "keep", "retries", "timeout", "cell_timeout"),
+    *("deadline", "warm", "start_late", "notify", "log_level"),
+)
+_OF_JOB = ("image", "name", "cpu", "memory", "gpu", "claim", "workdir", "user", "secret")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of `run.py`.
+
+    `takes` are the words after its name, `options` the names of those that it has (see
+    `options.OPTIONS`), `work` is the function that carries it out, as `module:function`.
+    A `lenient` one works whatever mistakes the project has at the moment.
+    """
+
+    takes: str
+    summary: str
+    work: str
+    options: tuple[str, ...] = ()
+    lenient: bool = False
+
+
+BUILD = Command("TARGET…", "build targets", "", ("dry_run", "background", *_HANDED_ON))
+
+COMMANDS = {
+    "list": Command(
+        "[PROFILE…]",
+        "the stages in order: what each reads, writes and takes",
+        "reports:stages",
+        ("parameter",),
+    ),
+    "status": Command(
+        "[PROFILE or RUN…]",
+        "what is up to date, what not and why, what is running",
+        "standing:status",
+        ("parameter", "json"),
+        lenient=True,
+    ),
+    "history": Command(
+        "[PROFILE…]", "the runs: when, how long, how they ended, what ran", "reports:history"
+    ),
+    "log": Command(
+        "[PROFILE or RUN] [STAGE]",
+        "the log of the newest run, or of the one that is named",
+        "following:log",
+        ("follow",),
+        lenient=True,
+    ),
+    "stop": Command(
+        "[PROFILE or RUN]",
+        "end a run in good order, from any host that sees it",
+        "following:stop",
+        ("now",),
+        lenient=True,
+    ),
+    "job": Command(
+        "TARGET… --image IMAGE",
+        "print a Kubernetes Job for it, for kubectl apply -f -",
+        "manifest:command",
+        (*_OF_JOB, *_HANDED_ON),
+    ),
+    "check": Command(
+        "",
+        "look for mistakes in the project, compare the test build",
+        "commands:check",
+        ("parameter", "log_level"),
+    ),
+    "clean": Command(
+        "",
+        "remove what was built (clean-PROFILE: of one profile)",
+        "commands:clean",
+        ("dry_run", "yes", "runs", "older_than"),
+        lenient=True,
+    ),
+    "help": Command("[COMMAND]", "say what a command does, and its options", "", lenient=True),
+}
+# Commands that take the profile into their word, such as clean-test.
+_WITH_PROFILE = ("clean",)
+
+
+def command_of(word: str) -> str | None:
+    """Give the name of the command that a first word means; None is a target."""
+    found = (name for name in _WITH_PROFILE if word.startswith(f"{name}-"))
+    return word if word in COMMANDS else next(found, None)
