@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +34,31 @@ def rewrite(project: TemporaryProject, wanted: list[dict[str, Any]]) -> None:
     """Write another journal for the newest run."""
     text = "".join(json.dumps(event) + "\n" for event in wanted)
     (project.runs("all")[-1] / "journal.jsonl").write_text(text, "utf-8")
+
+
+def git(project: TemporaryProject, *words: str) -> str:
+    """Run git in the project."""
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    command = ["git", *who, *words]
+    return subprocess.run(
+        command, cwd=project.root, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_a_run_looks_at_the_working_copy_and_leaves_gits_index_alone(
+    project: TemporaryProject,
+) -> None:
+    chain(project)
+    git(project, "init", "-q")
+    git(project, "add", "params")
+    git(project, "commit", "-qm", "one")
+    # What has another time than git knows makes `git status` write the index, if it may.
+    os.utime(project.root / "params/all.yaml", (1, 1))
+    before = (project.root / ".git/index").read_bytes()
+    project.pretend("all")
+    commit = git(project, "rev-parse", "HEAD").strip()
+    assert project.record("all")["git"] == {"commit": commit, "dirty": True}
+    assert (project.root / ".git/index").read_bytes() == before
 
 
 def test_history_lists_the_runs(project: TemporaryProject) -> None:
