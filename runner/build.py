@@ -86,6 +86,8 @@ class Build:
     _since: dict[str, float] = field(default_factory=dict)
     _memory: int = 0
     _done: set[str] = field(default_factory=set)
+    # The names of files that stages were seen to write, and did not declare.
+    _written: dict[str, None] = field(default_factory=dict)
 
     @cached_property
     def _witness(self) -> Witness:
@@ -305,7 +307,7 @@ class Build:
         self._since[stage.name] = time.monotonic()
         self.log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
-        self.log.say(f"started ({words})", stage.name)
+        self.log.say(f"started ({words})", stage.name, state=State.RUNNING)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
         submitted = executor.submit(job)
@@ -378,6 +380,7 @@ class Build:
                 result = self._with_inputs_as_they_were(result)
             if result.good and found is not None:
                 result = self._witness.judged(result, found)
+                self._written |= dict.fromkeys(found.writes)
             if result.good and result.state is not State.SKIPPED:
                 stage = self.task.pipeline.stages[result.stage]
                 for output in stage.outputs:
@@ -452,7 +455,7 @@ class Build:
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
         level, text = telling.stage_end(result)
-        self.log.say(text, result.stage, level)
+        self.log.say(text, result.stage, level, result.state)
         executed = self.record.notebooks / f"{result.stage}.ipynb"
         if level >= logging.ERROR and executed.exists():
             where = self.project.label(executed)
@@ -481,6 +484,7 @@ class Build:
         for label in self.then if self.is_last else ():
             other = (self.project.root / label).parents[1].name
             self.log.say(f"{other} was not started", level=logging.WARNING)
+        self.log.results([results[one.stage] for one in self.task.planned])
         words = telling.summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
@@ -489,10 +493,23 @@ class Build:
             level, how = logging.ERROR, "built, but not as expected"
         text = f"{self.task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self.log.say(text, level=level)
+        if state is State.SUCCEEDED and (files := self._to_open()):
+            self.log.say(f"to open: {', '.join(files)}")
         if self.log.failure:
             self.log.say(self.log.failure, level=logging.ERROR)
         self._notify(f"{self.task.profile} {how}", results, seconds)
         return code
+
+    def _to_open(self) -> list[str]:
+        """Name what a person looks at: pictures, tables, the last stage's executed notebook."""
+        stages = self.task.pipeline.stages
+        written = [one.path for stage in stages.values() for one in stage.outputs]
+        before = [one.seen.writes for one in self.task.freshness.made.values() if one.seen]
+        seen = [name for names in (*before, self._written) for name in names]
+        written += [self.project.root / name for name in seen]
+        files = telling.to_open(path for path in written if path.is_relative_to(self.folder))
+        last = self.folder / "notebooks" / f"{self.task.planned[-1].stage}.ipynb"
+        return [self.project.label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:
         """Tell whoever wants to know; that it fails is no failure of the run."""

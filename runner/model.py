@@ -350,13 +350,17 @@ class CellStarted:
 
 @dataclass(frozen=True)
 class Line:
-    """A line for the log: when, from where, how important, what."""
+    """A line for the log, or several that belong together: when, from where, how important, what.
+
+    `state` is what a stage has come to by it, for a sign on a terminal.
+    """
 
     at: float
     level: int
     where: str
     text: str
     logger: str | None = None
+    state: State | None = None
 
 
 Event = CellStarted | Line
