@@ -13,7 +13,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import machine, notebooks, preload, resources, runs, scheduler, telling
+from . import machine, metrics, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
 from .errors import Exit, RunnerError
 from .executor import Executor, Executors
@@ -193,6 +193,7 @@ class Build:
             profile=task.profile,
             command=list(command),
             targets=list(task.targets),
+            parameters=list(task.parameters),
             jobs=self.settings.jobs,
             environment=asdict(task.freshness.environment),
             **then,
@@ -441,6 +442,10 @@ class Build:
                 details["was"] = made.was
         elif result.good:
             details["made"] = True
+        if result.good:
+            outputs_of = self.task.pipeline.stages[result.stage].outputs
+            numbers = metrics.of_files((one.path for one in outputs_of), self.folder)
+            details |= {"metrics": numbers} if numbers else {}
         self.record.append("stage_ended", sync=result.state is not State.SKIPPED, **details)
         with contextlib.suppress(OSError):
             self.record.publish(now=not result.good)

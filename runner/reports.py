@@ -94,13 +94,16 @@ def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
     return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
 
 
-def history(loaded: Project, settings: Settings, chosen: Options) -> int:  # noqa: ARG001 - as above
-    """Print the runs of builds, the oldest first."""
+def history(loaded: Project, settings: Settings, chosen: Options) -> int:
+    """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
+    mask = Mask.of(os.environ, settings.secrets)
     found = _built("history", chosen.rest, loaded)
     for name in found:
         print(f"{name}:")
         for run in reversed(list(runs.of_build(loaded.build(name)))):
-            print(f"  {runs.line(run)}")
+            print(mask(f"  {runs.line(run)}"))
+            for line in runs.given(run):
+                print(mask(f"      {line}"))
     if not found:
         print("nothing has run yet")
     return Exit.OK

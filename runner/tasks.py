@@ -71,7 +71,8 @@ class Request:
 
         pipeline = freshness.pipeline
         planned = plan(pipeline, selection.named, look)
-        return Task(pipeline, freshness, planned, self.options.words, selection.whole, fresh)
+        words, given = self.options.words, self.options.parameters
+        return Task(pipeline, freshness, planned, words, selection.whole, fresh, given)
 
 
 def read(project: Project, settings: Settings, options: Options) -> Request:
