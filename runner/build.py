@@ -477,7 +477,9 @@ class Build:
             code = self.stop.exit_code if self.stop.reason is not None else Exit.OUT_OF_TIME
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
-            code = check(self.project, self.settings, self.log)
+            stages = self.task.pipeline.stages.values()
+            outputs = [one.path for stage in stages for one in stage.outputs]
+            code = check(self.project, self.settings, self.log, outputs)
         return self._conclude(results, state, code, seconds)
 
     def _conclude(

@@ -130,10 +130,14 @@ def check(loaded: Project, settings: Settings, chosen: Options) -> int:
         log = Log(shown, settings.log_level, mask)
         for level, text in remarks.of_project(loaded):
             log.say(text, "check", level)
+        if full := [one.label for one in loaded.notebooks.values() if one.has_outputs]:
+            words = f"saved with outputs: {', '.join(full)}; python run.py tidy takes them out"
+            log.say(words, "check")
         stages = verdict.counted(len(loaded.notebooks), "stage")
         log.say(f"no mistakes in {stages} and {verdict.counted(count, 'profile')}", "check")
         if loaded.build(project.TEST_PROFILE).is_dir():
-            return verdict.check(loaded, settings, log)
+            outputs = tasks.outputs(loaded, project.TEST_PROFILE)
+            return verdict.check(loaded, settings, log, outputs)
         log.say("there is no test build to compare; python run.py test makes it", "check")
     return Exit.OK
 

@@ -134,6 +134,18 @@ def bind(
     return {name: one for name, one in found.items() if one is not None}
 
 
+def outputs(project: Project, profile: str) -> list[Path]:
+    """Give the files and folders that the stages of a profile declare to write.
+
+    Raises:
+        ProjectError: the project has mistakes.
+    """
+    stages = (
+        bind(project, [profile])[profile].stages.values() if profile in project.profiles else ()
+    )
+    return [output.path for stage in stages for output in stage.outputs]
+
+
 def refuse_missing_packages(project: Project, tasks: Iterable[Task]) -> None:
     """See that all is installed that the stages which may run surely import.
 

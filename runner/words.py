@@ -65,11 +65,30 @@ COMMANDS = {
         "manifest:command",
         (*_OF_JOB, *_HANDED_ON),
     ),
+    "graph": Command(
+        "[PROFILE]",
+        "the stages as a tree: what each needs",
+        "reports:graph",
+        ("parameter", "mermaid", "dot"),
+    ),
     "check": Command(
         "",
         "look for mistakes in the project, compare the test build",
         "commands:check",
         ("parameter", "log_level"),
+    ),
+    "accept": Command(
+        "[FILE…]",
+        "what test built becomes what is expected, in testdata/expected/",
+        "accepting:accept",
+        ("dry_run", "yes"),
+    ),
+    "tidy": Command(
+        "[STAGE…]",
+        "take outputs out of the source notebooks",
+        "tidy:tidy",
+        ("dry_run", "install", "filter"),
+        lenient=True,
     ),
     "clean": Command(
         "",

@@ -26,7 +26,10 @@ HAVE: dict[str | None, set[str]] = {
     "log": {"-f"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},
+    "graph": {"-p", "--mermaid", "--dot"},
     "check": {"-p", "--log-level"},
+    "accept": {"-n", "--yes"},
+    "tidy": {"-n", "--install", "--filter"},
     "clean": {"-n", "--yes", "--runs", "--older-than"},
     "help": set(),
 }
