@@ -21,6 +21,13 @@ QUIET = {
     "pool": "import logging, multiprocessing\n"
     "logging.getLogger('own').addHandler(logging.FileHandler('../pool.log'))\n"
     "pool = multiprocessing.Pool(2)\nassert pool.map(abs, [-1, 2]) == [1, 2]",
+    "executor": "from concurrent.futures import ProcessPoolExecutor\n"
+    "pool = ProcessPoolExecutor(2)\nassert list(pool.map(abs, [-1, 2])) == [1, 2]",
+    "loky": "from joblib.externals.loky import get_reusable_executor\n"
+    "pool = get_reusable_executor(2)\nassert list(pool.map(abs, [-1, 2])) == [1, 2]",
+    "manager": "import multiprocessing\nmanager = multiprocessing.Manager()\nd = manager.dict(a=1)",
+    "spawned": "import multiprocessing\npool = multiprocessing.get_context('spawn').Pool(2)\n"
+    "assert pool.map(abs, [-1, 2]) == [1, 2]",
     "server": "import subprocess, sys\n"
     "serve = 'import http.server as h; h.HTTPServer((\"127.0.0.1\", 0), None).serve_forever()'\n"
     "log = open('../server.log', 'w')\n"
