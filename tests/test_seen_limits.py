@@ -62,16 +62,21 @@ def test_a_stage_whose_trace_is_not_whole_runs_again(project: TemporaryProject) 
 
 @pytest.mark.slow
 def test_where_not_all_folders_are_watched_what_starts_programs_runs_again(
-    project: TemporaryProject,
+    project: TemporaryProject, tmp_path: Path
 ) -> None:
     project.profile("all")
     project.notebook("1_a", "!true")
     project.notebook("2_b", "x = 1")
     for number in range(8200):
-        (project.root / f"many/{number}").mkdir(parents=True)
+        (tmp_path / f"many/{number}").mkdir(parents=True)
+    (project.root / "data").symlink_to(tmp_path / "many")
+    project.write("own/x.txt", "1")
+    project.notebook("3_c", "!cat ../own/x.txt")
     project.run("all")
+    # What is behind a link does not hide what lies in the project.
+    assert "own/x.txt" in project.stage_record("all", "c")["perhaps"]
     lines = [line.split(maxsplit=2) for line in plan(project).splitlines()[1:]]
-    assert [(name, what) for name, what, _ in lines] == [("a", "run"), ("b", "skip")]
+    assert [(name, what) for name, what, _ in lines] == [("a", "run"), ("b", "skip"), ("c", "run")]
     assert UNSURE in lines[0][2]
 
 
