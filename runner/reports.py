@@ -25,7 +25,8 @@ def stages(loaded: Project, settings: Settings, chosen: Options) -> int:
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
         freshness = Freshness(loaded, found)
         for stage in freshness.pipeline.stages.values():
-            print(f"\n  {stage.name}  ({stage.notebook.label})")
+            always = "; it always runs" if loaded.always(stage.name) else ""
+            print(f"\n  {stage.name}  ({stage.notebook.label}{always})")
             for one in stage.inputs:
                 print(f"    reads   {one.source or loaded.label(one.path)}")
             for output in stage.outputs:
