@@ -8,18 +8,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import options, project, tasks
+from . import options, project
 from .errors import Exit, ProjectError, UsageError
 from .executor import Executors
 from .options import Options
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
-from .tasks import Request
 
 if TYPE_CHECKING:
     from .background import Started
     from .kernel.root import Root
+    from .tasks import Request
 
 
 def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
@@ -47,6 +47,8 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
     settings = chosen.settings(loaded.settings)
     if chosen.name is not None:
         return int(_work(chosen)(loaded, settings, chosen))
+    from . import tasks  # noqa: PLC0415 - not for what only looks
+
     request = tasks.read(loaded, settings, chosen)
     if chosen.has("dry_run"):
         return _show(request)
@@ -65,8 +67,8 @@ def _work(chosen: Options) -> Callable[..., int]:
     return found
 
 
-def _show(request: Request) -> int:
-    from . import deadline, reports  # noqa: PLC0415 - see above
+def _show(request: "Request") -> int:
+    from . import deadline, reports, tasks  # noqa: PLC0415 - see above
 
     mask = Mask.of(os.environ, request.settings.secrets)
     deadline.check(os.environ)
@@ -80,7 +82,7 @@ def _show(request: Request) -> int:
 
 
 def _build(
-    request: Request,
+    request: "Request",
     command: Sequence[str],
     executors: Executors,
     started: "Started | None" = None,
@@ -93,7 +95,7 @@ def _build(
         return building.build(request, command, executors, early, started)
 
 
-def _start_early(request: Request, held: contextlib.ExitStack) -> "Root | None":
+def _start_early(request: "Request", held: contextlib.ExitStack) -> "Root | None":
     """Start the process that kernels are forked from, if they will surely be needed.
 
     It imports for longer than we need to find out what is to be done; so that this costs
@@ -112,7 +114,7 @@ def _start_early(request: Request, held: contextlib.ExitStack) -> "Root | None":
 
 def check(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Look for mistakes in all profiles; compare the test build if there is one."""
-    from . import packages, remarks, verdict  # noqa: PLC0415 - see above
+    from . import packages, remarks, tasks, verdict  # noqa: PLC0415 - see above
     from .display import console  # noqa: PLC0415
     from .logs import Log  # noqa: PLC0415
 
