@@ -208,7 +208,7 @@ class Build:
             self.log.say(resources.line(self.folder))
             if self.until is not None:
                 end = clock_in_words(self.until.clock)
-                self.log.say(f"it has to be over at {end}: {self.until.origin}")
+                self.log.say(f"it must end by {end}: {self.until.origin}")
 
     def _facts(self) -> None:
         facts = machine.facts(self.project.root)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from . import __version__
 from .errors import UsageError
-from .project import did_you_mean
+from .project import did_you_mean, then
 from .settings import LOG_LEVELS, SettingError, Settings
 from .words import BUILD, COMMANDS, Command, command_of
 
@@ -20,8 +20,8 @@ _SETTINGS = frozenset(one.name for one in fields(Settings))
 
 # Each option once: its flags, what argparse is to know, its help.
 OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
-    "help": (("-h", "--help"), _FLAG, "say this"),
-    "version": (("--version",), _FLAG, "say which version this is"),
+    "help": (("-h", "--help"), _FLAG, "show this help"),
+    "version": (("--version",), _FLAG, "show the version"),
     "dry_run": (("-n", "--dry-run"), _FLAG, "say what would be done, and do nothing"),
     "background": (("-b", "--background"), _FLAG, "go on when this terminal is gone"),
     "force": (
@@ -40,7 +40,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "retries": (("--retries",), _COUNT, "try again after a failure of a kernel or of I/O (0)"),
     "timeout": (("--timeout",), _TIME, "limit of a stage: 90 (seconds), 10m, 5h45m"),
     "cell_timeout": (("--cell-timeout",), _TIME, "limit of a cell"),
-    "deadline": (("--deadline",), _TIME, "limit of the whole run; it can be resumed"),
+    "deadline": (("--deadline",), _TIME, "limit of the whole run; the same command goes on later"),
     "warm": (
         ("--cold",),
         {"action": "store_false"},
@@ -49,17 +49,17 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "start_late": (
         ("--start-late",),
         _FLAG,
-        "start stages that by earlier runs cannot end before the deadline",
+        "start stages, too, that by earlier runs cannot end before the deadline",
     ),
     "notify": (
         ("--notify",),
         {"metavar": "URL", "action": "append"},
-        "tell someone how it ended (apprise)",
+        "tell someone how the run ended (a URL for apprise)",
     ),
     "log_level": (("--log-level",), {"metavar": "LEVEL"}, f"{', '.join(LOG_LEVELS)} (INFO)"),
     "json": (("--json",), _FLAG, "for programs"),
-    "follow": (("-f", "--follow"), _FLAG, "as it grows, with the run's exit code in the end"),
-    "now": (("--now",), _FLAG, "kill its kernels, do not interrupt them"),
+    "follow": (("-f", "--follow"), _FLAG, "show it as it grows; end with the run's exit code"),
+    "now": (("--now",), _FLAG, "kill the kernels instead of interrupting them"),
     "mermaid": (("--mermaid",), _FLAG, "as Mermaid draws it, in Markdown"),
     "dot": (("--dot",), _FLAG, "as Graphviz draws it"),
     "install": (("--install",), _FLAG, "have git do it from now on, in this clone"),
@@ -74,7 +74,11 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "gpu": (("--gpu",), _COUNT, "GPUs (0)"),
     "claim": (("--claim",), {"metavar": "VOLUME"}, "the volume that keeps outputs/"),
     "workdir": (("--workdir",), {"metavar": "PATH"}, "a clone of the project on that volume"),
-    "user": (("--user",), {"metavar": "UID:GID"}, "whom it runs as (1000:100)"),
+    "user": (
+        ("--user",),
+        {"metavar": "UID:GID"},
+        "the numeric user and group in the pod (1000:100)",
+    ),
     "secret": (
         ("--secret",),
         {"metavar": "NAME", "action": "append"},
@@ -203,7 +207,7 @@ def _strange(text: str, name: str | None) -> str:
     having = [each for each, one in COMMANDS.items() if flags.get(option) in one.options]
     see = f"see {_PROGRAM} {'--help' if name is None else f'help {name}'}"
     if option not in flags:
-        return f"there is no option {option}{did_you_mean(option, (), flags)}; {see}"
+        return then(f"there is no option {option}{did_you_mean(option, (), flags)}", see)
     if name is None:
         return f"{option} goes with {' and '.join(having)} alone; {see}"
     return f"{name} takes no {option}; {see}"

@@ -111,6 +111,11 @@ def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> s
     return f"; known: {few}" if known else ""
 
 
+def then(text: str, more: str) -> str:
+    """Go on with a message, after a question, too."""
+    return f"{text}{'' if text.endswith('?') else ';'} {more}"
+
+
 def load(root: Path) -> Project:
     """Read the project below `root`.
 

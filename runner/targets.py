@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .errors import UsageError
 from .naming import FOLDER
-from .project import DEFAULT_PROFILE, TEST_PROFILE, Project, did_you_mean
+from .project import DEFAULT_PROFILE, TEST_PROFILE, Project, did_you_mean, then
 from .words import COMMANDS
 
 
@@ -85,4 +85,4 @@ def _unknown(word: str, project: Project) -> str:
     words = [*project.profiles, *project.notebooks]
     pairs = [f"{profile}-{stage}" for profile in project.profiles for stage in project.notebooks]
     hint = did_you_mean(word, [*words, *pairs] if "-" in word else words, COMMANDS)
-    return f"there is no target `{word}`{hint}; `python run.py list` shows all"
+    return then(f"there is no target `{word}`{hint}", "`python run.py list` shows all")
