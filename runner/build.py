@@ -514,7 +514,7 @@ class Build:
         before = [one.seen.writes for one in self.task.freshness.made.values() if one.seen]
         seen = [name for names in (*before, self._written) for name in names]
         written += [self.project.root / name for name in seen]
-        files = telling.to_open(path for path in written if path.is_relative_to(self.folder))
+        files = telling.to_open(path for path in written if path.is_relative_to(self.project.root))
         last = self.folder / "notebooks" / f"{self.task.planned[-1].stage}.ipynb"
         return [self.project.label(path) for path in (*files, last) if path.is_file()]
 

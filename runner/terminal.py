@@ -1,6 +1,7 @@
 """The display on a terminal: what is running, below the lines of the log."""
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ _SIGNS = {
     State.CANCELLED: ("-", "-", "yellow"),
     State.BLOCKED: ("-", "-", "yellow"),
 }
+# Which cell it is stands in the file, and in the display below the lines.
+_CELL = re.compile(r"\[\d+/\d+\]$")
 _FAILED = ("✗", "x", "red")
 # How wide the column of the names is, at first and at most.
 _NARROWEST, _WIDEST = 8, 24
@@ -104,7 +107,7 @@ class LiveConsole:
 
         What comes at once from one place stands together below one head.
         """
-        stage = line.where.partition("[")[0]
+        stage = _CELL.sub("", line.where)
         clock = time.strftime("%H:%M:%S", time.localtime(line.at))
         head = (clock, stage, line.level, line.logger)
         self._width = min(_WIDEST, max(self._width, len(stage)))

@@ -31,7 +31,8 @@ def check(project: Project, settings: Settings, log: Log, outputs: Collection[Pa
     names = expected.files(project.expected) if project.expected.is_dir() else []
     if not names:
         what = f"{folder}/ is empty" if project.expected.is_dir() else f"there is no {folder}/"
-        log.say(f"nothing was checked: {what}", "check", logging.WARNING)
+        mend = "if what was built is right, python run.py accept takes it there"
+        log.say(f"nothing was checked: {what}; {mend}", "check", logging.WARNING)
         return Exit.OK
     build = project.build(TEST_PROFILE)
     count: Counter[str] = Counter()
@@ -44,7 +45,9 @@ def check(project: Project, settings: Settings, log: Log, outputs: Collection[Pa
             log.say(f"{file}: {number - _SHOWN} more differences", "check", logging.ERROR)
     if count:
         what = f"{project.label(build)}/ differs from {folder}/"
-        log.say(f"{what} in {counted(count.total(), 'place')}", "check", logging.ERROR)
+        places = counted(count.total(), "place")
+        mend = "if what was built is right, python run.py accept takes it"
+        log.say(f"{what} in {places}; {mend}", "check", logging.ERROR)
         return Exit.DIFFERENT
     what = f"{counted(len(names), 'file')} as expected in {folder}/"
     log.say(f"{what}{_compared(outputs, build, names)}", "check")

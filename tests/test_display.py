@@ -41,6 +41,23 @@ def test_on_a_terminal_the_lines_are_lighter_than_in_the_file(project: Temporary
         assert re.search(rf"^[-\d]+ [:.\d]+ {re.escape(line)}$", project.log("all"), re.MULTILINE)
 
 
+def test_what_a_run_says_to_open_are_the_last_pictures_and_tables_wherever_they_are(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    for name in "abcd":
+        project.stage(name, writes=(f"{name}.png", f"{name}2.csv", f"{name}3.txt"))
+    draw = "from pathlib import Path\n\nPath('../figures').mkdir(exist_ok=True)\n"
+    project.notebook("e[1]", draw + "Path('../figures/fit.png').write_text('')")
+    wanted = ["figures/fit.png", "outputs/all/c.png", "outputs/all/d.png"]
+    tables = [f"outputs/all/{name}2.csv" for name in "bcd"]
+    for _ in range(2):
+        # What was seen to be written is known of an earlier run, too.
+        last = project.run("all").out.splitlines()[-1]
+        found = last.partition("to open: ")[2].split(", ")
+        assert sorted(found) == sorted([*wanted, *tables, "outputs/all/notebooks/e[1].ipynb"])
+
+
 def test_colours_can_be_switched_off_and_a_pipe_gets_what_the_file_gets(
     project: TemporaryProject,
 ) -> None:
