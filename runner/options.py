@@ -202,8 +202,9 @@ def parse(arguments: Sequence[str]) -> Options:
 
 def _strange(text: str, name: str | None) -> str:
     """Say that an option does not go with a command, or is none."""
-    option = text.partition("=")[0]
     flags = {flag: one for one, (flags, *_) in OPTIONS.items() for flag in flags}
+    # A value may stand right behind a short option, as in `-j3`.
+    option = text[:2] if text[:2] in flags else text.partition("=")[0]
     having = [each for each, one in COMMANDS.items() if flags.get(option) in one.options]
     see = f"see {_PROGRAM} {'--help' if name is None else f'help {name}'}"
     if option not in flags:

@@ -116,7 +116,7 @@ class LiveConsole:
             shown.append(" " * (len(clock) + self._width + 4))
         else:
             shown.append(f"{clock}  ", "dim")
-            shown.append(f"{stage:<{self._width}}  ", self._colour(stage))
+            shown.append(f"{_shortened(stage, _WIDEST):<{self._width}}  ", self._colour(stage))
         self._head = head
         if line.state is not None:
             sign, style = self._sign(line.state)

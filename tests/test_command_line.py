@@ -54,7 +54,10 @@ def test_an_option_that_means_nothing_to_a_command_is_refused_in_one_line(
     assert not (project.root / "outputs/all/runs").exists()
 
 
-@pytest.mark.parametrize("words", [["--force=a", "stop"], ["stop", "-n"], ["-j", "3", "clean"]])
+WRONG = [["--force=a", "stop"], ["stop", "-n"], ["-j", "3", "clean"], ["stop", "-j3"]]
+
+
+@pytest.mark.parametrize("words", WRONG)
 def test_an_option_is_refused_wherever_it_stands(
     project: TemporaryProject, words: list[str]
 ) -> None:
