@@ -216,7 +216,9 @@ def command(loaded: Project, settings: Settings, chosen: Options) -> int:
     if not words:
         message = "job needs a target, such as `python run.py job all --image IMAGE`"
         raise UsageError(message)
-    _refuse(settings, chosen)
+    if settings.force:
+        message = "job takes no `force`, as pyproject.toml sets it: each restart would begin anew"
+        raise UsageError(message)
     name = _default_name([loaded.root.name, *words])
     wanted = _wanted(chosen.given, name, settings.deadline)
     tasks.read(loaded, settings, replace(chosen, words=words))
@@ -226,20 +228,3 @@ def command(loaded: Project, settings: Settings, chosen: Options) -> int:
             file=sys.stderr,
         )
     return _show(_job(wanted, _line(words, chosen.changes, chosen.parameters)))
-
-
-def _refuse(settings: Settings, chosen: Options) -> None:
-    """Refuse options that would not do in a pod what they do here.
-
-    Raises:
-        UsageError: there is one.
-    """
-    if settings.force or chosen.forced:
-        message = "job takes no --force: each restart would begin anew"
-        raise UsageError(message)
-    if "notify" in chosen.changes:
-        message = (
-            "job takes no --notify: the URL would stand in the Job; "
-            "put RUN_NOTIFY into the Secret that --secret names"
-        )
-        raise UsageError(message)

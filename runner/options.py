@@ -202,16 +202,18 @@ def parse(arguments: Sequence[str]) -> Options:
 
 def _strange(text: str, name: str | None) -> str:
     """Say that an option does not go with a command, or is none."""
-    flags = {flag: one for one, (flags, *_) in OPTIONS.items() for flag in flags}
+    flags = {flag for known, *_ in OPTIONS.values() for flag in known}
     # A value may stand right behind a short option, as in `-j3`.
     option = text[:2] if text[:2] in flags else text.partition("=")[0]
-    having = [each for each, one in COMMANDS.items() if flags.get(option) in one.options]
+    meant = [one for one, (known, *_) in OPTIONS.items() if option in known]
     see = f"see {_PROGRAM} {'--help' if name is None else f'help {name}'}"
-    if option not in flags:
+    if not meant:
         return then(f"there is no option {option}{did_you_mean(option, (), flags)}", see)
     if name is None:
+        having = [each for each, one in COMMANDS.items() if {*meant} & {*one.options}]
         return f"{option} goes with {' and '.join(having)} alone; {see}"
-    return f"{name} takes no {option}; {see}"
+    why = [text for one, text in COMMANDS[name].refused.items() if one in meant]
+    return f"{name} takes no {option}{f': {why[0]}' if why else f'; {see}'}"
 
 
 def told(chosen: Options) -> str | None:

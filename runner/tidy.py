@@ -16,8 +16,8 @@ from .options import Options
 from .project import Outline, did_you_mean
 
 _FILTER = "run-tidy"
-# What Jupyter notes of a cell when it runs.
-_OF_A_RUN = ("execution", "ExecuteTime")
+# What Jupyter notes of a cell as it runs, or is looked at: the same that nbstripout takes out.
+_NOTES = ("execution", "ExecuteTime", "collapsed", "scrolled", "hidden", "heading_collapsed")
 _KEPT = "keep_output"
 
 
@@ -105,7 +105,7 @@ def _clear(cell: dict[str, Any]) -> bool:
     if isinstance(metadata, dict):
         if metadata.get(_KEPT) or _KEPT in (metadata.get("tags") or ()):
             return False
-        for name in _OF_A_RUN:
+        for name in _NOTES:
             found |= metadata.pop(name, None) is not None
     if cell.get("cell_type") == "code":
         found |= bool(cell.get("outputs")) or cell.get("execution_count") is not None

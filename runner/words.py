@@ -1,11 +1,12 @@
 """The table of commands: what each is called, takes, does, and which options it has."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-# What a build may be told; `job` hands on those of the second group.
+# What a build may be told, and `job` hands on to one.
 _HANDED_ON = (
-    *("force", "keep_going", "jobs", "parameter", "keep", "retries", "timeout", "cell_timeout"),
-    *("deadline", "warm", "start_late", "notify", "log_level"),
+    *("keep_going", "jobs", "parameter", "keep", "retries", "timeout", "cell_timeout"),
+    *("deadline", "warm", "start_late", "log_level"),
 )
 _OF_JOB = ("image", "name", "cpu", "memory", "gpu", "claim", "workdir", "user", "secret")
 
@@ -16,6 +17,7 @@ class Command:
 
     `takes` are the words after its name, `options` the names of those that it has (see
     `options.OPTIONS`), `work` is the function that carries it out, as `module:function`.
+    `refused` says of options that one might try why it has not got them.
     A `lenient` one works whatever mistakes the project has at the moment.
     """
 
@@ -24,9 +26,12 @@ class Command:
     work: str
     options: tuple[str, ...] = ()
     lenient: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
-BUILD = Command("TARGET…", "build targets", "", ("dry_run", "background", *_HANDED_ON))
+BUILD = Command(
+    "TARGET…", "build targets", "", ("dry_run", "background", "force", *_HANDED_ON, "notify")
+)
 
 COMMANDS = {
     "list": Command(
@@ -64,6 +69,14 @@ COMMANDS = {
         "print a Kubernetes Job for it, for kubectl apply -f -",
         "manifest:command",
         (*_OF_JOB, *_HANDED_ON),
+        refused={
+            "force": "each restart would begin anew",
+            "notify": (
+                "the URL would stand in the Job; put RUN_NOTIFY into the Secret that --secret names"
+            ),
+            "background": "it prints, and runs nothing",
+            "dry_run": "it prints, and runs nothing",
+        },
     ),
     "graph": Command(
         "[PROFILE]",

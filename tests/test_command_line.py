@@ -13,13 +13,13 @@ from runner.words import COMMANDS
 from tests.project import ROOT, TemporaryProject
 
 RUN = {
-    *("-f", "-k", "-j", "-p", "--keep", "--retries", "--timeout", "--cell-timeout"),
-    *("--deadline", "--cold", "--start-late", "--notify", "--log-level"),
+    *("-k", "-j", "-p", "--keep", "--retries", "--timeout", "--cell-timeout"),
+    *("--deadline", "--cold", "--start-late", "--log-level"),
 }
 JOB = {"--image", "--name", "--cpu", "--memory", "--gpu", "--claim", "--workdir", "--user"}
 # What each command understands; None is a build. The values are words that make it a whole one.
 HAVE: dict[str | None, set[str]] = {
-    None: {*RUN, "-n", "-b"},
+    None: {*RUN, "-n", "-b", "-f", "--notify"},
     "list": {"-p"},
     "status": {"-p", "--json"},
     "history": set(),

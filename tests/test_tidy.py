@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -20,6 +21,7 @@ def with_outputs(project: TemporaryProject, name: str) -> Path:
         if cell.cell_type == "code":
             cell.execution_count = 3
             cell.outputs = [new_output("stream", name="stdout", text="é\n")]
+            cell.metadata |= {"scrolled": True, "collapsed": False}
             cell.metadata["execution"] = {"iopub.status.busy": "2026-01-31T12:00:00Z"}
     notebook.metadata["widgets"] = {"state": {}}
     nbformat.write(notebook, path)
@@ -47,6 +49,9 @@ def test_tidy_takes_out_what_a_run_leaves_and_nothing_else(project: TemporaryPro
     project.write("notebooks/broken.ipynb", "{")
     assert project.call("tidy").out == "tidied notebooks/sub/b.ipynb\n"
     assert project.call("tidy").out == "no notebook holds outputs\n"
+    # Another program thinks so, too.
+    command = [sys.executable, "-m", "nbstripout", "--verify", "--keep-id", str(inner)]
+    subprocess.run(command, check=True)
     assert "`al` is no stage" in project.call("tidy", "al", code=2).err
 
 
