@@ -146,10 +146,12 @@ class Log:
         if line.level < self._level:
             return
         with self._lock:
+            # As a whole first: a secret may have several lines.
+            line = replace(line, text=self._mask(line.text))
             text = self._mask(formatted(line))
             for descriptor in self._files if to_files else ():
                 self._append(descriptor, text)
-            self.console.line(replace(line, text=self._mask(line.text)), text)
+            self.console.line(line, text)
 
     def _append(self, descriptor: int, text: str) -> None:
         """Write lines to a file; what a full disk cut off stays a line of its own."""
