@@ -41,6 +41,8 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
         print(options.help_text(), end="")
         message = "no target given"
         raise UsageError(message)
+    if chosen.name is not None:
+        _tell_of_namesake(project.outline(root), chosen)
     if chosen.command.lenient:
         return int(_work(chosen)(project.outline(root), chosen))
     loaded = project.load(root)
@@ -58,6 +60,22 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
 
         return background.detach(lambda started: _build(request, command, executors, started))
     return _build(request, command, executors)
+
+
+def _tell_of_namesake(known: project.Outline, chosen: Options) -> None:
+    """Say that a word is a command where it is a stage's name, too.
+
+    Raises:
+        UsageError: the command changes what is there, and nothing but its word stands there.
+    """
+    word, command = chosen.words[0], chosen.command
+    if word not in known.stages:
+        return
+    stage = f"the stage is {project.DEFAULT_PROFILE}-{word}, or its notebook's path"
+    if command.spelt is not None and not (chosen.rest or chosen.given):
+        message = f"`{word}` is a command, and a stage; write {command.spelt} for the command, "
+        raise UsageError(message + stage)
+    print(f"run.py: `{word}` is the command here; {stage}", file=sys.stderr)
 
 
 def _work(chosen: Options) -> Callable[..., int]:

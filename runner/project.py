@@ -223,6 +223,8 @@ def _clashes(project: Project) -> Iterable[Problem]:
         label = f"params/{path.name}"
         if name in labels:
             yield Problem(label, f"`{name}` is also a stage ({labels[name]}); rename one")
+        if command_of(name) is not None:
+            yield Problem(label, f"`{name}` is a command of run.py; rename the file")
         yield from _unusable(name, label)
         if name.startswith("."):
             yield Problem(label, f"`{name}` starts with a dot; rename the file")
@@ -243,7 +245,5 @@ def _clashes(project: Project) -> Iterable[Problem]:
 
 
 def _unusable(name: str, label: str) -> Iterable[Problem]:
-    if command_of(name) is not None:
-        yield Problem(label, f"`{name}` is a command of run.py; rename the file")
     if name.startswith("-"):
         yield Problem(label, f"`{name}` starts with a dash like an option; rename the file")

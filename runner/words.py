@@ -17,7 +17,9 @@ class Command:
 
     `takes` are the words after its name, `options` the names of those that it has (see
     `options.OPTIONS`), `work` is the function that carries it out, as `module:function`.
-    `refused` says of options that one might try why it has not got them.
+    `refused` says of options that one might try why it has not got them. A command that changes
+    what is there is not meant by its bare word where a stage has its name: `spelt` is then
+    how to write it.
     A `lenient` one works whatever mistakes the project has at the moment.
     """
 
@@ -27,6 +29,7 @@ class Command:
     options: tuple[str, ...] = ()
     lenient: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
+    spelt: str | None = None
 
 
 BUILD = Command(
@@ -63,6 +66,7 @@ COMMANDS = {
         "following:stop",
         ("now",),
         lenient=True,
+        spelt="stop PROFILE",
     ),
     "job": Command(
         "TARGET… --image IMAGE",
@@ -95,6 +99,7 @@ COMMANDS = {
         "what test built becomes what is expected, in testdata/expected/",
         "accepting:accept",
         ("dry_run", "yes"),
+        spelt="accept --yes",
     ),
     "tidy": Command(
         "[STAGE…]",
@@ -102,6 +107,7 @@ COMMANDS = {
         "tidy:tidy",
         ("dry_run", "install", "filter"),
         lenient=True,
+        spelt="tidy notebooks/*.ipynb",
     ),
     "clean": Command(
         "",
@@ -109,6 +115,7 @@ COMMANDS = {
         "commands:clean",
         ("dry_run", "yes", "runs", "older_than"),
         lenient=True,
+        spelt="clean --yes",
     ),
     "help": Command("[COMMAND]", "say what a command does, and its options", "", lenient=True),
 }

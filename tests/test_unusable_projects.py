@@ -170,17 +170,6 @@ def test_comments_and_texts_may_stand_between_parameters(project: TemporaryProje
     assert "    a = -1\n    b = 2\n" in project.call("list").out
 
 
-def test_a_stage_with_the_name_of_a_command_is_a_mistake(project: TemporaryProject) -> None:
-    verbs = ("list", "check", "clean", "status", "log", "stop", "clean-test")
-    for number, verb in enumerate(verbs):
-        project.stage(f"1_{verb}", writes=(f"{number}.txt",))
-    project.profile("test")
-    assert sorted(told(project, "test")) == sorted(
-        f"notebooks/1_{verb}.ipynb: `{verb}` is a command of run.py; rename the file"
-        for verb in verbs
-    )
-
-
 @pytest.mark.parametrize(
     ("stage", "profile", "line"),
     [
