@@ -164,6 +164,9 @@ def check(loaded: Project, settings: Settings, chosen: Options) -> int:
 
 def clean(known: project.Outline, chosen: Options) -> int:
     """Remove builds."""
+    if chosen.has("runs") or chosen.has("older_than"):
+        message = "clean removes whole builds; it cannot remove their runs alone"
+        raise UsageError(message)
     return _clean(known, chosen.words, dry_run=chosen.has("dry_run"))
 
 

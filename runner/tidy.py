@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,8 +48,10 @@ def tidy(known: Outline, chosen: Options) -> int:
                 continue
             count += 1
             if not chosen.has("dry_run"):
-                # The file itself, not a link to it, gets the new content.
+                # The file itself, not a link to it, gets the new content, and keeps its mode.
+                mode = path.stat().st_mode
                 write_whole(path.resolve(), text.encode())
+                path.chmod(stat.S_IMODE(mode))
         except (OSError, UnicodeDecodeError) as error:
             what = why(error) if isinstance(error, OSError) else "it is not UTF-8"
             print(f"run.py: {label}: {what}", file=sys.stderr)

@@ -41,9 +41,11 @@ def test_tidy_takes_out_what_a_run_leaves_and_nothing_else(project: TemporaryPro
     names = "notebooks/a.ipynb, notebooks/sub/b.ipynb"
     assert f"saved with outputs: {names}; python run.py tidy takes them out" in told
     before = inner.read_bytes()
+    (project.root / "notebooks/a.ipynb").chmod(0o640)
     assert project.call("tidy", "-n", "a").out == "would tidy notebooks/a.ipynb\n"
     assert project.call("tidy", "notebooks/a.ipynb").out == "tidied notebooks/a.ipynb\n"
     assert (project.root / "notebooks/a.ipynb").read_bytes() == clean
+    assert (project.root / "notebooks/a.ipynb").stat().st_mode & 0o777 == 0o640
     assert inner.read_bytes() == before
     # It works although another notebook cannot be read.
     project.write("notebooks/broken.ipynb", "{")
