@@ -65,7 +65,7 @@ def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> int:
             sys.stdout.flush()
     now_is = _again(run)
     if follow and now_is.state == State.LOST:
-        print(f"run {run.folder.name} is lost: it is not heard of any more{now_is.heard}")
+        print(f"run {run.folder.name} is lost: it gives no sign of life any more{now_is.heard}")
     return int(now_is.record.get("exit_code", Exit.FAILED))
 
 
@@ -147,7 +147,7 @@ def stop(known: Outline, chosen: Options) -> int:
         message = f"the request to stop cannot be left in the run's folder: {why(error)}"
         raise UsageError(message) from None
     where = f" on {run.beat.host}" if run.beat else ""
-    doubt = ", which is not heard of," if silent else ""
+    doubt = ", which gives no sign of life," if silent else ""
     print(f"asked run {run.folder.name}{where}{doubt} to stop", flush=True)
     asked: set[Path] = set()
     began, patience = time.monotonic(), _LITTLE if silent else _PATIENCE

@@ -170,7 +170,7 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
     lines = [f"running for {seconds_in_words(run.seconds)}{where}: run {run.folder.name}"]
     if run.silent > _SILENT:
         silent = seconds_in_words(run.silent)
-        lines.append(f"not heard of for {silent}: it is held up, or its disk is full or away")
+        lines.append(f"no sign of life for {silent}: it is held up, or its disk is full or away")
     running: dict[str, float] = {}
     waiting: list[str] = []
     done: list[str] = []
@@ -188,7 +188,7 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
             words = [f"running for {seconds_in_words(running[name])}", place, took]
             under_way.append(f"{name}: {', '.join(filter(None, words))}")
         elif stage["state"] == State.SUCCEEDED:
-            done.append(f"{name} ({seconds_in_words(float(stage['seconds']))})")
+            done.append(f"{name} ({seconds_in_words(float(stage.get('seconds') or 0.0))})")
         else:
             done.append(f"{name} ({state_in_words(stage['state'])})")
     lines += [f"done: {', '.join(done)}"] if done else []
