@@ -1,6 +1,6 @@
 """The frozen values that everything speaks in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +30,11 @@ class State(StrEnum):
 def state_in_words(state: str) -> str:
     """Write a state as it is found in a record for a person."""
     return state.replace("_", " ")
+
+
+def few_in_words(names: Sequence[str], most: int) -> str:
+    """Name the first ones of several for a person."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,9 @@ class Parameter:
 class SourceNotebook:
     """What a source notebook declares.
 
-    `warm` is whether its kernel may be forked, `always` whether it is never up to date;
-    `repairs` says what in its file is not as it should be, but understood.
+    `warm` is whether its kernel may be forked, `always` whether it is never up to date,
+    `repairs` says what in its file is not as it should be, but understood, and `has_outputs`
+    whether it was saved with what a run left in it.
     """
 
     stage: str
@@ -101,6 +107,8 @@ class SourceNotebook:
     warm: bool = True
     always: bool = False
     repairs: tuple[str, ...] = ()
+    # To run it in Jupyter and save it is not to edit it.
+    has_outputs: bool = field(default=False, compare=False)
 
     @property
     def folder(self) -> Path:
@@ -170,6 +178,11 @@ class Pipeline:
     stages: Mapping[str, Stage]
     needs: Mapping[str, frozenset[str]]
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The files and folders that all stages declare to write."""
+        return [one.path for stage in self.stages.values() for one in stage.outputs]
 
     def declares(self, name: str) -> bool:
         """Tell whether a stage says what it reads or writes."""
@@ -352,13 +365,17 @@ class CellStarted:
 
 @dataclass(frozen=True)
 class Line:
-    """A line for the log: when, from where, how important, what."""
+    """A line for the log, or several that belong together: when, from where, how important, what.
+
+    `state` is what a stage has come to by it, for a sign on a terminal.
+    """
 
     at: float
     level: int
     where: str
     text: str
     logger: str | None = None
+    state: State | None = None
 
 
 @dataclass(frozen=True)

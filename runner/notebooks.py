@@ -73,6 +73,7 @@ def read(path: Path, label: str) -> SourceNotebook:
         warm=_flag(metadata, "warm", label, default=True),
         always=_flag(metadata, "always", label, default=False),
         repairs=found.repairs,
+        has_outputs=found.has_outputs,
     )
 
 

@@ -3,26 +3,29 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from . import dotenv, project, runs, tasks
+from . import dotenv, drawing, project, runs, tasks
 from .errors import Exit, UsageError
 from .freshness import Freshness, Task
 from .model import Planned
+from .options import Options
 from .project import Project
+from .settings import Settings
 
 _MOST = 20
 
 
-def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
+def stages(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print the stages in order: what each reads and writes, and its parameters."""
+    words = chosen.rest
     profiles_only("list", words, loaded)
-    default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
-    mask = dotenv.mask(loaded.root, os.environ, loaded.settings.secrets)
-    names = words or [default or next(iter(loaded.profiles))]
-    for name, found in tasks.bind(loaded, names, overrides).items():
+    mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
+    names = words or [_usual_profile(loaded)]
+    for name, found in tasks.bind(loaded, names, chosen.parameters).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
         freshness = Freshness(loaded, found)
         for stage in freshness.pipeline.stages.values():
-            print(f"\n  {stage.name}  ({stage.notebook.label})")
+            always = "; it always runs" if loaded.always(stage.name) else ""
+            print(f"\n  {stage.name}  ({stage.notebook.label}{always})")
             for one in stage.inputs:
                 print(f"    reads   {one.source or loaded.label(one.path)}")
             for output in stage.outputs:
@@ -38,6 +41,33 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
     if loaded.listing.left_out:
         print(loaded.listing.words)
     return Exit.OK
+
+
+def graph(loaded: Project, settings: Settings, chosen: Options) -> int:  # noqa: ARG001 - as all
+    """Print the graph of the stages."""
+    words = chosen.rest
+    profiles_only("graph", words, loaded)
+    if len(words) > 1 or (chosen.has("mermaid") and chosen.has("dot")):
+        message = "graph takes one profile, and one of --mermaid and --dot"
+        raise UsageError(message)
+    name = words[0] if words else _usual_profile(loaded)
+    found = Freshness(loaded, tasks.bind(loaded, [name], chosen.parameters)[name]).pipeline
+    needs = {stage: found.needs[stage] for stage in found.stages}
+    if chosen.has("mermaid"):
+        lines = drawing.mermaid(needs, found.after)
+    elif chosen.has("dot"):
+        lines = drawing.dot(needs, found.after)
+    else:
+        lines = drawing.tree(needs)
+    for line in lines:
+        print(line)
+    return Exit.OK
+
+
+def _usual_profile(loaded: Project) -> str:
+    """Give the profile that is looked at where none is named."""
+    profiles = loaded.profiles
+    return project.TEST_PROFILE if project.TEST_PROFILE in profiles else next(iter(profiles))
 
 
 def _seen(freshness: Freshness, stage: str) -> Iterator[str]:
@@ -90,13 +120,16 @@ def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
     return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
 
 
-def history(loaded: Project, words: Sequence[str]) -> int:
-    """Print the runs of builds, the oldest first."""
-    found = _built("history", words, loaded)
+def history(loaded: Project, settings: Settings, chosen: Options) -> int:
+    """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
+    mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
+    found = _built("history", chosen.rest, loaded)
     for name in found:
         print(f"{name}:")
         for run in reversed(list(runs.of_build(loaded.build(name)))):
-            print(f"  {runs.line(run)}")
+            print(mask(f"  {runs.line(run)}"))
+            for line in runs.given(run):
+                print(mask(f"      {line}"))
     if not found:
         print("nothing has run yet")
     return Exit.OK

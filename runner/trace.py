@@ -88,11 +88,11 @@ def source_of(path: str) -> str:
     return f"{above}/{name.partition('.')[0]}.py"
 
 
-def read(data: bytes, root: Path, working_directory: Path) -> Trace:
-    """Read the trace of a kernel that belongs to the project `root`."""
+def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
+    """Read the trace of a kernel that belongs to the project `root`; None where it wrote none."""
     found: dict[str, set[str]] = defaultdict(set)
     moments: dict[str, float] = {}
-    for kind, text in records(data):
+    for kind, text in records(data or b""):
         moment, slash, rest = text.partition("/") if kind == READ else ("", "", text)
         found[kind].add(slash + rest)
         if moment:
@@ -120,9 +120,9 @@ def read(data: bytes, root: Path, working_directory: Path) -> Trace:
         many_written=files.names(found[MANY_WRITTEN]),
         perhaps_read=files.names({one for one in named if os.path.isfile(one)}),  # noqa: PTH113
         perhaps_listed=files.names({one for one in named if os.path.isdir(one)}),  # noqa: PTH112
-        witness=bool(data),
-        whole=not data or (bool(found[END]) and not found[LOST]),
-        children=not data or bool(found[STARTED]),
+        witness=data is not None,
+        whole=data is None or (bool(found[END]) and not found[LOST]),
+        children=data is None or bool(found[STARTED]),
     )
 
 

@@ -180,7 +180,8 @@ class Watch:
                         if not entry.is_dir():
                             yield entry.path
                         elif self._is_watched(entry.path):
-                            todo.append(entry.path)
+                            # A link may lead to a whole disk: the project's own come first.
+                            todo.insert(0 if entry.is_symlink() else len(todo), entry.path)
             except OSError as error:
                 self.complete &= error.errno not in {errno.ENOSPC, errno.ENOMEM}
                 # It is gone, may not be read, or the system watches no more for us. Another one

@@ -10,11 +10,14 @@ SAY = """\
 import asyncio, atexit, subprocess, sys, threading, time
 from pathlib import Path
 
+go = threading.Event()
+
 def work():
     with open(output_x, "w") as file:
         file.write("begun, ")
         file.flush()
-        time.sleep(0.7)
+        go.wait()
+        time.sleep(0.3)
         print("LATE", flush=True)
         file.write("done")
 
@@ -33,6 +36,8 @@ CELLS = {
     "inner_thread": "begin = lambda: threading.Thread(target=work).start()\n"
     "t = threading.Thread(target=begin)\nt.start()",
 }
+# How a later cell waits for it.
+LATER = {"thread": "t.join()", "task": "await t", "executor": "future.result()"}
 # A process prints for itself; that it has ended is all that counts.
 PROCESS = f'p = subprocess.Popen([sys.executable, "-c", "{CHILD}", output_x])'
 
@@ -82,10 +87,9 @@ def test_what_a_notebook_began_is_waited_for_and_its_text_is_kept(
 ) -> None:
     project.profile("all")
     for name, cell in CELLS.items():
-        stage(project, name, cell, "print('next')")
-    for name in ("thread", "task", "executor"):
-        later = "await asyncio.sleep(1.5)" if name == "task" else "time.sleep(1.5)"
-        stage(project, f"{name}_later", CELLS[name], f"{later}\nprint('next')")
+        stage(project, name, cell, "print('next')\ngo.set()")
+    for name, later in LATER.items():
+        stage(project, f"{name}_later", CELLS[name], f"go.set()\n{later}\nprint('next')")
     stage(project, "process", PROCESS.format(1), "print('next')")
     daemon = "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
     stage(project, "daemon", daemon, WRITE)

@@ -266,7 +266,7 @@ WRITES = {
     ),
     "w_new_folder": Form(
         "import os, shutil\nshutil.rmtree('{0}/new', ignore_errors=True)\nos.makedirs('{0}/new')\n"
-        "shutil.rmtree('{0}/new')\nos.makedirs('{0}/new')\nimport time\ntime.sleep(0.3)\n"
+        "shutil.rmtree('{0}/new')\nos.makedirs('{0}/new')\n"
         "!echo 1 > {0}/new/y.txt"
     ),
     "w_child": Form(

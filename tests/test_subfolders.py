@@ -357,6 +357,7 @@ def test_a_stage_that_always_runs_may_be_named_in_the_settings(
     assert "it always runs" not in project.call("-n", "all").out
     project.write("pyproject.toml", f"[tool.runner]\nalways = ['{word}']\n")
     assert "  fetch  run    it always runs" in project.call("-n", "all").out
+    assert "fetch.ipynb; it always runs)" in project.call("list").out
     assert "  fetch  run    it always runs" in project.call("status").out
 
 

@@ -163,12 +163,11 @@ class HeadlessKernel(IPythonKernel):
                 yield f"task {coroutine.__qualname__}"
 
     async def _progressively_terminate_all_children(self) -> None:
-        """Ask what the notebook has started to end, but do not wait for it.
+        """Leave to the notebook what it has started: its exit handlers look after that.
 
-        ipykernel waits for five seconds and more where one does not listen, as helpers of
-        joblib's do not; our guard ends them at once.
+        A pool whose workers are gone already would wait for them for ever. What is left once the
+        kernel has ended, our guard ends.
         """
-        self._signal_children(signal.SIGTERM)
 
 
 class HeadlessApp(IPKernelApp):

@@ -214,7 +214,7 @@ class GuardedManager(AsyncKernelManager):
         ours = language == "python" and kernel is None
         super().__init__(transport="ipc", client_factory=PacedClient if ours else Client)
         self.killed = False
-        self.trace = b""
+        self.trace: bytes | None = None
         self.spare = spare
         self.place = Place.make() if spare is None else spare.place
         self.connection_file = str(self.place.connection_file)

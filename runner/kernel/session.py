@@ -53,7 +53,7 @@ class Outcome:
     cell: CellRef | None = None
     ended: Ended | None = None
     warm: bool | None = None
-    trace: bytes = b""
+    trace: bytes | None = None
 
 
 class Session(NotebookClient):
