@@ -5,6 +5,7 @@ import logging
 import platform
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import machine, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
-from .errors import Exit, RunnerError
+from .errors import Exit, RunnerError, in_a_line
 from .executor import Executor, Executors
-from .files import copy_whole, sync, why
+from .files import copy_whole, sync, why, write_whole
 from .freshness import Task
 from .heartbeat import beating
 from .history import last_made
-from .journal import RunRecord, settle_lost
+from .journal import RunRecord, refuse_links
 from .logs import Log, clock_in_words, seconds_in_words
 from .model import (
     CellStarted,
@@ -43,6 +44,7 @@ from .records import planned_details, reason_details, result_details, stage_deta
 from .secrets import Mask
 from .seen import Seen
 from .settings import Settings
+from .settling import settle
 from .stop import Stop
 from .verdict import check, clear, strays
 from .witness import Witness
@@ -85,7 +87,8 @@ class Build:
     _began: float = 0.0
     _since: dict[str, float] = field(default_factory=dict)
     _memory: int = 0
-    _done: set[str] = field(default_factory=set)
+    _done: dict[str, Result] = field(default_factory=dict)
+    _verdict: Exit | None = None
 
     @cached_property
     def _witness(self) -> Witness:
@@ -120,11 +123,12 @@ class Build:
 
         The caller holds the build's lock.
         """
+        refuse_links(self.folder)
         if self.task.fresh:
             clear(self.folder)
-        lost = settle_lost(self.folder)
+        told = settle(self.folder)
+        self._began = time.monotonic()
         self.record = RunRecord(self.folder, self.run_id, self.mask)
-        self._began = began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
         warn = resources.Watch(self.folder, lambda level, text: self.log.say(text, level=level))
 
@@ -133,27 +137,56 @@ class Build:
             warn.look()
             self.log.situation(self._situation)
 
-        with self.log.to_files(*files), beating(self.record.folder, self.stop, watch):
+        with (
+            contextlib.closing(self.record),
+            self.log.to_files(*files),
+            beating(self.record.folder, self.stop, watch),
+        ):
             try:
-                self._begin(command)
-                if self.on_start is not None:
-                    self.on_start(self)
-                for words in lost:
-                    self.log.say(words, level=logging.WARNING)
-                for level, text in self.remarks:
-                    self.log.say(text, level=level)
-                facts = threading.Thread(target=self._facts)
-                facts.start()
-                if (problem := self._prepared()) is not None:
-                    facts.join()
-                    return self._give_up(problem, time.monotonic() - began)
-                results = self._stages()
-                facts.join()
-                return self._end(results, time.monotonic() - began)
+                return self._to_its_end(command, told)
+            except Exception as error:
+                if not self.record.begun:
+                    raise
+                return self._fail(error)
             finally:
-                self.record.close()
                 self._prune()
                 self.task.freshness.hashes.save()
+
+    def _to_its_end(self, command: Sequence[str], told: Sequence[str]) -> Exit:
+        self._begin(command)
+        if self.on_start is not None:
+            self.on_start(self)
+        for words in told:
+            self.log.say(words, level=logging.WARNING)
+        for level, text in self.remarks:
+            self.log.say(text, level=level)
+        facts = threading.Thread(target=self._facts)
+        facts.start()
+        try:
+            if (problem := self._prepared()) is not None:
+                return self._give_up(problem)
+            results = self._stages()
+        finally:
+            facts.join()
+        return self._end(results)
+
+    def _fail(self, error: Exception) -> Exit:
+        """End a run that something went wrong with that is no stage's fault, maybe our own."""
+        what = (
+            why(error) if isinstance(error, OSError) else f"the runner failed: {in_a_line(error)}"
+        )
+        self.log.say(what, level=logging.ERROR)
+        path = self.record.folder / "traceback.txt"
+        text = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            write_whole(path, self.mask(text).encode("utf-8", "backslashreplace"))
+            self.log.say(f"see {self.project.label(path)}", level=logging.ERROR)
+        if self._verdict is not None:
+            return self._verdict or Exit.FAILED
+        for planned in self.task.planned:
+            if planned.stage not in self._done:
+                self._done[planned.stage] = _not_run(planned.stage, what)
+        return self._conclude(self._done, State.FAILED, Exit.FAILED, error=what)
 
     def _prepared(self) -> RunnerError | None:
         try:
@@ -163,19 +196,18 @@ class Build:
             return error
         return None
 
-    def _give_up(self, problem: RunnerError, seconds: float) -> Exit:
+    def _give_up(self, problem: RunnerError) -> Exit:
         """End before the first stage."""
         self.log.say(str(problem), level=logging.ERROR)
         results = {}
         for planned in self.task.planned:
             result = _skipped(planned.stage)
             if planned.may_run:
-                what = "nothing was run"
-                result = Result(planned.stage, State.CANCELLED, time.time(), 0.0, error=what)
+                result = _not_run(planned.stage, "nothing was run")
             results[planned.stage] = result
             self._record_end(result, [], None)
         self.is_last = True
-        return self._conclude(results, State.FAILED, problem.exit_code, seconds)
+        return self._conclude(results, State.FAILED, problem.exit_code)
 
     def _prune(self) -> None:
         if self.settings.keep is not None:
@@ -187,6 +219,7 @@ class Build:
         then: dict[str, Any] = {"then": list(self.then)} if self.then else {}
         self.record.append(
             "run_started",
+            number=self.record.number,
             id=self.run_id,
             profile=task.profile,
             command=list(command),
@@ -404,7 +437,7 @@ class Build:
             self.log.say(what, result.stage, logging.ERROR)
         self.log.ended(result)
         self._tell(result)
-        self._done.add(result.stage)
+        self._done[result.stage] = result
         self.log.situation(self._situation)
         return result
 
@@ -458,7 +491,7 @@ class Build:
             where = self.project.label(executed)
             self.log.say(f"see the executed notebook: {where}", result.stage, level)
 
-    def _end(self, results: dict[str, Result], seconds: float) -> Exit:
+    def _end(self, results: dict[str, Result]) -> Exit:
         self._warn_of_strays()
         if (shared := self._witness.shared()) is not None:
             self.log.say(shared, level=logging.WARNING)
@@ -470,13 +503,14 @@ class Build:
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log)
-        return self._conclude(results, state, code, seconds)
+        return self._conclude(results, state, code)
 
     def _conclude(
-        self, results: dict[str, Result], state: State, code: Exit, seconds: float
+        self, results: Mapping[str, Result], state: State, code: Exit, **error: str
     ) -> Exit:
         """Record how the run ended, and tell."""
-        code = self._record_verdict(state, code, seconds)
+        seconds = time.monotonic() - self._began
+        code = self._record_verdict(state, code, seconds=round(seconds, 3), **error)
         self.is_last |= bool(code) and (self.stop.asked() or not self.settings.keep_going)
         for label in self.then if self.is_last else ():
             other = (self.project.root / label).parents[1].name
@@ -505,9 +539,10 @@ class Build:
         if problem:
             self.log.say(problem, level=logging.WARNING)
 
-    def _record_verdict(self, state: State, code: Exit, seconds: float) -> Exit:
+    def _record_verdict(self, state: State, code: Exit, **more: object) -> Exit:
         """Write how the run ended; give the exit code, which is bad if that failed."""
-        details = {"state": state, "seconds": round(seconds, 3), "exit_code": code}
+        details = {"state": state, "exit_code": code, **more}
+        self._verdict = code
         try:
             self.record.append("run_ended", sync=True, **details)
         except OSError as error:
@@ -532,6 +567,10 @@ class Build:
 
 def _skipped(stage: str) -> Result:
     return Result(stage, State.SKIPPED, time.time(), 0.0)
+
+
+def _not_run(stage: str, why_not: str) -> Result:
+    return Result(stage, State.CANCELLED, time.time(), 0.0, error=why_not)
 
 
 def _done(result: Result) -> Future[Result]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import RunnerError
+from .errors import RunnerError, in_a_line
 from .executor import Executors, LocalExecutor
 from .secrets import Mask
 
@@ -53,10 +53,12 @@ def _carry_out(arguments: Sequence[str], root: Path, executors: Executors) -> in
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return 1
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person reads one line
         from .files import why  # noqa: PLC0415 - as above
 
-        print(f"run.py: {why(error)}", file=sys.stderr)
+        ours = f"the runner failed: {in_a_line(error)}"
+        said = why(error) if isinstance(error, OSError) else ours
+        print(Mask.of(os.environ)(f"run.py: {said}"), file=sys.stderr)
         return 1
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from .files import open_plain
 from .model import CellStarted, Event, Line, Result
 from .screen import Screen
 from .secrets import Mask
@@ -95,10 +96,19 @@ class Log:
         Raises:
             OSError: one cannot be opened.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        opened = {os.open(path, flags, 0o644): path for path in paths}
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        opened: dict[int, Path] = {}
+        for path in paths:
+            try:
+                opened[open_plain(path, flags)] = path
+            except OSError:
+                for descriptor in opened:
+                    os.close(descriptor)
+                raise
         with self._lock:
             self._files |= opened
+            # A run that was killed may have left a line without an end.
+            self._torn |= {one for one in opened if not _ends_in_line(one)}
         try:
             yield
         finally:
@@ -189,6 +199,11 @@ def seconds_in_words(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
+
+
+def _ends_in_line(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return not size or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -1,6 +1,7 @@
 """Commands that tell what is there: the stages, the builds, the runs and their logs."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 
 from . import project, runs, tasks
@@ -92,12 +93,17 @@ def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
     return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
 
 
+def warn(text: str) -> None:
+    """Tell of what is left out."""
+    print(f"run.py: {text}", file=sys.stderr)
+
+
 def history(loaded: Project, words: Sequence[str]) -> int:
     """Print the runs of builds, the oldest first."""
     found = _built("history", words, loaded)
     for name in found:
         print(f"{name}:")
-        for run in reversed(list(runs.of_build(loaded.build(name)))):
+        for run in reversed(list(runs.of_build(loaded.build(name), warn))):
             print(f"  {runs.line(run)}")
     if not found:
         print("nothing has run yet")

@@ -4,7 +4,7 @@ import contextlib
 import math
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,9 @@ from typing import Any
 
 from . import heartbeat, lock
 from .history import Made
-from .journal import read_journal, run_folders
+from .journal import is_run, journal_of, left_out, record_of, run_folders, strange
 from .logs import clock_in_words, seconds_in_words
 from .model import State, state_in_words
-from .records import summary
 
 # After so many seconds without a sign of life a run is lost: here, where its lock would be
 # seen; elsewhere, where the disk may not hand on locks and may be slow; before the first one.
@@ -74,26 +73,38 @@ class Run:
         return [stage["name"] for stage in self.record["stages"] if stage["state"] in states]
 
 
-def of_build(build: Path) -> Iterator[Run]:
-    """Give a build's runs, the newest first; what no record can be made of is left out."""
+def of_build(build: Path, tell: Callable[[str], None] | None = None) -> Iterator[Run]:
+    """Give a build's runs, the newest first; what no record can be made of is left out.
+
+    That is told where `tell` is given.
+    """
+    if tell is not None:
+        for text in strange(build):
+            tell(text)
     for folder in reversed(run_folders(build)):
-        if (run := of_folder(folder)) is not None:
+        if (run := of_folder(folder, tell)) is not None:
             yield run
 
 
-def of_folder(folder: Path) -> Run | None:
+def of_folder(folder: Path, tell: Callable[[str], None] | None = None) -> Run | None:
     """Give the run that a folder holds, if a record can be made of it."""
+    if not is_run(folder):
+        return None
     # In this order: a run that ends meanwhile is not taken for one that is lost.
     beat = heartbeat.last(folder)
-    record = _record(folder)
-    if "started" not in record:
+    journal = journal_of(folder)
+    record = record_of(folder, journal)
+    if journal.flaw is not None and tell is not None:
+        tell(left_out(folder, journal.flaw))
+    if "started" not in record or journal.flaw is not None:
         return None
     silent, held = math.inf, False
     if record["state"] == State.RUNNING:
         held = is_held(folder)
         started = datetime.fromisoformat(record["started"]).timestamp()
         silent = heartbeat.silence(folder, beat) if beat else abs(time.time() - started)
-        record = record if held else _record(folder)
+        record = record if held else record_of(folder, journal_of(folder))
+    beat = beat or heartbeat.beat_of(record.get("beat"))
     return Run(folder, record, beat, silent, held)
 
 
@@ -101,10 +112,6 @@ def is_held(folder: Path) -> bool:
     """Tell whether a command holds a lock for the run in this folder, as far as can be seen."""
     held = lock.holder(folder.parents[2], folder.parents[1].name)
     return (held or "").startswith(f"run {folder.name}")
-
-
-def _record(folder: Path) -> Mapping[str, Any]:
-    return summary(read_journal(folder / "journal.jsonl"))
 
 
 def line(run: Run) -> str:

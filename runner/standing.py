@@ -15,7 +15,7 @@ from .model import State, state_in_words
 from .options import Options
 from .project import Outline, Project, did_you_mean
 from .records import VERSION
-from .reports import plan_lines
+from .reports import plan_lines, warn
 from .secrets import Mask
 
 
@@ -40,7 +40,7 @@ def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
             raise UsageError(message)
     if not words:
         names = [name for name in known.profiles if known.build(name).is_dir()]
-    past = {name: list(runs.of_build(known.build(name))) for name in names}
+    past = {name: list(runs.of_build(known.build(name), warn)) for name in names}
     loaded, mistakes = _load(known.root, past)
     mask = Mask.of(os.environ, loaded.settings.secrets if loaded else ())
     newest = finding.newest(known)
