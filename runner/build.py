@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import machine, notebooks, preload, resources, runs, scheduler, telling
+from . import machine, metrics, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
 from .errors import Exit, RunnerError, in_a_line
 from .executor import Executor, Executors
@@ -89,6 +89,8 @@ class Build:
     _memory: int = 0
     _done: dict[str, Result] = field(default_factory=dict)
     _verdict: Exit | None = None
+    # The names of files that stages were seen to write, and did not declare.
+    _written: dict[str, None] = field(default_factory=dict)
 
     @cached_property
     def _witness(self) -> Witness:
@@ -224,6 +226,7 @@ class Build:
             profile=task.profile,
             command=list(command),
             targets=list(task.targets),
+            parameters=list(task.parameters),
             jobs=self.settings.jobs,
             environment=asdict(task.freshness.environment),
             **then,
@@ -238,7 +241,7 @@ class Build:
             self.log.say(resources.line(self.folder))
             if self.until is not None:
                 end = clock_in_words(self.until.clock)
-                self.log.say(f"it has to be over at {end}: {self.until.origin}")
+                self.log.say(f"it must end by {end}: {self.until.origin}")
 
     def _facts(self) -> None:
         facts = machine.facts(self.project.root)
@@ -338,7 +341,7 @@ class Build:
         self._since[stage.name] = time.monotonic()
         self.log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
-        self.log.say(f"started ({words})", stage.name)
+        self.log.say(f"started ({words})", stage.name, state=State.RUNNING)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
         submitted = executor.submit(job)
@@ -411,6 +414,7 @@ class Build:
                 result = self._with_inputs_as_they_were(result)
             if result.good and found is not None:
                 result = self._witness.judged(result, found)
+                self._written |= dict.fromkeys(found.writes)
             if result.good and result.state is not State.SKIPPED:
                 stage = self.task.pipeline.stages[result.stage]
                 for output in stage.outputs:
@@ -471,6 +475,10 @@ class Build:
                 details["was"] = made.was
         elif result.good:
             details["made"] = True
+        if result.good:
+            outputs_of = self.task.pipeline.stages[result.stage].outputs
+            numbers = metrics.of_files((one.path for one in outputs_of), self.folder)
+            details |= {"metrics": numbers} if numbers else {}
         self.record.append("stage_ended", sync=result.state is not State.SKIPPED, **details)
         with contextlib.suppress(OSError):
             self.record.publish(now=not result.good)
@@ -485,7 +493,7 @@ class Build:
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
         level, text = telling.stage_end(result)
-        self.log.say(text, result.stage, level)
+        self.log.say(text, result.stage, level, result.state)
         executed = self.record.notebooks / f"{result.stage}.ipynb"
         if level >= logging.ERROR and executed.exists():
             where = self.project.label(executed)
@@ -502,7 +510,9 @@ class Build:
             code = self.stop.exit_code if self.stop.reason is not None else Exit.OUT_OF_TIME
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
-            code = check(self.project, self.settings, self.log)
+            stages = self.task.pipeline.stages.values()
+            outputs = [one.path for stage in stages for one in stage.outputs]
+            code = check(self.project, self.settings, self.log, outputs)
         return self._conclude(results, state, code)
 
     def _conclude(
@@ -515,6 +525,7 @@ class Build:
         for label in self.then if self.is_last else ():
             other = (self.project.root / label).parents[1].name
             self.log.say(f"{other} was not started", level=logging.WARNING)
+        self.log.results([results[one.stage] for one in self.task.planned])
         words = telling.summary(results.values())
         log = self.project.label(self.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
@@ -523,10 +534,23 @@ class Build:
             level, how = logging.ERROR, "built, but not as expected"
         text = f"{self.task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self.log.say(text, level=level)
+        if state is State.SUCCEEDED and (files := self._to_open()):
+            self.log.say(f"to open: {', '.join(files)}")
         if self.log.failure:
             self.log.say(self.log.failure, level=logging.ERROR)
         self._notify(f"{self.task.profile} {how}", results, seconds)
         return code
+
+    def _to_open(self) -> list[str]:
+        """Name what a person looks at: pictures, tables, the last stage's executed notebook."""
+        stages = self.task.pipeline.stages
+        written = [one.path for stage in stages.values() for one in stage.outputs]
+        before = [one.seen.writes for one in self.task.freshness.made.values() if one.seen]
+        seen = [name for names in (*before, self._written) for name in names]
+        written += [self.project.root / name for name in seen]
+        files = telling.to_open(path for path in written if path.is_relative_to(self.project.root))
+        last = self.folder / "notebooks" / f"{self.task.planned[-1].stage}.ipynb"
+        return [self.project.label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:
         """Tell whoever wants to know; that it fails is no failure of the run."""

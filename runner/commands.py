@@ -4,20 +4,22 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import options, project, tasks
+from . import options, project
 from .errors import Exit, ProjectError, UsageError
 from .executor import Executors
+from .options import Options
 from .project import Project
 from .secrets import Mask
 from .settings import Settings
-from .tasks import Request
 
 if TYPE_CHECKING:
     from .background import Started
     from .kernel.root import Root
+    from .tasks import Request
 
 
 def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
@@ -32,48 +34,59 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
         RunnerError: it cannot be carried out; nothing was run.
     """
     chosen = options.parse(arguments)
-    first, *rest = chosen.words
-    if first == "clean" or first.startswith("clean-"):
-        if chosen.parameters or chosen.forced:
-            message = f"`{first}` takes no parameters and no --force=STAGE"
-            raise UsageError(message)
-        return _clean(project.outline(root), chosen.words, dry_run=chosen.dry_run)
-    follow = bool(chosen.changes.get("force"))
-    # These work whatever mistakes the project has at the moment.
-    if first in {"log", "status", "stop"}:
-        from . import following, standing  # noqa: PLC0415 - see above
-
-        lenient: dict[str, Callable[[project.Outline], int]] = {
-            "log": lambda known: following.log(known, rest, follow=follow),
-            "status": lambda known: standing.status(known, chosen, rest),
-            "stop": lambda known: following.stop(known, rest, now=chosen.now),
-        }
-        return lenient[first](project.outline(root))
+    if (text := options.told(chosen)) is not None:
+        print(text.rstrip("\n"))
+        return Exit.OK
+    if not chosen.words:
+        print(options.help_text(), end="")
+        message = "no target given"
+        raise UsageError(message)
+    if chosen.name is not None:
+        _tell_of_namesake(project.outline(root), chosen)
+    if chosen.command.lenient:
+        return int(_work(chosen)(project.outline(root), chosen))
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
-    if first in {"list", "check", "history", "job"}:
-        from . import manifest, reports  # noqa: PLC0415 - see above
+    if chosen.name is not None:
+        return int(_work(chosen)(loaded, settings, chosen))
+    from . import tasks  # noqa: PLC0415 - not for what only looks
 
-        verbs: dict[str, Callable[[], int]] = {
-            "list": lambda: reports.stages(loaded, rest, chosen.parameters),
-            "check": lambda: _check(loaded, settings, chosen, rest),
-            "history": lambda: reports.history(loaded, rest),
-            "job": lambda: manifest.command(loaded, settings, chosen, rest),
-        }
-        return verbs[first]()
     request = tasks.read(loaded, settings, chosen)
-    if chosen.dry_run:
+    if chosen.has("dry_run"):
         return _show(request)
     command = ["run.py", *arguments]
-    if chosen.background:
+    if chosen.has("background"):
         from . import background  # noqa: PLC0415 - few runs are
 
         return background.detach(lambda started: _build(request, command, executors, started))
     return _build(request, command, executors)
 
 
-def _show(request: Request) -> int:
-    from . import deadline, reports  # noqa: PLC0415 - see above
+def _tell_of_namesake(known: project.Outline, chosen: Options) -> None:
+    """Say that a word is a command where it is a stage's name, too.
+
+    Raises:
+        UsageError: the command changes what is there, and nothing but its word stands there.
+    """
+    word, command = chosen.words[0], chosen.command
+    if word not in known.stages:
+        return
+    stage = f"the stage is {project.DEFAULT_PROFILE}-{word}, or its notebook's path"
+    if command.spelt is not None and not (chosen.rest or chosen.given):
+        message = f"`{word}` is a command, and a stage; write {command.spelt} for the command, "
+        raise UsageError(message + stage)
+    print(f"run.py: `{word}` is the command here; {stage}", file=sys.stderr)
+
+
+def _work(chosen: Options) -> Callable[..., int]:
+    """Give the function that carries out a command; its module is imported for it alone."""
+    module, _, name = chosen.command.work.partition(":")
+    found: Callable[..., int] = getattr(import_module(f".{module}", __package__), name)
+    return found
+
+
+def _show(request: "Request") -> int:
+    from . import deadline, reports, tasks  # noqa: PLC0415 - see above
 
     mask = Mask.of(os.environ, request.settings.secrets)
     deadline.check(os.environ)
@@ -87,7 +100,7 @@ def _show(request: Request) -> int:
 
 
 def _build(
-    request: Request,
+    request: "Request",
     command: Sequence[str],
     executors: Executors,
     started: "Started | None" = None,
@@ -100,7 +113,7 @@ def _build(
         return building.build(request, command, executors, early, started)
 
 
-def _start_early(request: Request, held: contextlib.ExitStack) -> "Root | None":
+def _start_early(request: "Request", held: contextlib.ExitStack) -> "Root | None":
     """Start the process that kernels are forked from, if they will surely be needed.
 
     It imports for longer than we need to find out what is to be done; so that this costs
@@ -117,17 +130,14 @@ def _start_early(request: Request, held: contextlib.ExitStack) -> "Root | None":
     return None
 
 
-def _check(
-    loaded: Project, settings: Settings, chosen: options.Options, words: Sequence[str]
-) -> int:
+def check(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Look for mistakes in all profiles; compare the test build if there is one."""
-    from . import packages, remarks  # noqa: PLC0415 - see above
+    from . import packages, remarks, tasks, verdict  # noqa: PLC0415 - see above
     from .display import console  # noqa: PLC0415
     from .logs import Log  # noqa: PLC0415
-    from .verdict import check, counted  # noqa: PLC0415
 
-    if words:
-        message = f"check takes no further words, not `{words[0]}`"
+    if chosen.rest:
+        message = f"check takes no further words, not `{chosen.rest[0]}`"
         raise UsageError(message)
     bound = tasks.bind(loaded, list(loaded.profiles), chosen.parameters)
     orders = ([stage.notebook for stage in one.stages.values()] for one in bound.values())
@@ -140,12 +150,24 @@ def _check(
         log = Log(shown, settings.log_level, mask)
         for level, text in remarks.of_project(loaded):
             log.say(text, "check", level)
-        stages, profiles = counted(len(loaded.notebooks), "stage"), counted(count, "profile")
-        log.say(f"no mistakes in {stages} and {profiles}", "check")
+        if full := [one.label for one in loaded.notebooks.values() if one.has_outputs]:
+            words = f"saved with outputs: {', '.join(full)}; python run.py tidy takes them out"
+            log.say(words, "check")
+        stages = verdict.counted(len(loaded.notebooks), "stage")
+        log.say(f"no mistakes in {stages} and {verdict.counted(count, 'profile')}", "check")
         if loaded.build(project.TEST_PROFILE).is_dir():
-            return check(loaded, settings, log)
+            outputs = tasks.outputs(loaded, project.TEST_PROFILE)
+            return verdict.check(loaded, settings, log, outputs)
         log.say("there is no test build to compare; python run.py test makes it", "check")
     return Exit.OK
+
+
+def clean(known: project.Outline, chosen: Options) -> int:
+    """Remove builds."""
+    if chosen.has("runs") or chosen.has("older_than"):
+        message = "clean removes whole builds; it cannot remove their runs alone"
+        raise UsageError(message)
+    return _clean(known, chosen.words, dry_run=chosen.has("dry_run"))
 
 
 def _clean(known: project.Outline, words: Sequence[str], *, dry_run: bool) -> int:

@@ -232,5 +232,5 @@ def _with_outputs(job: Job, outcome: Outcome) -> Outcome:
     names = unwritten(job)
     if not names:
         return outcome
-    what = f"no cell wrote {names}; write it, or take the output from the parameters"
+    what = f"no cell wrote {names}; write it, or remove it from the parameters cell"
     return replace(outcome, state=State.FAILED, error=what)

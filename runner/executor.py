@@ -82,7 +82,8 @@ class LocalExecutor:
             self._watch = Watch(job.root)
         if self._warm is None or job.preload.cold is not None:
             return self._pool.submit(self._run, job, None)
-        return self._pool.submit(self._run, job, self._warm.take(job.preload.wanted))
+        spare = self._warm.take(job.preload.wanted, self._stop.asked)
+        return self._pool.submit(self._run, job, spare)
 
     def expect(self, coming: Sequence[Preload]) -> None:
         """Have imports done, and kernels forked, ahead."""

@@ -3,7 +3,7 @@
 import filecmp
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,13 +37,15 @@ def files(expected: Path) -> list[Path]:
     return [path for path in found if not any(part.startswith(".") for part in path.parts)]
 
 
-def compare(expected: Path, built: Path, tolerance: float) -> Iterator[Difference]:
-    """Compare every file below `expected` with its twin below `built`.
+def compare(
+    expected: Path, built: Path, tolerance: float, names: Iterable[Path] | None = None
+) -> Iterator[Difference]:
+    """Compare files below `expected`, all or those that are named, with their twins in `built`.
 
     JSON, CSV and Parquet are compared by value, numbers within `tolerance`, relative and
     absolute; images by existence and size; other files by their bytes.
     """
-    for name in files(expected):
+    for name in files(expected) if names is None else names:
         wanted, got = expected / name, built / name
         if not got.is_file():
             yield Difference(str(name), "", "a file", _NO_FILE)

@@ -13,6 +13,7 @@ from .files import why
 from .journal import RUN_ID
 from .logs import seconds_in_words
 from .model import State, state_in_words
+from .options import Options
 from .project import Outline, did_you_mean
 
 _LOOK = 0.5
@@ -24,20 +25,20 @@ _LITTLE = 15.0
 _GAP = 3.0
 
 
-def log(known: Outline, words: Sequence[str], *, follow: bool) -> int:
-    """Print the log of a run; with `follow`, as it grows, until its command has ended.
+def log(known: Outline, chosen: Options) -> int:
+    """Print the log of a run; with `--follow`, as it grows, until its command has ended.
 
     Args:
         known: the project's names.
-        words: a profile or a run's id, and a stage, all of whose lines are to be shown.
-        follow: wait for more.
+        chosen: a profile or a run's id, and a stage, all of whose lines are to be shown.
 
     Returns:
-        With `follow` the run's exit code, which is 1 for one that is lost; else 0.
+        With `--follow` the run's exit code, which is 1 for one that is lost; else 0.
 
     Raises:
         UsageError: a word says nothing possible, or nothing has run.
     """
+    words, follow = chosen.rest, chosen.has("follow")
     stages = [word for word in words if word in known.stages]
     rest = [word for word in words if word not in stages]
     strange = [word for word in rest if word not in known.profiles and not RUN_ID.fullmatch(word)]
@@ -64,7 +65,7 @@ def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> int:
             sys.stdout.flush()
     now_is = _again(run)
     if follow and now_is.state == State.LOST:
-        print(f"run {run.folder.name} is lost: it is not heard of any more{now_is.heard}")
+        print(f"run {run.folder.name} is lost: it gives no sign of life any more{now_is.heard}")
     return int(now_is.record.get("exit_code", Exit.FAILED))
 
 
@@ -113,20 +114,21 @@ def _is_of(line: str, stage: str) -> bool:
     return words[3].startswith((f"{stage}:", f"{stage}[", f"{stage} "))
 
 
-def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
+def stop(known: Outline, chosen: Options) -> int:
     """Ask a run to end in good order, whatever host it is on, and wait until it has.
 
     A run that waits for another one of the same command is stopped together with that.
 
     Args:
         known: the project's names.
-        words: a profile or a run's id; none is the one that is running.
-        now: kill the kernels, do not interrupt them.
+        chosen: a profile or a run's id; none is the one that is running. With `--now` its
+            kernels are killed, not interrupted.
 
     Raises:
         UsageError: a word says nothing possible, or several runs are meant, or the request
             cannot be written.
     """
+    words, now = chosen.rest, chosen.has("now")
     run = _to_stop(known, words)
     if run is None or "exit_code" in run.record or run.record["state"] == State.LOST:
         print(
@@ -145,7 +147,7 @@ def stop(known: Outline, words: Sequence[str], *, now: bool) -> int:
         message = f"the request to stop cannot be left in the run's folder: {why(error)}"
         raise UsageError(message) from None
     where = f" on {run.beat.host}" if run.beat else ""
-    doubt = ", which is not heard of," if silent else ""
+    doubt = ", which gives no sign of life," if silent else ""
     print(f"asked run {run.folder.name}{where}{doubt} to stop", flush=True)
     asked: set[Path] = set()
     began, patience = time.monotonic(), _LITTLE if silent else _PATIENCE

@@ -165,7 +165,10 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done for one profile; `fresh` removes the old build first."""
+    """What is to be done for one profile; `fresh` removes the old build first.
+
+    `targets` and `parameters` are what the command line says.
+    """
 
     pipeline: Pipeline
     freshness: Freshness
@@ -173,6 +176,7 @@ class Task:
     targets: tuple[str, ...]
     whole: bool
     fresh: bool
+    parameters: tuple[str, ...] = ()
 
     @property
     def profile(self) -> str:

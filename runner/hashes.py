@@ -46,7 +46,7 @@ class Hashes:
     def _of_file(self, path: Path) -> str | None:
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         if not stat.S_ISREG(status.st_mode):
             # Reading a pipe would wait for a writer.

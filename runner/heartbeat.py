@@ -41,7 +41,7 @@ class Beat:
     @property
     def words(self) -> str:
         """When and where the run was last heard of, and what memory it had."""
-        words = f"last heard of at {clock_in_words(self.at)} on {self.host}"
+        words = f"last sign of life at {clock_in_words(self.at)} on {self.host}"
         return f"{words} with {self.memory_words} of memory" if self.memory else words
 
     @property

@@ -44,13 +44,13 @@ _numbers: dict[Path, int] = {}
 def new_run_id(build: Path) -> str:
     """Make a run's name: the UTC start time and four random characters.
 
-    It sorts after those of earlier runs, unless a clock was ahead when one of them started.
+    It sorts after those of earlier runs, but for those that are still to come by our clock.
     """
-    newest = max((folder.name for folder in run_folders(build)), default="")
+    earlier = [folder.name for folder in run_folders(build)]
     for _ in range(_TRIES):
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         name = f"{now}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
-        if name > newest or newest > f"{now}~":
+        if not any(name <= one < f"{now}~" for one in earlier):
             break
     return name
 
@@ -266,8 +266,8 @@ def written_record(folder: Path) -> dict[str, Any] | None:
         record: dict[str, Any] = shapes.read_json(read_plain(folder / "run.json"))
     except (OSError, ValueError):
         return None
-    ended = shapes.fits(record, shapes.RECORD) and record["id"] == folder.name
-    return record if ended and record["state"] != "running" else None
+    whole = shapes.fits(record, shapes.RECORD) and record["id"] == folder.name
+    return record if whole and "ended" in record and record["state"] != "running" else None
 
 
 def refuse_links(build: Path) -> None:

@@ -5,22 +5,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from .files import open_plain
-from .model import CellStarted, Event, Line, Result
+from .model import CellStarted, Event, Line, Result, State
 from .screen import Screen
 from .secrets import Mask
+
+# Where lines come from that are of no stage.
+RUN = "run"
 
 
 class Console(Protocol):
     """Where a person watches; one method for each thing that can be seen."""
 
     def line(self, line: Line, text: str) -> None:
-        """Show a line of the log."""
+        """Show a line of the log; `text` is how it stands in the file."""
         ...
 
     def cell(self, event: CellStarted) -> None:
@@ -37,6 +41,10 @@ class Console(Protocol):
 
     def ended(self, result: Result) -> None:
         """Show that a stage has ended."""
+        ...
+
+    def results(self, results: Sequence[Result]) -> None:
+        """Show how all stages have ended."""
         ...
 
     def close(self) -> None:
@@ -70,6 +78,9 @@ class PlainConsole:
 
     def ended(self, result: Result) -> None:
         """Show nothing: the log has a line for it."""
+
+    def results(self, results: Sequence[Result]) -> None:
+        """Show nothing: the log has a line for each."""
 
 
 class Log:
@@ -130,15 +141,23 @@ class Log:
         else:
             self._line(event, to_files=self.failure is None)
 
-    def say(self, text: str, where: str = "run", level: int = logging.INFO) -> None:
-        """Log a line of the runner's own."""
+    def say(
+        self,
+        text: str,
+        where: str = RUN,
+        level: int = logging.INFO,
+        state: State | None = None,
+    ) -> None:
+        """Log a line of the runner's own; `state` is what a stage has come to by it."""
         at = datetime.now().timestamp()  # noqa: DTZ005
-        self._line(Line(at, level, where, text), to_files=True)
+        self._line(Line(at, level, where, text, state=state), to_files=True)
 
     def _line(self, line: Line, *, to_files: bool) -> None:
         if line.level < self._level:
             return
         with self._lock:
+            # As a whole first: a secret may have several lines.
+            line = replace(line, text=self._mask(line.text))
             text = self._mask(formatted(line))
             for descriptor in self._files if to_files else ():
                 self._append(descriptor, text)
@@ -168,6 +187,11 @@ class Log:
         """Show on the console that a stage has ended."""
         with self._lock:
             self.console.ended(result)
+
+    def results(self, results: Sequence[Result]) -> None:
+        """Show on the console how all stages have ended."""
+        with self._lock:
+            self.console.results(results)
 
     def leave_console(self) -> None:
         """Show nothing more on the console."""

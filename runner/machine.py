@@ -90,9 +90,17 @@ def size_in_words(size: float) -> str:
 def git_state(root: Path) -> dict[str, Any] | None:
     """Give the commit and whether the working copy differs from it; None without git."""
     command = ["git", "-C", str(root), "status", "--porcelain=v2", "--branch"]
+    # Else it writes the index, and a `git commit` at that moment finds that locked.
+    alone = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command
-            command, capture_output=True, text=True, timeout=20, check=False, errors="replace"
+            command,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            errors="replace",
+            env=alone,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -205,44 +205,26 @@ def _line(
     return line
 
 
-def command(loaded: Project, settings: Settings, chosen: Options, words: Sequence[str]) -> int:
+def command(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print a Kubernetes Job that builds targets.
 
     Raises:
         UsageError: a word or an option says nothing possible.
         ProjectError: the project has mistakes.
     """
+    words = chosen.rest
     if not words:
         message = "job needs a target, such as `python run.py job all --image IMAGE`"
         raise UsageError(message)
-    _refuse(settings, chosen)
+    if settings.force:
+        message = "job takes no `force`, as pyproject.toml sets it: each restart would begin anew"
+        raise UsageError(message)
     name = _default_name([loaded.root.name, *words])
-    wanted = _wanted(chosen.job, name, settings.deadline)
-    tasks.read(loaded, settings, replace(chosen, words=tuple(words)))
+    wanted = _wanted(chosen.given, name, settings.deadline)
+    tasks.read(loaded, settings, replace(chosen, words=words))
     if wanted.claim is None:
         print(
             "run.py: without --claim what is built is gone with the pod; give a volume to keep it",
             file=sys.stderr,
         )
     return _show(_job(wanted, _line(words, chosen.changes, chosen.parameters)))
-
-
-def _refuse(settings: Settings, chosen: Options) -> None:
-    """Refuse options that would not do in a pod what they do here.
-
-    Raises:
-        UsageError: there is one.
-    """
-    if settings.force or chosen.forced:
-        message = "job takes no --force: each restart would begin anew"
-        raise UsageError(message)
-    if "notify" in chosen.changes:
-        message = (
-            "job takes no --notify: the URL would stand in the Job; "
-            "put RUN_NOTIFY into the Secret that --secret names"
-        )
-        raise UsageError(message)
-    for option, given in (("-b", chosen.background), ("-n", chosen.dry_run)):
-        if given:
-            message = f"job takes no {option}: it prints, and runs nothing"
-            raise UsageError(message)

@@ -86,7 +86,8 @@ class Parameter:
 class SourceNotebook:
     """What a source notebook declares.
 
-    `warm` is whether its kernel may be forked, `always` whether it is never up to date.
+    `warm` is whether its kernel may be forked, `always` whether it is never up to date,
+    `has_outputs` whether it was saved with what a run left in it.
     """
 
     stage: str
@@ -99,6 +100,8 @@ class SourceNotebook:
     cells: tuple[Cell, ...]
     warm: bool = True
     always: bool = False
+    # To run it in Jupyter and save it is not to edit it.
+    has_outputs: bool = field(default=False, compare=False)
 
     @property
     def folder(self) -> Path:
@@ -350,13 +353,17 @@ class CellStarted:
 
 @dataclass(frozen=True)
 class Line:
-    """A line for the log: when, from where, how important, what."""
+    """A line for the log, or several that belong together: when, from where, how important, what.
+
+    `state` is what a stage has come to by it, for a sign on a terminal.
+    """
 
     at: float
     level: int
     where: str
     text: str
     logger: str | None = None
+    state: State | None = None
 
 
 Event = CellStarted | Line

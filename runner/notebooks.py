@@ -76,6 +76,7 @@ def read(path: Path, label: str) -> SourceNotebook:
         ),
         warm=_flag(metadata, "warm", label, default=True),
         always=_flag(metadata, "always", label, default=False),
+        has_outputs=any(cell.get("outputs") for cell in cells),
     )
 
 

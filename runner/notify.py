@@ -67,7 +67,7 @@ class Notifier:
         worker.start()
         worker.join(limit)
         if worker.is_alive():
-            return f"nobody was told: no answer in {limit:g} seconds"
+            return f"the notification was not sent: no answer in {limit:g} seconds"
         return failed[0] if failed else None
 
     def _send(self, title: str, lines: Sequence[str], failed: list[str]) -> None:
@@ -83,4 +83,4 @@ class Notifier:
             if not receivers.notify(title=title, body="\n".join(lines)):
                 failed.append("not everyone was told: a service cannot be reached or refused")
         except Exception as error:  # noqa: BLE001 - a message is never why a run fails
-            failed.append(f"nobody was told: {type(error).__name__}")
+            failed.append(f"the notification was not sent: {type(error).__name__}")

@@ -48,7 +48,7 @@ def read_profile(path: Path, problems: list[Problem]) -> list[Setting]:
         return []
     found = list(_duplicates(root, label))
     problems += found
-    if any("holds itself" in problem.what for problem in found):
+    if any("contains itself" in problem.what for problem in found):
         return []
     return list(_settings(yaml, root, label, problems))
 
@@ -64,7 +64,7 @@ def _at(node: Node, label: str) -> str:
 def _duplicates(node: Node, label: str, around: tuple[Node, ...] = ()) -> Iterator[Problem]:
     """Find keys that stand twice in one mapping, at any depth; refuse a value inside itself."""
     if node in around:
-        yield Problem(_at(node, label), "holds itself, through its anchor; write it out")
+        yield Problem(_at(node, label), "contains itself, through its anchor; write the values out")
         return
     around = (*around, node)
     if isinstance(node, MappingNode):

@@ -12,8 +12,8 @@ from .files import is_folder
 from .model import SourceNotebook
 from .naming import Listing
 from .settings import SettingError, Settings
+from .words import command_of
 
-VERBS = frozenset({"list", "status", "log", "stop", "check", "clean", "history", "job"})
 RESERVED_OUTPUTS = frozenset({"notebooks", "runs", "log.txt"})
 TEST_PROFILE = "test"
 DEFAULT_PROFILE = "all"
@@ -100,14 +100,22 @@ def outline(root: Path) -> Outline:
     return Outline(root, tuple(sorted(named | built)), stages)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Give the end of a message about an unknown word: what else it may have been."""
+def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """Give the end of a message about an unknown word: what else it may have been.
+
+    `also` are words that it may be, too, but that are not listed.
+    """
     known = list(known)
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, [*known, *also], n=1)
     if close:
         return f"; did you mean `{close[0]}`?"
     few = ", ".join(known[:_FEW]) + (", …" if len(known) > _FEW else "")
     return f"; known: {few}" if known else ""
+
+
+def then(text: str, more: str) -> str:
+    """Go on with a message, after a question, too."""
+    return f"{text}{'' if text.endswith('?') else ';'} {more}"
 
 
 def load(root: Path) -> Project:
@@ -217,6 +225,8 @@ def _clashes(project: Project) -> Iterable[Problem]:
         label = f"params/{path.name}"
         if name in labels:
             yield Problem(label, f"`{name}` is also a stage ({labels[name]}); rename one")
+        if command_of(name) is not None:
+            yield Problem(label, f"`{name}` is a command of run.py; rename the file")
         yield from _unusable(name, label)
         if name.startswith("."):
             yield Problem(label, f"`{name}` starts with a dot; rename the file")
@@ -237,7 +247,5 @@ def _clashes(project: Project) -> Iterable[Problem]:
 
 
 def _unusable(name: str, label: str) -> Iterable[Problem]:
-    if name in VERBS or name.startswith("clean-"):
-        yield Problem(label, f"`{name}` is a command of run.py; rename the file")
     if name.startswith("-"):
         yield Problem(label, f"`{name}` starts with a dash like an option; rename the file")

@@ -4,23 +4,25 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from . import project, runs, tasks
+from . import drawing, project, runs, tasks
 from .errors import Exit, UsageError
 from .freshness import Freshness, Task
 from .model import Planned
+from .options import Options
 from .project import Project
 from .secrets import Mask
+from .settings import Settings
 
 _MOST = 20
 
 
-def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> int:
+def stages(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print the stages in order: what each reads and writes, and its parameters."""
+    words = chosen.rest
     profiles_only("list", words, loaded)
-    default = project.TEST_PROFILE if project.TEST_PROFILE in loaded.profiles else None
-    mask = Mask.of(os.environ, loaded.settings.secrets)
-    names = words or [default or next(iter(loaded.profiles))]
-    for name, found in tasks.bind(loaded, names, overrides).items():
+    mask = Mask.of(os.environ, settings.secrets)
+    names = words or [_usual_profile(loaded)]
+    for name, found in tasks.bind(loaded, names, chosen.parameters).items():
         print(f"profile {name} ({loaded.label(loaded.profiles[name])}):")
         freshness = Freshness(loaded, found)
         for stage in freshness.pipeline.stages.values():
@@ -41,6 +43,33 @@ def stages(loaded: Project, words: Sequence[str], overrides: Sequence[str]) -> i
     if loaded.listing.left_out:
         print(loaded.listing.words)
     return Exit.OK
+
+
+def graph(loaded: Project, settings: Settings, chosen: Options) -> int:  # noqa: ARG001 - as all
+    """Print the graph of the stages."""
+    words = chosen.rest
+    profiles_only("graph", words, loaded)
+    if len(words) > 1 or (chosen.has("mermaid") and chosen.has("dot")):
+        message = "graph takes one profile, and one of --mermaid and --dot"
+        raise UsageError(message)
+    name = words[0] if words else _usual_profile(loaded)
+    found = Freshness(loaded, tasks.bind(loaded, [name], chosen.parameters)[name]).pipeline
+    needs = {stage: found.needs[stage] for stage in found.stages}
+    if chosen.has("mermaid"):
+        lines = drawing.mermaid(needs, found.after)
+    elif chosen.has("dot"):
+        lines = drawing.dot(needs, found.after)
+    else:
+        lines = drawing.tree(needs)
+    for line in lines:
+        print(line)
+    return Exit.OK
+
+
+def _usual_profile(loaded: Project) -> str:
+    """Give the profile that is looked at where none is named."""
+    profiles = loaded.profiles
+    return project.TEST_PROFILE if project.TEST_PROFILE in profiles else next(iter(profiles))
 
 
 def _seen(freshness: Freshness, stage: str) -> Iterator[str]:
@@ -98,13 +127,16 @@ def warn(text: str) -> None:
     print(f"run.py: {text}", file=sys.stderr)
 
 
-def history(loaded: Project, words: Sequence[str]) -> int:
-    """Print the runs of builds, the oldest first."""
-    found = _built("history", words, loaded)
+def history(loaded: Project, settings: Settings, chosen: Options) -> int:
+    """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
+    mask = Mask.of(os.environ, settings.secrets)
+    found = _built("history", chosen.rest, loaded)
     for name in found:
         print(f"{name}:")
         for run in reversed(list(runs.of_build(loaded.build(name), warn))):
-            print(f"  {runs.line(run)}")
+            print(mask(f"  {runs.line(run)}"))
+            for line in runs.given(run):
+                print(mask(f"      {line}"))
     if not found:
         print("nothing has run yet")
     return Exit.OK

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import heartbeat, lock
+from . import heartbeat, lock, metrics, shapes
 from .history import Made
 from .journal import is_run, journal_of, left_out, record_of, run_folders, strange
 from .logs import clock_in_words, seconds_in_words
@@ -96,7 +97,7 @@ def of_folder(folder: Path, tell: Callable[[str], None] | None = None) -> Run | 
     record = record_of(folder, journal)
     if journal.flaw is not None and tell is not None:
         tell(left_out(folder, journal.flaw))
-    if "started" not in record or journal.flaw is not None:
+    if journal.flaw is not None or not shapes.fits(record, shapes.RECORD):
         return None
     silent, held = math.inf, False
     if record["state"] == State.RUNNING:
@@ -132,6 +133,19 @@ def line(run: Run) -> str:
     return f"{run.folder.name}  {when}  {took:>9}  {state:<12}  {'; '.join(words) or 'nothing'}"
 
 
+def given(run: Run) -> list[str]:
+    """Write what else the history says of a run: the parameters given, and its metrics."""
+    lines = []
+    parameters = run.record.get("parameters")
+    if parameters and isinstance(parameters, list):
+        lines.append(" ".join(f"-p {shlex.quote(str(one))}" for one in parameters))
+    numbers: dict[str, Any] = {}
+    for stage in run.record["stages"]:
+        found = stage.get("metrics")
+        numbers |= found if isinstance(found, dict) else {}
+    return [*lines, *([metrics.in_words(numbers)] if numbers else [])]
+
+
 def details(run: Run) -> dict[str, Any]:
     """Say for programs how a run stands; memory in bytes, times in seconds."""
     beat = run.beat if run.state in {State.RUNNING, State.LOST} else None
@@ -163,20 +177,34 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
     lines = [f"running for {seconds_in_words(run.seconds)}{where}: run {run.folder.name}"]
     if run.silent > _SILENT:
         silent = seconds_in_words(run.silent)
-        lines.append(f"not heard of for {silent}: it is held up, or its disk is full or away")
+        lines.append(f"no sign of life for {silent}: it is held up, or its disk is full or away")
     running: dict[str, float] = {}
-    waiting = []
+    waiting: list[str] = []
+    done: list[str] = []
+    under_way: list[str] = []
     for stage in run.record["stages"]:
         name = stage["name"]
+        took = f"usually {seconds_in_words(usual[name])}" if name in usual else ""
         if stage["state"] is None:
             waiting.append(name)
         elif stage["state"] == State.RUNNING:
             begun = datetime.fromisoformat(stage["started"]).timestamp()
             running[name] = max(0.0, time.time() - begun)
             cell = stage.get("cell")
-            place = f", cell {cell['number']} ({cell['line']})" if cell else ""
-            took = f", usually {seconds_in_words(usual[name])}" if name in usual else ""
-            lines.append(f"{name}: running for {seconds_in_words(running[name])}{place}{took}")
+            place = f"cell {cell['number']} ({cell['line']})" if cell else ""
+            words = [f"running for {seconds_in_words(running[name])}", place, took]
+            under_way.append(f"{name}: {', '.join(filter(None, words))}")
+        elif stage["state"] == State.SUCCEEDED:
+            done.append(f"{name} ({seconds_in_words(float(stage.get('seconds') or 0.0))})")
+        else:
+            done.append(f"{name} ({state_in_words(stage['state'])})")
+    lines += [f"done: {', '.join(done)}"] if done else []
+    lines += under_way
+    to_come = [
+        f"{name} (usually {seconds_in_words(usual[name])})" if name in usual else name
+        for name in waiting
+    ]
+    lines += [f"to come: {', '.join(to_come)}"] if to_come else []
     left = estimate(usual, running, waiting, run.record.get("jobs") or 1)
     if left is not None:
         lines.append(f"about {seconds_in_words(left)} left, by earlier runs")
@@ -205,7 +233,7 @@ def durations(runs: Sequence[Run]) -> dict[str, float]:
     found: dict[str, float] = {}
     for run in runs:
         for stage in run.record["stages"]:
-            if stage["state"] == State.SUCCEEDED:
+            if stage["state"] == State.SUCCEEDED and "seconds" in stage:
                 found.setdefault(stage["name"], float(stage["seconds"]))
     return found
 

@@ -50,7 +50,7 @@ class Settings:
         for name in ("start_timeout", "end_timeout"):
             bound = duration(getattr(self, name))
             if bound is None:
-                message = f"a kernel's {name.partition('_')[0]} needs a bound; give a time above 0"
+                message = f"a kernel's {name.partition('_')[0]} needs a limit; give a time above 0"
                 raise SettingError(message)
             _set(self, name, bound)
         _set(self, "log_level", level(self.log_level))

@@ -53,6 +53,7 @@ _STAGE = {
     "parameters?": {str: {"from": str}},
     "cell?": (_CELL, None),
     "error?": _TEXT_OR_NOT,
+    "metrics?": dict,
     "seconds?": number,
     "started?": _moment,
 }
@@ -105,7 +106,7 @@ RECORD = {
     "id": str,
     "profile": _TEXT_OR_NOT,
     "started": _moment,
-    "ended": _moment,
+    "ended?": _moment,
     "stages": [{"name": str, "state": (_state, None), **_STAGE}],
     "then?": [str],
     "host?": str,

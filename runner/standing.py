@@ -19,18 +19,18 @@ from .reports import plan_lines, warn
 from .secrets import Mask
 
 
-def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
+def status(known: Outline, chosen: Options) -> int:
     """Print for each build what is running, else what is up to date, what not and why.
 
     Args:
         known: the project's names.
-        chosen: the options.
-        words: profiles or runs' ids; none is every profile that has a build.
+        chosen: profiles or runs' ids; none is every profile that has a build. And the options.
 
     Raises:
         UsageError: a word is neither.
         ProjectError: the project has mistakes; what runs is told before that.
     """
+    words = chosen.rest
     asked = [finding.with_id(known, word) for word in words if RUN_ID.fullmatch(word)]
     names = [word for word in words if not RUN_ID.fullmatch(word)]
     for name in names:
@@ -49,7 +49,7 @@ def status(known: Outline, chosen: Options, words: Sequence[str]) -> int:
         _Build(name, past[name], waited[name], _plan(loaded, chosen, name, past[name]))
         for name in names
     ]
-    if chosen.json:
+    if chosen.has("json"):
         told = [_of_run(run) for run in asked] + [one.details() for one in builds]
         print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
     else:

@@ -1,11 +1,12 @@
 """Words on the command line -> stages of profiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import UsageError
 from .naming import FOLDER
-from .project import DEFAULT_PROFILE, TEST_PROFILE, VERBS, Project, did_you_mean
+from .project import DEFAULT_PROFILE, TEST_PROFILE, Project, did_you_mean, then
+from .words import COMMANDS
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _pair(word: str, project: Project) -> tuple[str, str]:
 
 
 def _unknown(word: str, project: Project) -> str:
-    if word in VERBS:
+    if word in COMMANDS:
         return f"`{word}` is a command; it must be the first word"
     below = word.removeprefix("./").removeprefix(f"{FOLDER}/")
     for name in project.listing.left_out:
@@ -81,7 +82,7 @@ def _unknown(word: str, project: Project) -> str:
         if stage != word:
             hint = did_you_mean(stage, project.notebooks)
             return f"there is no target `{word}`: no stage `{stage}`{hint}"
-    words: Mapping[str, object] = {**project.profiles, **project.notebooks}
+    words = [*project.profiles, *project.notebooks]
     pairs = [f"{profile}-{stage}" for profile in project.profiles for stage in project.notebooks]
-    hint = did_you_mean(word, [*words, *pairs] if "-" in word else words)
-    return f"there is no target `{word}`{hint}; `python run.py list` shows all"
+    hint = did_you_mean(word, [*words, *pairs] if "-" in word else words, COMMANDS)
+    return then(f"there is no target `{word}`{hint}", "`python run.py list` shows all")

@@ -71,7 +71,8 @@ class Request:
 
         pipeline = freshness.pipeline
         planned = plan(pipeline, selection.named, look)
-        return Task(pipeline, freshness, planned, self.options.words, selection.whole, fresh)
+        words, given = self.options.words, self.options.parameters
+        return Task(pipeline, freshness, planned, words, selection.whole, fresh, given)
 
 
 def read(project: Project, settings: Settings, options: Options) -> Request:
@@ -131,6 +132,18 @@ def bind(
     if problems:
         raise ProjectError(problems)
     return {name: one for name, one in found.items() if one is not None}
+
+
+def outputs(project: Project, profile: str) -> list[Path]:
+    """Give the files and folders that the stages of a profile declare to write.
+
+    Raises:
+        ProjectError: the project has mistakes.
+    """
+    stages = (
+        bind(project, [profile])[profile].stages.values() if profile in project.profiles else ()
+    )
+    return [output.path for stage in stages for output in stage.outputs]
 
 
 def refuse_missing_packages(project: Project, tasks: Iterable[Task]) -> None:

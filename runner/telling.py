@@ -1,7 +1,8 @@
 """In words: how far a run is, how a stage ended, how a run ended."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from . import machine
 from .logs import seconds_in_words
@@ -9,6 +10,8 @@ from .model import Result, State, state_in_words
 from .verdict import counted
 
 _FEW, _TOLD = 12, 3
+_PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".pdf", ".html"}
+_TABLES = {".csv", ".tsv", ".parquet", ".xlsx"}
 
 
 def situation(ended: int, stages: int, seconds: float, *, rest: float | None, memory: int) -> str:
@@ -66,6 +69,14 @@ def summary(results: Collection[Result]) -> str:
         listed = ", ".join(stages[:_FEW]) + (", …" if len(stages) > _FEW else "")
         parts.append(f"{len(stages)} {word} ({listed})")
     return ", ".join(parts)
+
+
+def to_open(files: Iterable[Path]) -> list[Path]:
+    """Choose what a person looks at: pictures, then tables; the last ones, which conclude."""
+    found = list(dict.fromkeys(files))
+    pictures = [path for path in found if path.suffix.lower() in _PICTURES]
+    tables = [path for path in found if path.suffix.lower() in _TABLES]
+    return [*pictures[-_TOLD:], *tables[-_TOLD:]]
 
 
 def faults(results: Collection[Result]) -> list[str]:

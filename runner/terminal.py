@@ -1,17 +1,22 @@
 """The display on a terminal: what is running, below the lines of the log."""
 
 import logging
+import re
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Self, cast
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
-from .model import CellStarted, Line, Result
+from .logs import RUN, seconds_in_words
+from .machine import size_in_words
+from .model import CellStarted, Line, Result, State, state_in_words
 from .screen import Screen
 
 _STYLES = {
@@ -21,6 +26,21 @@ _STYLES = {
     logging.ERROR: "red",
     logging.CRITICAL: "bold red",
 }
+_COLOURS = ("cyan", "magenta", "green", "blue", "bright_cyan", "bright_magenta")
+# A sign for each state that a line may tell, and the one for what cannot show that.
+_SIGNS = {
+    State.RUNNING: ("▶", ">", "bold"),
+    State.SUCCEEDED: ("✓", "+", "green"),
+    State.EXITED_EARLY: ("✓", "+", "green"),
+    State.SKIPPED: ("-", "-", "dim"),
+    State.CANCELLED: ("-", "-", "yellow"),
+    State.BLOCKED: ("-", "-", "yellow"),
+}
+# Which cell it is stands in the file, and in the display below the lines.
+_CELL = re.compile(r"\[\d+/\d+\]$")
+_FAILED = ("✗", "x", "red")
+# How wide the column of the names is, at first and at most.
+_NARROWEST, _WIDEST = 8, 24
 
 
 class _Lasting:
@@ -45,7 +65,7 @@ class _Lasting:
 
 
 class LiveConsole:
-    """The log's lines scroll by; a bar for each running stage stays below them."""
+    """The log's lines scroll by, lighter than in the file; below them a bar for each stage."""
 
     def __init__(self) -> None:
         """Prepare the display."""
@@ -63,6 +83,9 @@ class LiveConsole:
         shown = Group(self._progress, self._situation)
         self._live = Live(shown, console=self._console, transient=True, refresh_per_second=8)
         self._tasks: dict[str, TaskID] = {}
+        self._colours: dict[str, str] = {}
+        self._head: tuple[object, ...] = ()
+        self._width = _NARROWEST
 
     def __enter__(self) -> Self:
         """Show the display."""
@@ -79,10 +102,60 @@ class LiveConsole:
         self._live.stop()
         self.close()
 
-    def line(self, line: Line, text: str) -> None:
-        """Print a line of the log, coloured by its level."""
-        styled = Text(text.removesuffix("\n"), style=_STYLES.get(line.level, ""))
-        self._console.print(styled, soft_wrap=True)
+    def line(self, line: Line, text: str) -> None:  # noqa: ARG002 - the seam's signature
+        """Print a line: the time of day, the stage, a sign, and from WARNING on the level.
+
+        What comes at once from one place stands together below one head.
+        """
+        stage = _CELL.sub("", line.where)
+        clock = time.strftime("%H:%M:%S", time.localtime(line.at))
+        head = (clock, stage, line.level, line.logger)
+        self._width = min(_WIDEST, max(self._width, len(stage)))
+        shown = Text()
+        if head == self._head and line.state is None:
+            shown.append(" " * (len(clock) + self._width + 4))
+        else:
+            shown.append(f"{clock}  ", "dim")
+            shown.append(f"{_shortened(stage, _WIDEST):<{self._width}}  ", self._colour(stage))
+        self._head = head
+        if line.state is not None:
+            sign, style = self._sign(line.state)
+            shown.append(f"{sign} ", style)
+        if line.level >= logging.WARNING and line.state is None:
+            shown.append(f"{logging.getLevelName(line.level)} ", _STYLES.get(line.level, ""))
+        if line.logger is not None:
+            shown.append(f"{line.logger}: ", "dim")
+        indented = line.text.replace("\n", "\n" + " " * (len(clock) + self._width + 4))
+        shown.append(indented, _STYLES.get(line.level, ""))
+        self._console.print(shown, soft_wrap=True)
+
+    def _colour(self, stage: str) -> str:
+        if stage == RUN:
+            return "dim"
+        return self._colours.setdefault(stage, _COLOURS[len(self._colours) % len(_COLOURS)])
+
+    def _sign(self, state: State) -> tuple[str, str]:
+        sign, plain, style = _SIGNS.get(state, _FAILED)
+        return sign if self._console.encoding.startswith("utf") else plain, style
+
+    def results(self, results: Sequence[Result]) -> None:
+        """Print a table: each stage, its state, how long it took, and its memory."""
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for name in ("stage", "", "state"):
+            table.add_column(name)
+        for name in ("time", "memory"):
+            table.add_column(name, justify="right")
+        for one in results:
+            sign, style = self._sign(one.state)
+            ran, memory = one.state is not State.SKIPPED, one.usage.peak_memory
+            table.add_row(
+                Text(one.stage, self._colour(one.stage)),
+                Text(sign, style),
+                Text(state_in_words(one.state), style),
+                seconds_in_words(one.seconds) if ran and one.seconds else "",
+                size_in_words(memory) if memory else "",
+            )
+        self._console.print(table)
 
     def cell(self, event: CellStarted) -> None:
         """Move the stage's bar on."""

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from . import expected
@@ -15,15 +15,24 @@ from .settings import Settings
 
 # So many differences of one file are shown; the others are counted.
 _SHOWN = 10
+_FEW = 3
 
 
-def check(project: Project, settings: Settings, log: Log) -> Exit:
-    """Compare the test build with what is expected, and log the differences."""
+def check(project: Project, settings: Settings, log: Log, outputs: Collection[Path]) -> Exit:
+    """Compare the test build with what is expected, and log the differences.
+
+    Args:
+        project: the project.
+        settings: its settings.
+        log: takes what there is to say.
+        outputs: what the stages declare to write.
+    """
     folder = project.label(project.expected)
     names = expected.files(project.expected) if project.expected.is_dir() else []
     if not names:
         what = f"{folder}/ is empty" if project.expected.is_dir() else f"there is no {folder}/"
-        log.say(f"nothing was checked: {what}", "check", logging.WARNING)
+        mend = "if what was built is right, python run.py accept takes it there"
+        log.say(f"nothing was checked: {what}; {mend}", "check", logging.WARNING)
         return Exit.OK
     build = project.build(TEST_PROFILE)
     count: Counter[str] = Counter()
@@ -36,10 +45,23 @@ def check(project: Project, settings: Settings, log: Log) -> Exit:
             log.say(f"{file}: {number - _SHOWN} more differences", "check", logging.ERROR)
     if count:
         what = f"{project.label(build)}/ differs from {folder}/"
-        log.say(f"{what} in {counted(count.total(), 'place')}", "check", logging.ERROR)
+        places = counted(count.total(), "place")
+        mend = "if what was built is right, python run.py accept takes it"
+        log.say(f"{what} in {places}; {mend}", "check", logging.ERROR)
         return Exit.DIFFERENT
-    log.say(f"{counted(len(names), 'file')} as expected in {folder}/", "check")
+    what = f"{counted(len(names), 'file')} as expected in {folder}/"
+    log.say(f"{what}{_compared(outputs, build, names)}", "check")
     return Exit.OK
+
+
+def _compared(outputs: Collection[Path], build: Path, names: Sequence[Path]) -> str:
+    """Say how many of the outputs are compared, and which are not."""
+    known = {each for name in names for each in (name, *name.parents)}
+    inside = [path.relative_to(build) for path in outputs if path.is_relative_to(build)]
+    others = [str(name) for name in inside if name not in known]
+    few = f"; not {', '.join(others[:_FEW])}{', …' if len(others) > _FEW else ''}" if others else ""
+    what = f"{len(inside) - len(others)} of {counted(len(inside), 'output')}"
+    return f" ({what} compared{few})" if inside else ""
 
 
 def clear(build: Path) -> None:

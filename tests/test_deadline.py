@@ -102,7 +102,7 @@ def test_the_deadline_that_counts(
     project.write("pyproject.toml", f'[tool.runner]\ndeadline = "{setting}"\n')
     project.stage("a", writes=("a.txt",))
     done = project.pretend("all", *words, env=variables)
-    found = re.search(r"it has to be over at [-\d]+ [\d:]+: (.*)", done.text)
+    found = re.search(r"it must end by [-\d]+ [\d:]+: (.*)", done.text)
     assert (found and found[1]) == origin
 
 

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,31 @@ def rewrite(project: TemporaryProject, wanted: list[dict[str, Any]]) -> None:
     (project.runs("all")[-1] / "journal.jsonl").write_text(text, "utf-8")
 
 
+def git(project: TemporaryProject, *words: str) -> str:
+    """Run git in the project."""
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    command = ["git", *who, *words]
+    return subprocess.run(
+        command, cwd=project.root, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_a_run_looks_at_the_working_copy_and_leaves_gits_index_alone(
+    project: TemporaryProject,
+) -> None:
+    chain(project)
+    git(project, "init", "-q")
+    git(project, "add", "params")
+    git(project, "commit", "-qm", "one")
+    # What has another time than git knows makes `git status` write the index, if it may.
+    os.utime(project.root / "params/all.yaml", (1, 1))
+    before = (project.root / ".git/index").read_bytes()
+    project.pretend("all")
+    commit = git(project, "rev-parse", "HEAD").strip()
+    assert project.record("all")["git"] == {"commit": commit, "dirty": True}
+    assert (project.root / ".git/index").read_bytes() == before
+
+
 def test_history_lists_the_runs(project: TemporaryProject) -> None:
     chain(project)
     assert project.call("history").out == "nothing has run yet\n"
@@ -48,6 +75,54 @@ def test_history_lists_the_runs(project: TemporaryProject) -> None:
     for line, words in zip(lines, wanted, strict=True):
         assert re.fullmatch(rf"  {moment}{words}", line), line
     assert "no profile `al`" in project.call("history", "al", code=2).err
+
+
+# What a stage writes as JSON, and the metrics in it.
+METRICS: list[tuple[Any, dict[str, float] | None]] = [
+    ({"loss": 0.5, "n": 3}, {"loss": 0.5, "n": 3}),
+    (
+        {"of": {"train": 1.0, "all": [2, {"x": 3}]}},
+        {"of.train": 1.0, "of.all[0]": 2, "of.all[1].x": 3},
+    ),
+    ({"a": True, "b": None, "c": "1", "d": 10**400, "e": float("nan"), "f": 1}, {"f": 1}),
+    ([1, 2.5], {"[0]": 1, "[1]": 2.5}),
+    ({"loss": 1, "rest": "x" * (64 << 10)}, None),
+    ({"loss": 1, "rest": list(range(1000))}, None),
+]
+
+
+def test_the_numbers_in_json_outputs_are_metrics_and_stay_in_the_record(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    write = (
+        "import json\nfrom pathlib import Path\n\nwhat = json.loads(Path('../what').read_text())\n"
+    )
+    write += "Path(output_m).write_text(json.dumps(what))"
+    project.notebook("m", write, parameters='output_m = "../outputs/test/m.json"')
+    for written, found in METRICS:
+        project.write("what", json.dumps(written))
+        project.pretend("-f", "all")
+        named = found and {f"m.json: {name}": value for name, value in found.items()}
+        assert project.stage_record("all", "m").get("metrics") == named
+        project.pretend("all")
+        # It is up to date: what stands has these.
+        assert project.stage_record("all", "m").get("metrics") == named
+
+
+def test_history_says_what_was_set_and_the_metrics(project: TemporaryProject) -> None:
+    project.profile("all")
+    write = "import json\n\nwith open(output_m, 'w') as file:\n    "
+    write += "json.dump({'loss': x / 3, 'n': 2, 'all': [1, 2], 'of': {'y': x}}, file)"
+    project.notebook("m", write, parameters='output_m = "../outputs/test/m.json"\nx = 1')
+    project.pretend("all")
+    project.pretend("all", "-p", "m.x=3", "--parameter", "m.x=6")
+    told = project.call("history").out.splitlines()
+    assert told[2] == "      m.json: loss 0.333333, n 2, of.y 1, 2 more in run.json"
+    assert told[4:] == [
+        "      -p m.x=3 -p m.x=6",
+        "      m.json: loss 2, n 2, of.y 6, 2 more in run.json",
+    ]
 
 
 def test_status_says_what_is_up_to_date_and_why_not(project: TemporaryProject) -> None:
@@ -67,6 +142,7 @@ def test_status_says_what_is_up_to_date_and_why_not(project: TemporaryProject) -
 
 def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) -> None:
     chain(project)
+    project.stage("c", reads=("b.txt",), writes=("c.txt",))
     project.pretend("all")
     wait = WAIT.format(marker=tmp_path / "go")
     project.stage("b", f'print("here")\n{wait}', reads=("a.txt",), writes=("b.txt",))
@@ -83,6 +159,8 @@ def test_status_says_what_is_running(project: TemporaryProject, tmp_path: Path) 
             r"  b: running for [\d.]+ s, cell 2 \(print\(\"here\"\)\), usually [\d.]+ s", out
         )
         assert re.search(r"about [\d.]+ s left, by earlier runs", out)
+        assert "  done: a (skipped)\n" in out
+        assert re.search(r"  to come: c \(usually [\d.]+ s\)\n", out)
         (tmp_path / "go").touch()
         assert process.wait(60) == 0
     assert not [*project.outputs("all").glob("runs/*/heartbeat.json")]

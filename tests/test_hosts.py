@@ -116,7 +116,7 @@ def test_a_key_that_ends_the_first_process_ends_it_in_good_order(
         assert os.tcgetpgrp(terminal) == os.getpgid(runner.pid) != os.getpgid(first.pid)
         # Ctrl-Z, which nobody could undo, then Ctrl-C.
         os.write(terminal, b"\x1a\x03")
-        seen(terminal, "run: all cancelled")
+        seen(terminal, "all cancelled in ")
         assert exit_status(pid, 60) is not None
     record = project.record("all")
     assert (record["state"], record["exit_code"]) == ("cancelled", 130)

@@ -337,7 +337,7 @@ MISTAKES = [
     (["log", "all", "test"], "log takes a profile or a run's id, and one stage"),
     (["stop", "20200101T000000Z-aaaa"], "there is no run 20200101T000000Z-aaaa"),
     (["all", "--now"], "--now goes with stop alone"),
-    (["list", "--json"], "--json goes with status alone"),
+    (["list", "--json"], "list takes no --json"),
 ]
 
 

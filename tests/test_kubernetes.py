@@ -143,7 +143,7 @@ MISTAKES = [
     ((*JOB[:3], "a b"), "--image takes an image such as"),
     ((*JOB, "--notify", "json://h/x"), "put RUN_NOTIFY into the Secret"),
     ((*JOB, "--deadline", "0.4"), "--deadline of a Job takes at least 60 seconds"),
-    ((*JOB, "-f"), "job takes no --force"),
+    ((*JOB, "-f"), "job takes no -f: each restart would begin anew"),
     ((*JOB, "--force=a"), "job takes no --force"),
     ((*JOB, "-b"), "job takes no -b"),
     ((*JOB, "--gpu", "one"), "--gpu takes a whole number"),

@@ -82,7 +82,7 @@ def test_a_run_that_lives_is_not_lost_however_long_it_is_silent(
         wait_for(next(project.outputs("all").glob("runs/*")) / "heartbeat.json")
         process.send_signal(signal.SIGSTOP)
         project.silence("all")
-        assert "not heard of for" in project.call("status").out
+        assert "no sign of life for" in project.call("status").out
         with project.running("stop") as stopper:
             wait_for(next(project.outputs("all").glob("runs/*")) / "stop.json")
             process.send_signal(signal.SIGCONT)
@@ -106,8 +106,10 @@ def test_a_run_whose_host_is_gone_is_lost(project: TemporaryProject, tmp_path: P
     project.waiting(tmp_path / "never")
     killed(project)
     project.silence("all")
-    told = "is lost: it is not heard of any more, last heard of at 1970-01-01 00:00:01 on "
+    told = (
+        "is lost: it gives no sign of life any more, last sign of life at 1970-01-01 00:00:01 on "
+    )
     assert told in project.call("log", "-f", env={"TZ": "UTC"}, code=1).out
-    assert "is lost, last heard of at" in project.call("stop", "all").out
+    assert "is lost, last sign of life at" in project.call("stop", "all").out
     (build,) = json.loads(project.call("status", "--json").out)["builds"]
     assert build["run"]["state"] == "lost"

@@ -27,7 +27,7 @@ IN_A_PROFILE = [
     ("make:\n  free: !!binary aGk=\n", 2, "`free`: a bytes"),
     ("make:\n  free: {1: a}\n", 2, "`free`: the key 1 is a whole number (1)"),
     ("make:\n  free: !!int x\n", 2, "`free` cannot be read: invalid literal"),
-    ("make:\n  free: &a [*a]\n", 2, "holds itself, through its anchor"),
+    ("make:\n  free: &a [*a]\n", 2, "contains itself, through its anchor"),
     ("make:\n  count: 1\n  count: 2\n", 3, "`count` stands twice (first on line 2)"),
     ("make:\n  count: 1\nmake:\n  on: true\n", 3, "`make` stands twice (first on line 1)"),
     ("make:\n  free: {a: 1,\n   a: 2}\n", 3, "`a` stands twice (first on line 2)"),

@@ -6,6 +6,7 @@ import pytest
 
 from runner.project import load
 from runner.targets import Selection, select
+from runner.words import COMMANDS
 from tests.project import TemporaryProject
 
 EVERYTHING = ("data", "features", "model", "report")
@@ -225,3 +226,27 @@ def test_an_empty_profile_changes_nothing(project: TemporaryProject) -> None:
     for name, text in (("test", ""), ("one", "# nothing\n"), ("two", "make:\n"), ("all", "{}\n")):
         project.profile(name, text)
         assert "    a = 1\n" in project.call("list", name).out
+
+
+def test_a_stage_may_have_the_name_of_a_command(project: TemporaryProject) -> None:
+    names = [*COMMANDS, "clean-all"]
+    for number, name in enumerate(names):
+        project.stage(f"{number:02}_{name}", "print(1)", writes=(f"{number}.txt",))
+    project.profile("all")
+    project.pretend("all")
+    assert [*project.states("all")] == names
+    built = {path: path.read_bytes() for path in project.outputs("all").glob("[0-9]*.txt")}
+    for name in names:
+        project.pretend("-f", f"all-{name}")
+        assert project.states("all")[name] == "succeeded"
+        if name == "help":
+            continue
+        # Its word alone is the command; one that changes something is not guessed.
+        changes = name in {"accept", "clean", "clean-all", "stop", "tidy"}
+        done = project.call(name, code=2 if changes or name == "job" else 0)
+        assert f"the stage is all-{name}, or its notebook's path" in done.err
+        assert (done.out == "") is (changes or name == "job")
+    assert built == {path: path.read_bytes() for path in built}
+    # With more than that the command is meant.
+    project.call("tidy", "notebooks/00_list.ipynb")
+    assert project.call("clean-all", "-n").out == "would remove outputs/all/\n"

@@ -74,10 +74,25 @@ def test_an_import_that_takes_too_long_is_left_to_the_kernel(
     project.notebook("a", "import slow")
     project.notebook("b", "import slow")
     done = project.run("all", env=installed(site))
-    words = "its imports are not done after 3 seconds; its kernel does them"
+    words = "its imports are not finished after 3 seconds; its own kernel does them"
     assert done.text.count(words) == 1
     assert "`import slow` is left to each kernel: it takes too long" in done.text
     assert [stage["warm"] for stage in project.record("all")["stages"]] == [False, True]
+
+
+def test_an_import_that_a_stop_cuts_short_is_not_said_to_take_too_long(
+    project: TemporaryProject, site: Path, tmp_path: Path
+) -> None:
+    slow = f"import time\nopen({str(tmp_path / 'on')!r}, 'w').close()\ntime.sleep(600)"
+    (site / "slow.py").write_text(slow, "utf-8")
+    project.notebook("a", "import slow")
+    with project.running("all", env=installed(site)) as process:
+        wait_for(tmp_path / "on")
+        wait_for(project.outputs("all") / "log.txt", "a: started")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert "too long" not in project.log("all")
+    assert project.states("all") == {"a": "cancelled"}
 
 
 SLEEP, CHILD = "time.sleep(600)", "subprocess.run(['sleep', '600'])"

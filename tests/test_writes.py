@@ -172,7 +172,7 @@ def test_what_killed_runs_leave_is_removed_and_told_once(
         ("run.json", 1, "runs/*/.run.json.*.tmp"),
         ("journal.jsonl", 8, "runs/*/.reserve"),
         ("all/notebooks/", 1, "notebooks/.a.ipynb.*.tmp"),
-        # After the line of the run before it, and its sync: all is written, and the record does not say so.
+        # After the two calls for the run before it: all is written, and the record does not say so.
         ("journal.jsonl", 2 + CALLS, "runs/*/.reserve"),
     ):
         environment = faults.environment(project.root / "outputs", "KILL", at, name)

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import IO
 
@@ -66,17 +67,19 @@ class Printed:
         self._say = say
         self._masked = {name: MaskedStream(mask) for name in STREAMS}
         self._lines = {name: self._lines_of(name) for name in STREAMS}
+        # Lines that came at once, with level and logger: they are to stand together in the log.
+        self._block: list[tuple[int, str | None, str]] = []
         self.begin("", NotebookNode(outputs=[]))
 
     def _lines_of(self, stream: str) -> Lines:
         def line(text: str) -> None:
             level, logger, message = record(plain(text), stream)
             if message.strip():
-                self._say(level, message, logger)
+                self._block.append((level, logger, message))
 
         def overflow() -> None:
             what = f"{self._note(stream)}; the log shows a line now and then"
-            self._say(logging.WARNING, f"this cell prints very much: {what}", None)
+            self._block.append((logging.WARNING, None, f"this cell prints very much: {what}"))
 
         return Lines(line, overflow)
 
@@ -120,6 +123,12 @@ class Printed:
             self._whole[stream].write(text)
         self._node(stream, text).feed(text)
         self._lines[stream].feed(text)
+        self._log_block()
+
+    def _log_block(self) -> None:
+        block, self._block = self._block, []
+        for (level, logger), lines in groupby(block, lambda line: line[:2]):
+            self._say(level, "\n".join(text for *_, text in lines), logger)
 
     def _node(self, stream: str, text: str) -> Text:
         """Give the output that the text goes to: the last one, a new one, or the tail."""
@@ -162,6 +171,7 @@ class Printed:
         """Show what has stood unfinished for a while, here and in the notebook."""
         for lines in self._lines.values():
             lines.tick()
+        self._log_block()
         self._settle()
 
     def _settle(self) -> None:
@@ -176,6 +186,7 @@ class Printed:
             if held:
                 self._take(stream, held)
             self._lines[stream].finish()
+        self._log_block()
         for whole in self._whole.values():
             whole.close()
         self._settle()

@@ -77,7 +77,9 @@ async def _spare(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> 
     taken.cancel()
     if stopped.is_set():
         raise asyncio.CancelledError
-    words = f"its imports are not done after {job.limits.start:g} seconds; its kernel does them"
+    words = (
+        f"its imports are not finished after {job.limits.start:g} seconds; its own kernel does them"
+    )
     say(logging.WARNING, words)
     return None
 

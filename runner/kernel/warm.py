@@ -132,10 +132,10 @@ class Warm:
             self._discard()
             self._expected = expected
 
-    def take(self, wanted: Wanted) -> Future[Spare | None]:
+    def take(self, wanted: Wanted, stopped: Callable[[], bool]) -> Future[Spare | None]:
         """Give a kernel to a notebook, as soon as there is one.
 
-        Whoever cancels the future has waited too long.
+        Whoever cancels the future has waited too long, unless the run is stopped.
         """
         future: Future[Spare | None] = Future()
         with self._lock:
@@ -143,7 +143,12 @@ class Warm:
                 self._expected.remove(wanted)
             self._waiting.append((wanted, future))
             self._advance()
-        future.add_done_callback(lambda done: self._not_waited_for(wanted.imports, done))
+
+        def done(future: Future[Spare | None]) -> None:
+            if future.cancelled() and not stopped():
+                self._not_waited_for(wanted.imports)
+
+        future.add_done_callback(done)
         return future
 
     def drop(self, spare: Spare) -> None:
@@ -360,10 +365,8 @@ class Warm:
             self._ban(member.importing, "it ends the process")
         self._remove(member)
 
-    def _not_waited_for(self, imports: Imports, future: Future[Spare | None]) -> None:
+    def _not_waited_for(self, imports: Imports) -> None:
         """Do without imports that take too long, here and for the stages to come."""
-        if not future.cancelled():
-            return
         with self._lock:
             if self._closed:
                 return
