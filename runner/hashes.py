@@ -10,6 +10,8 @@ from pathlib import Path
 from .files import digest, folder_digest, read_plain, to_json, write_whole
 from .shapes import read_json
 
+# Where what is known is kept, below `outputs/`.
+CACHE = ".cache"
 _VERSION = 1
 # A file that changed so recently may change again within the clock's grain.
 _SETTLED = 2.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import shapes
 from .errors import BuildLockedError, UsageError
-from .files import is_full, kind, open_plain, read_plain, to_json, write_whole
+from .files import is_full, kind, open_plain, read_plain, remove, to_json
 from .logs import clock_in_words
 
 LOCKS = ".locks"
@@ -52,7 +52,10 @@ def hold(outputs: Path, profile: str, what: str) -> Iterator[None]:
             raise BuildLockedError(message)
         try:
             us = {"what": what, "since": time.time(), "host": platform.node(), "pid": os.getpid()}
-            write_whole(words, to_json(us), lasting=False)
+            remove(words)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(open_plain(words, flags), "wb") as file:  # noqa: PTH123 - it is open
+                file.write(to_json(us))
             yield
         finally:
             with contextlib.suppress(OSError):

@@ -1,5 +1,6 @@
 """Makes the records of earlier runs true: of one that was killed, however far it had come."""
 
+import contextlib
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 
 from . import heartbeat
 from .files import is_folder, open_plain, to_json, why, write_whole
+from .hashes import CACHE
 from .journal import (
     Journal,
     journal_of,
@@ -24,9 +26,12 @@ from .journal import (
 )
 from .model import State
 from .records import VERSION, summary
+from .sources import DOWNLOADS
 
 # What a run has in its folder for as long as it goes on, and what writing leaves if it is killed.
 _LEFT = re.compile(r"heartbeat\.json|stop\.json|\.reserve|\..+\.(tmp|reserve)|\.now\.[0-9a-f]+")
+# What others may be writing is let alone for so many seconds.
+_OLD = 3600.0
 _FIRST = {"journal.jsonl", "log.txt", "notebooks"}
 # Something of another kind stands where a file of a run's would be, or is someone else's.
 _NOT_OURS = {errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EACCES, errno.EPERM}
@@ -45,6 +50,7 @@ def settle(build: Path) -> list[str]:
         OSError: a record cannot be written.
     """
     told = strange(build)
+    _sweep_shared(build.parent)
     folders = run_folders(build)
     numbered = [folder for folder in folders if number(folder)]
     # Of the others no journal says when they were: they may be cut short at their beginning.
@@ -121,6 +127,15 @@ def _sweep(folder: Path, build: Path) -> None:
             for name in names:
                 if _LEFT.fullmatch(name):
                     Path(parent, name).unlink(missing_ok=True)
+
+
+def _sweep_shared(outputs: Path) -> None:
+    """Remove what was half written or half downloaded for all builds, long ago."""
+    for folder in (outputs / CACHE, *(outputs / DOWNLOADS).glob("*")):
+        for path in folder.glob("*tmp*") if is_folder(folder) else ():
+            with contextlib.suppress(OSError):
+                if time.time() - path.lstat().st_mtime > _OLD and not is_folder(path):
+                    path.unlink()
 
 
 def _discard(folder: Path) -> None:
