@@ -5,9 +5,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, cast
 
 from .errors import RunnerError, in_a_line
 from .executor import Executors, LocalExecutor
+from .plain import Shown
 from .secrets import Mask
 
 # Where tempfile would make its files, but for the current folder: that is the notebooks'.
@@ -20,6 +22,17 @@ def main(arguments: Sequence[str], root: Path, executors: Executors = LocalExecu
 
     `executors` makes what runs the stages of a build.
     """
+    with contextlib.ExitStack() as held:
+        for streams, file in (
+            (contextlib.redirect_stdout, sys.stdout),
+            (contextlib.redirect_stderr, sys.stderr),
+        ):
+            if file is not None:  # closed by whoever started us
+                held.enter_context(streams(cast("IO[str]", Shown(file))))
+        return _start(arguments, root, executors)
+
+
+def _start(arguments: Sequence[str], root: Path, executors: Executors) -> int:
     if os.getpid() != 1:
         return _carry_out(arguments, root, executors)
     from .init import as_first  # noqa: PLC0415 - only in a container without an init

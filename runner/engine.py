@@ -37,12 +37,15 @@ from .kernel.starting import Coming
 from .machine import size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
+from .plain import shortened
 from .secrets import Mask
 from .stop import Stop
 
 NAME = "runner"
 # Room for the executed notebook, in bytes, should the disk fill up meanwhile.
 _RESERVED = 1 << 20
+# So much of what an exception says is in the record and in the log.
+_LONGEST = 1_000
 
 # papermill and nbclient tell what they do; the run's own log says it once, and in order.
 for _name in ("papermill", "traitlets"):
@@ -136,7 +139,7 @@ def _attempt(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
         state=outcome.state,
         started=started,
         seconds=time.monotonic() - began,
-        error=outcome.error,
+        error=outcome.error and shortened(outcome.error, _LONGEST),
         cell=outcome.cell,
         exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
         usage=usage,

@@ -96,7 +96,8 @@ def imported_from(statement: ast.ImportFrom, package: tuple[str, ...]) -> str:
 def parsed(source: str) -> ast.Module | None:
     """Parse Python, if need be without what IPython adds to it; None if it is neither."""
     for text in (source, _MAGIC.sub(r"\1pass", _ASSIGNED_MAGIC.sub(r"\1None", source))):
-        with contextlib.suppress(SyntaxError, ValueError):
+        # Of the last two: it is nested too deeply for the parser.
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.parse(text)
     return None
 

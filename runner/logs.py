@@ -13,6 +13,7 @@ from typing import Protocol
 
 from .files import open_plain
 from .model import CellStarted, Event, Line, Result, State
+from .plain import one_line, shown
 from .screen import Screen
 from .secrets import Mask
 
@@ -156,8 +157,13 @@ class Log:
         if line.level < self._level:
             return
         with self._lock:
-            # As a whole first: a secret may have several lines.
-            line = replace(line, text=self._mask(line.text))
+            # As a whole first: a secret may have several lines, or colours within.
+            line = replace(
+                line,
+                text=self._mask(shown(self._mask(line.text))),
+                where=one_line(line.where),
+                logger=line.logger and one_line(line.logger),
+            )
             text = self._mask(formatted(line))
             for descriptor in self._files if to_files else ():
                 self._append(descriptor, text)

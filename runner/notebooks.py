@@ -10,9 +10,12 @@ from typing import Any
 from .errors import Problem
 from .model import Cell, Parameter, SourceNotebook
 from .naming import stage_name
+from .plain import shortened
 
 PYTHON = "python"
 _FLAGS = {"always", "warm"}
+# So much of a line of code is shown to tell a cell by.
+_LONGEST = 200
 
 
 class NotebookError(Exception):
@@ -83,7 +86,8 @@ def read(path: Path, label: str) -> SourceNotebook:
 def first_line(source: str) -> str:
     """Give the first line of a cell that is not a comment, or the first line."""
     lines = [line.strip() for line in source.splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("#")), lines[0])
+    first = next((line for line in lines if not line.startswith("#")), lines[0])
+    return shortened(first, _LONGEST)
 
 
 def _load(path: Path, label: str) -> Mapping[str, Any]:
@@ -212,8 +216,9 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
     except SyntaxError as error:
         what = f"line {error.lineno or 1} is not Python: {error.msg}"
         raise NotebookError(Problem(where, what)) from None
-    except ValueError as error:
-        raise NotebookError(Problem(where, f"is not Python: {error}")) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        what = f"is not Python, or nested too deeply: {error}"
+        raise NotebookError(Problem(where, what)) from None
     problems: list[Problem] = []
     seen: set[str] = set()
     for statement in body:
@@ -238,7 +243,7 @@ def _python_parameters(source: str, where: str) -> Iterator[Parameter]:
         seen.add(name)
         try:
             default = ast.literal_eval(value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError, MemoryError):
             what = (
                 f"line {statement.lineno}: the value of `{name}` is no literal; "
                 "compute it in a later cell"
