@@ -214,7 +214,8 @@ class Build:
     def _prune(self) -> None:
         if self.settings.keep is not None:
             made = last_made(self.folder, self.task.pipeline.stages)
-            runs.prune(self.folder, self.settings.keep, made)
+            with contextlib.suppress(OSError):
+                runs.prune(self.folder, self.settings.keep, made)
 
     def _begin(self, command: Sequence[str]) -> None:
         task = self.task

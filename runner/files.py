@@ -100,6 +100,22 @@ def read_plain(path: Path) -> bytes:
         return file.read()
 
 
+def append_line(path: Path, value: object, length: int | None = None) -> None:
+    """Append a line of JSON, which lasts; with `length`, in the place of what stands after that.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    line = json.dumps(value, allow_nan=False).encode("ascii") + b"\n"
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with open(open_plain(path, flags), "ab") as file:
+        if length is not None:
+            file.truncate(length)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync(path: Path) -> None:
     """Make a file, or all files of a folder, last through a power loss.
 

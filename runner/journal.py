@@ -9,7 +9,8 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,11 +32,13 @@ from .files import (
 from .records import VERSION, Event, summary
 from .secrets import Mask
 
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
+_NAMES, _STEP = len(_ALPHABET) ** 4, 1 << 12
 RESERVE = ".reserve"
+# Among the runs: a line about each one that was removed.
+REMOVED = ".removed.jsonl"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
 ENDS = frozenset({"run_ended", "run_lost"})
-_TRIES = 1000
 # As the first line of a journal begins.
 _NUMBER = re.compile(rb'.{,64}"event": "run_started", "number": (\d{1,9}),')
 _numbers: dict[Path, int] = {}
@@ -46,13 +49,25 @@ def new_run_id(build: Path) -> str:
 
     It sorts after those of earlier runs, but for those that are still to come by our clock.
     """
-    earlier = [folder.name for folder in run_folders(build)]
-    for _ in range(_TRIES):
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{now}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
-        if not any(name <= one < f"{now}~" for one in earlier):
-            break
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    same = sorted(one.name for one in run_folders(build) if one.name.startswith(now))
+    # In the lower half, or little above the newest of this second: there is room for more.
+    value = secrets.randbelow(_NAMES // 2)
+    if same:
+        value = 1 + _value(same[-1]) + secrets.randbelow(_STEP)
+    while (name := f"{now}-{_letters(value)}") in same:
+        value = secrets.randbelow(_NAMES)
     return name
+
+
+def _letters(value: int) -> str:
+    count = len(_ALPHABET)
+    return "".join(_ALPHABET[value // count**place % count] for place in (3, 2, 1, 0))
+
+
+def _value(name: str) -> int:
+    places = [bisect_left(_ALPHABET, letter) for letter in name[-4:]]
+    return sum(place * len(_ALPHABET) ** power for power, place in enumerate(reversed(places)))
 
 
 def run_folders(build: Path) -> list[Path]:
@@ -105,7 +120,7 @@ class RunRecord:
         """
         self.id = run_id
         self.folder = build / "runs" / run_id
-        self.number = 1 + max(map(number, run_folders(build)), default=0)
+        self.number = 1 + max([*map(number, run_folders(build)), *_removed(build)], default=0)
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir(parents=True)
         self._events: list[Event] = []
@@ -212,6 +227,16 @@ class Journal(NamedTuple):
     def ended(self) -> bool:
         """Whether it says how the run ended."""
         return any(event["event"] in ENDS for event in self.events)
+
+
+def _removed(build: Path) -> Iterator[int]:
+    """Give the numbers of runs that were removed: they are not given again."""
+    with contextlib.suppress(OSError):
+        for line in read_plain(build / "runs" / REMOVED).splitlines():
+            with contextlib.suppress(ValueError):
+                found = shapes.read_json(line)
+                if shapes.fits(found, {"number": shapes.count}):
+                    yield found["number"]
 
 
 def read_journal(path: Path) -> list[Event]:

@@ -1,21 +1,31 @@
 """The runs of a build, past and under way, as a person asks after them."""
 
-import contextlib
 import math
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from . import heartbeat, lock, metrics, shapes
+from .files import append_line, digest, kind
 from .history import Made
-from .journal import is_run, journal_of, left_out, record_of, run_folders, strange
+from .journal import (
+    REMOVED,
+    is_run,
+    journal_of,
+    left_out,
+    number,
+    record_of,
+    run_folders,
+    strange,
+)
 from .logs import clock_in_words, seconds_in_words
 from .model import State, state_in_words
+from .records import VERSION
 
 # After so many seconds without a sign of life a run is lost: here, where its lock would be
 # seen; elsewhere, where the disk may not hand on locks and may be slow; before the first one.
@@ -238,17 +248,30 @@ def durations(runs: Sequence[Run]) -> dict[str, float]:
     return found
 
 
-def prune(build: Path, keep: int, made: Mapping[str, Made]) -> list[str]:
-    """Remove all runs but the newest ones and those that made a stage as it stands.
-
-    Returns:
-        The names of those removed.
-    """
+def prune(build: Path, keep: int, made: Mapping[str, Made]) -> None:
+    """Remove all runs but the newest ones and those that made a stage as it stands."""
     needed = {each.run for each in made.values()}
-    removed = []
-    for folder in run_folders(build)[:-keep]:
-        if folder.name not in needed:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(folder)
-                removed.append(folder.name)
-    return removed
+    remove(build, [one for one in run_folders(build)[:-keep] if one.name not in needed], "--keep")
+
+
+def remove(build: Path, folders: Iterable[Path], by: str) -> None:
+    """Remove runs, and leave a line about each, so that one that is missing otherwise is known.
+
+    Raises:
+        OSError: the lines cannot be written; the runs are still there then.
+    """
+    for folder in folders:
+        written = folder / "run.json"
+        line = {
+            "v": VERSION,
+            "at": time.time(),
+            "id": folder.name,
+            "number": number(folder),
+            "record": digest(written) if not kind(written) and written.is_file() else None,
+            "by": by,
+        }
+        append_line(build / "runs" / REMOVED, line)
+        # At once: what is left if this is killed is none of the runs any more.
+        aside = folder.with_name(f".{folder.name}.tmp")
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import heartbeat
-from .files import is_folder, open_plain, to_json, why, write_whole
+from .files import append_line, is_folder, remove, to_json, why, write_whole
 from .hashes import CACHE
 from .journal import (
     Journal,
@@ -51,6 +50,9 @@ def settle(build: Path) -> list[str]:
     """
     told = strange(build)
     _sweep_shared(build.parent)
+    for left in (build / "runs").glob(".*.tmp") if is_folder(build / "runs") else ():
+        # A run that is being removed.
+        remove(left)
     folders = run_folders(build)
     numbered = [folder for folder in folders if number(folder)]
     # Of the others no journal says when they were: they may be cut short at their beginning.
@@ -93,14 +95,8 @@ def _settle(folder: Path, journal: Journal) -> Iterator[str]:
     beat = heartbeat.last(folder)
     details = {"beat": asdict(beat)} if beat else {}
     event = {"v": VERSION, "at": time.time(), "event": "run_lost", **details}
-    line = json.dumps(event, allow_nan=False).encode("ascii") + b"\n"
     # The line before it may be torn.
-    flags = os.O_WRONLY | os.O_APPEND
-    with open(open_plain(folder / "journal.jsonl", flags), "ab") as file:  # noqa: PTH123 - open
-        file.truncate(journal.length)
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(folder / "journal.jsonl", event, journal.length)
     record = summary([*journal.events, event])
     write_whole(folder / "run.json", to_json(record))
     heard = f", {beat.words}" if beat else ""

@@ -271,7 +271,7 @@ def test_a_log_that_is_followed_ends_when_its_run_is_removed(
             next(line for line in follower.stdout if "here" in line)
             process.kill()
             process.wait(10)
-            project.run("clean")
+            project.run("clean", "--yes")
             assert follower.wait(30) == 1
 
 
