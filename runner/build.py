@@ -46,7 +46,7 @@ from .seen import Seen
 from .settings import Settings
 from .settling import settle
 from .stop import Stop
-from .verdict import check, clear, strays
+from .verdict import check, clear, of_no_stage, strays
 from .witness import Witness
 
 if TYPE_CHECKING:
@@ -352,7 +352,8 @@ class Build:
     @cached_property
     def _usual(self) -> dict[str, float]:
         """The seconds that stages took in earlier runs."""
-        return runs.durations(list(runs.of_build(self.folder)))
+        wanted = [planned.stage for planned in self.task.planned if planned.may_run]
+        return runs.durations(runs.of_build(self.folder), wanted)
 
     def _too_late(self, stage: str) -> str | None:
         """Say why a stage cannot end before the deadline, by earlier runs, if so."""
@@ -491,6 +492,13 @@ class Build:
             (folder / f"{new}.ipynb").parent.mkdir(parents=True, exist_ok=True)
             (folder / f"{old}.ipynb").replace(folder / f"{new}.ipynb")
 
+    def _remove_notebooks_of_no_stage(self) -> None:
+        """Remove executed notebooks of stages that are none any more; the runs keep theirs."""
+        for path in of_no_stage(self.folder / "notebooks", self.task.pipeline.stages):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                self.log.say(f"{self.project.label(path)} is removed: there is no such stage")
+
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
         level, text = telling.stage_end(result)
@@ -505,6 +513,8 @@ class Build:
         if (shared := self._witness.shared()) is not None:
             self.log.say(shared, level=logging.WARNING)
         state = telling.run_state(list(results.values()))
+        if state is State.SUCCEEDED:
+            self._remove_notebooks_of_no_stage()
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
         late = self._late and not telling.at_fault(results.values())
         if self.stop.reason is not None or late:

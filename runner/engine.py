@@ -208,13 +208,22 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         "exception": None,
     }
     aside = job.executed.with_name(f".{job.executed.stem}.reserve")
-    reserve(aside, _RESERVED)
-    executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
-    began = time.monotonic()
-    outcome = asyncio.run(Session(job, executed, emit, stop, spare).async_run())
-    about["end_time"] = now()
-    about["duration"] = round(time.monotonic() - began, 3)
-    about["exception"] = outcome.error is not None
+    try:
+        reserve(aside, _RESERVED)
+        executed = ExecutedNotebook(notebook, job.executed, Mask.of(os.environ, job.secrets))
+        began = time.monotonic()
+        outcome = asyncio.run(Session(job, executed, emit, stop, spare).async_run())
+        about["end_time"] = now()
+        about["duration"] = round(time.monotonic() - began, 3)
+        about["exception"] = outcome.error is not None
+        return _saved(job, executed, outcome, emit, aside)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _saved(
+    job: Job, executed: ExecutedNotebook, outcome: Outcome, emit: Emit, aside: Path
+) -> Outcome:
     try:
         in_reserve(lambda: executed.save(executed.content()), aside)
     except OSError as error:
@@ -223,8 +232,6 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         )
         if outcome.error is None:
             outcome = replace(outcome, state=State.FAILED, error=why(error))
-    finally:
-        aside.unlink(missing_ok=True)
     return outcome
 
 

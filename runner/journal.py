@@ -157,7 +157,7 @@ class RunRecord:
         shown = dict(details)
         for key in ("command", "error", "parameters", "reasons"):
             if self._mask and key in shown:
-                shown[key] = _texts(self._mask, shown[key])
+                shown[key] = self._mask.texts(shown[key])
         return {"v": VERSION, "at": time.time(), "event": event, **shown}
 
     def _write(self, data: bytes, *, sync: bool) -> None:
@@ -207,13 +207,6 @@ class RunRecord:
         # Removed last: that it is there says that something else may be.
         with contextlib.suppress(OSError):
             self._reserve.unlink(missing_ok=True)
-
-
-def _texts(mask: Mask, value: Any) -> Any:  # noqa: ANN401 - of the type that came in
-    """Hide secrets in values, at any depth, but not in keys."""
-    if isinstance(value, Mapping):
-        return {key: _texts(mask, each) for key, each in value.items()}
-    return [_texts(mask, each) for each in value] if isinstance(value, list) else mask.deep(value)
 
 
 class Journal(NamedTuple):

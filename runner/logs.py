@@ -185,9 +185,8 @@ class Log:
             self.console.started(stage)
 
     def situation(self, text: Callable[[], str]) -> None:
-        """Show on the console how far the run is."""
-        with self._lock:
-            self.console.situation(text)
+        """Show on the console how far the run is; no line waits while that is found out."""
+        self.console.situation(text)
 
     def ended(self, result: Result) -> None:
         """Show on the console that a stage has ended."""

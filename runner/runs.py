@@ -4,7 +4,7 @@ import math
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -238,10 +238,15 @@ def estimate(
     return max([sum([*rest, *(usual[stage] for stage in waiting)]) / jobs, *rest])
 
 
-def durations(runs: Sequence[Run]) -> dict[str, float]:
-    """Give for each stage the seconds of its newest success."""
+def durations(runs: Iterable[Run], wanted: Collection[str] = ()) -> dict[str, float]:
+    """Give for each stage the seconds of its newest success, if `wanted` for these alone.
+
+    The newest run comes first; no more are looked at than needed.
+    """
     found: dict[str, float] = {}
     for run in runs:
+        if wanted and found.keys() >= {*wanted}:
+            break
         for stage in run.record["stages"]:
             if stage["state"] == State.SUCCEEDED and "seconds" in stage:
                 found.setdefault(stage["name"], float(stage["seconds"]))

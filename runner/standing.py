@@ -51,7 +51,7 @@ def status(known: Outline, chosen: Options) -> int:
     ]
     if chosen.has("json"):
         told = [_of_run(run) for run in asked] + [one.details() for one in builds]
-        print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
+        print(json.dumps(mask.texts({"version": VERSION, "builds": told}), indent=2))
     else:
         lines = [line for run in asked for line in _run_lines(run)]
         lines += [line for one in builds for line in one.lines()]

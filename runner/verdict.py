@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from . import expected
@@ -88,6 +88,15 @@ def strays(build: Path, declared: Sequence[Path]) -> list[Path]:
             elif path not in known and not path.name.startswith("."):
                 found.append(path)
     return sorted(found)
+
+
+def of_no_stage(notebooks: Path, stages: Collection[str]) -> Iterator[Path]:
+    """Find a build's executed notebooks that are not those of its stages."""
+    for path in sorted(notebooks.rglob("*.ipynb")):
+        inner = path.relative_to(notebooks)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        if not hidden and inner.with_suffix("").as_posix() not in stages:
+            yield path
 
 
 def counted(number: int, word: str) -> str:
