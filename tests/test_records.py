@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from runner import lock
 from runner.journal import journal_of, record_of
 from runner.model import Job, Result
 from tests.faults import Faults, pretend
@@ -362,3 +363,40 @@ def test_a_run_without_an_end_in_its_log_does_not_share_its_last_line(
         file.write("cut off")
     project.pretend("all")
     assert "\ncut off\n2" in project.log("all")
+
+
+def test_an_executed_notebook_that_cannot_be_begun_leaves_nothing(
+    project: TemporaryProject, faults: Faults
+) -> None:
+    small(project)
+    environment = faults.environment(project.root / "outputs", "EIO", 1, "/.a.ipynb.")
+    assert "Input/output error" in project.run("all", code=1, env=environment).out
+    assert faults.struck()
+    assert settled(project) == ["failed"]
+
+
+def test_the_locks_of_several_profiles_are_taken_in_one_order(project: TemporaryProject) -> None:
+    small(project)
+    project.profile("b")
+    project.profile("c")
+    outputs = project.root / "outputs"
+    with lock.hold(outputs, "b", "run 7"), lock.hold(outputs, "c", "run 8"):
+        for words in (["b", "c"], ["c", "b"]):
+            assert "holds outputs/b/: run 7" in project.pretend(*words, code=5).err
+
+
+def test_a_renamed_stage_takes_its_executed_notebook_along(project: TemporaryProject) -> None:
+    small(project)
+    project.notebook("b", "x = 1")
+    project.pretend("all")
+    published = project.outputs("all") / "notebooks"
+    (project.root / "notebooks/a.ipynb").rename(project.root / "notebooks/c.ipynb")
+    (project.root / "notebooks/b.ipynb").unlink()
+    (published / ".ipynb_checkpoints").mkdir()
+    (published / ".ipynb_checkpoints/b-checkpoint.ipynb").write_text("{}", "utf-8")
+    out = project.pretend("-f", "c").out
+    assert sorted(path.name for path in published.glob("*.ipynb")) == ["c.ipynb"]
+    assert "outputs/all/notebooks/b.ipynb is removed: there is no such stage" in out
+    assert (published / ".ipynb_checkpoints/b-checkpoint.ipynb").exists()
+    first, *_ = project.runs("all")
+    assert sorted(path.name for path in (first / "notebooks").iterdir()) == ["a.ipynb", "b.ipynb"]
