@@ -18,11 +18,11 @@ from . import machine, metrics, notebooks, preload, resources, runs, scheduler, 
 from .deadline import Deadline
 from .errors import Exit, RunnerError, in_a_line
 from .executor import Executor, Executors
-from .files import copy_whole, sync, why, write_whole
+from .files import copy_whole, kind, link_on_the_way, sync, why, write_whole
 from .freshness import Task
 from .heartbeat import beating
 from .history import last_made
-from .journal import RunRecord, refuse_links
+from .journal import RunRecord, refuse_links, run_folders
 from .logs import Log, clock_in_words, seconds_in_words
 from .model import (
     CellStarted,
@@ -333,6 +333,11 @@ class Build:
                 name = self.project.label(one.path)
                 what = f"{one.parameter}: {name} is missing, and no stage before it has written it"
                 return _done(Result(stage.name, State.FAILED, time.time(), 0.0, error=what))
+        for output in stage.outputs:
+            if (link := link_on_the_way(output.path, self.folder)) is not None:
+                what = f"{self.project.label(link)} is {kind(link)}; move it away: nothing is "
+                what += "written through it"
+                return _done(Result(stage.name, State.FAILED, time.time(), 0.0, error=what))
         own = freshness.hashes.of(stage.notebook.path) or ""
         basis = freshness.of_stage(stage)
         self._read[stage.name] = basis.inputs
@@ -494,7 +499,12 @@ class Build:
 
     def _remove_notebooks_of_no_stage(self) -> None:
         """Remove executed notebooks of stages that are none any more; the runs keep theirs."""
-        for path in of_no_stage(self.folder / "notebooks", self.task.pipeline.stages):
+        folder = self.folder / "notebooks"
+        for path in of_no_stage(folder, self.task.pipeline.stages):
+            inner = path.relative_to(folder)
+            if not any((one / "notebooks" / inner).exists() for one in run_folders(self.folder)):
+                # It is no run's.
+                continue
             with contextlib.suppress(OSError):
                 path.unlink()
                 self.log.say(f"{self.project.label(path)} is removed: there is no such stage")

@@ -63,6 +63,12 @@ def kind(path: Path) -> str | None:
     return None if plain else kinds.get(stat.S_IFMT(mode), "a device")
 
 
+def link_on_the_way(path: Path, top: Path) -> Path | None:
+    """Give a link that stands between a folder and what lies below it, if there is one."""
+    between = (one for one in path.parents if one != top and one.is_relative_to(top))
+    return next(filter(kind, between), None)
+
+
 def is_folder(path: Path) -> bool:
     """Tell whether a path is a folder, and no link to one."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import expected
 from .errors import Exit
-from .files import remove
+from .files import is_folder, remove
 from .logs import Log
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .settings import Settings
@@ -83,7 +83,7 @@ def strays(build: Path, declared: Sequence[Path]) -> list[Path]:
             path = Path(entry.path)
             if path.parent == build and path.name in RESERVED_OUTPUTS:
                 continue
-            if path in around:
+            if path in around and is_folder(path):
                 todo.append(path)
             elif path not in known and not path.name.startswith("."):
                 found.append(path)

@@ -375,6 +375,19 @@ def test_an_executed_notebook_that_cannot_be_begun_leaves_nothing(
     assert settled(project) == ["failed"]
 
 
+def test_a_link_on_the_way_to_an_output_is_not_followed(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("sub/a.txt",))
+    project.outputs("all").mkdir(parents=True)
+    (tmp_path / "a.txt").write_text("precious", "utf-8")
+    (project.outputs("all") / "sub").symlink_to(tmp_path)
+    done = project.pretend("all", code=1)
+    assert "a: failed: outputs/all/sub is a link; move it away" in done.out
+    assert (tmp_path / "a.txt").read_text("utf-8") == "precious"
+
+
 def test_the_locks_of_several_profiles_are_taken_in_one_order(project: TemporaryProject) -> None:
     small(project)
     project.profile("b")
