@@ -22,6 +22,7 @@ _PATIENCE = 60.0
 # One that is not heard of may still be there, if clocks or the disk mislead us.
 _LITTLE = 15.0
 # Between the end of one profile's run and the beginning of the next one's, where no lock tells.
+_LAST_WORDS = 5.0
 _GAP = 3.0
 
 
@@ -100,7 +101,7 @@ def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        pending = ""
+        pending, last_words = "", 0.0
         while True:
             # Asked before reading, so that what is written last is read.
             over = not follow or _again(run).state != State.RUNNING
@@ -109,8 +110,11 @@ def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:
                 if pending.endswith("\n"):
                     yield pending
                     pending = ""
-            if over:
+            if over and (time.monotonic() > last_words or not runs.is_held(run.folder)):
                 break
+            if not over:
+                # How it ended is recorded first, then told.
+                last_words = time.monotonic() + _LAST_WORDS
             time.sleep(_LOOK)
         if pending:
             yield f"{pending}\n"

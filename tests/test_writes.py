@@ -120,7 +120,7 @@ def test_a_write_that_takes_less_than_all_is_gone_on_with(
     whole(project, "new")
     assert len(read_journal(run / "journal.jsonl")) == LINES
     assert done.out == project.log("all") == (run / "log.txt").read_text("utf-8")
-    assert done.out.count("\n") == 5
+    assert done.out.count("\n") == 6
     executed = (run / "notebooks/a.ipynb").read_bytes()
     assert (project.outputs("all") / "notebooks/a.ipynb").read_bytes() == executed
     assert project.record("all")["state"] == "succeeded"
