@@ -531,9 +531,7 @@ class Build:
             code = self.stop.exit_code if self.stop.reason is not None else Exit.OUT_OF_TIME
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
-            stages = self.task.pipeline.stages.values()
-            outputs = [one.path for stage in stages for one in stage.outputs]
-            code = check(self.project, self.settings, self.log, outputs)
+            code = check(self.project, self.settings, self.log, self.task.pipeline.outputs)
         return self._conclude(results, state, code)
 
     def _conclude(
@@ -564,8 +562,7 @@ class Build:
 
     def _to_open(self) -> list[str]:
         """Name what a person looks at: pictures, tables, the last stage's executed notebook."""
-        stages = self.task.pipeline.stages
-        written = [one.path for stage in stages.values() for one in stage.outputs]
+        written = self.task.pipeline.outputs
         before = [one.seen.writes for one in self.task.freshness.made.values() if one.seen]
         seen = [name for names in (*before, self._written) for name in names]
         written += [self.project.root / name for name in seen]
@@ -603,8 +600,7 @@ class Build:
 
     def _warn_of_strays(self) -> None:
         """Name files of the build that no stage declares."""
-        declared = [o.path for s in self.task.pipeline.stages.values() for o in s.outputs]
-        for path in strays(self.folder, declared):
+        for path in strays(self.folder, self.task.pipeline.outputs):
             name = self.project.label(path)
             text = f"{name} is no stage's output; declare it as `output_…` or delete it"
             self.log.say(text, level=logging.WARNING)

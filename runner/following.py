@@ -21,8 +21,9 @@ _LOOK = 0.5
 _PATIENCE = 60.0
 # One that is not heard of may still be there, if clocks or the disk mislead us.
 _LITTLE = 15.0
-# Between the end of one profile's run and the beginning of the next one's, where no lock tells.
+# How a run ended is recorded first, then told in its log.
 _LAST_WORDS = 5.0
+# Between the end of one profile's run and the beginning of the next one's, where no lock tells.
 _GAP = 3.0
 
 
@@ -113,7 +114,6 @@ def _lines(path: Path, run: runs.Run, *, follow: bool) -> Iterator[str]:
             if over and (time.monotonic() > last_words or not runs.is_held(run.folder)):
                 break
             if not over:
-                # How it ended is recorded first, then told.
                 last_words = time.monotonic() + _LAST_WORDS
             time.sleep(_LOOK)
         if pending:

@@ -1,6 +1,6 @@
 """The frozen values that everything speaks in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +30,11 @@ class State(StrEnum):
 def state_in_words(state: str) -> str:
     """Write a state as it is found in a record for a person."""
     return state.replace("_", " ")
+
+
+def few_in_words(names: Sequence[str], most: int) -> str:
+    """Name the first ones of several for a person."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,11 @@ class Pipeline:
     stages: Mapping[str, Stage]
     needs: Mapping[str, frozenset[str]]
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The files and folders that all stages declare to write."""
+        return [one.path for stage in self.stages.values() for one in stage.outputs]
 
     def declares(self, name: str) -> bool:
         """Tell whether a stage says what it reads or writes."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import naming, notebooks
 from .errors import Problem, ProjectError
 from .files import is_folder
-from .model import SourceNotebook
+from .model import SourceNotebook, few_in_words
 from .naming import Listing
 from .settings import SettingError, Settings
 from .words import command_of
@@ -109,8 +109,7 @@ def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> s
     close = get_close_matches(word, [*known, *also], n=1)
     if close:
         return f"; did you mean `{close[0]}`?"
-    few = ", ".join(known[:_FEW]) + (", …" if len(known) > _FEW else "")
-    return f"; known: {few}" if known else ""
+    return f"; known: {few_in_words(known, _FEW)}" if known else ""
 
 
 def then(text: str, more: str) -> str:

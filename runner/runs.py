@@ -191,7 +191,7 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
     running: dict[str, float] = {}
     waiting: list[str] = []
     done: list[str] = []
-    under_way: list[str] = []
+    at_work: list[str] = []
     for stage in run.record["stages"]:
         name = stage["name"]
         took = f"usually {seconds_in_words(usual[name])}" if name in usual else ""
@@ -203,13 +203,13 @@ def under_way(run: Run, usual: Mapping[str, float]) -> list[str]:
             cell = stage.get("cell")
             place = f"cell {cell['number']} ({cell['line']})" if cell else ""
             words = [f"running for {seconds_in_words(running[name])}", place, took]
-            under_way.append(f"{name}: {', '.join(filter(None, words))}")
+            at_work.append(f"{name}: {', '.join(filter(None, words))}")
         elif stage["state"] == State.SUCCEEDED:
             done.append(f"{name} ({seconds_in_words(float(stage.get('seconds') or 0.0))})")
         else:
             done.append(f"{name} ({state_in_words(stage['state'])})")
     lines += [f"done: {', '.join(done)}"] if done else []
-    lines += under_way
+    lines += at_work
     to_come = [
         f"{name} (usually {seconds_in_words(usual[name])})" if name in usual else name
         for name in waiting

@@ -149,10 +149,8 @@ def outputs(project: Project, profile: str) -> list[Path]:
     Raises:
         ProjectError: the project has mistakes.
     """
-    stages = (
-        bind(project, [profile])[profile].stages.values() if profile in project.profiles else ()
-    )
-    return [output.path for stage in stages for output in stage.outputs]
+    known = profile in project.profiles
+    return bind(project, [profile])[profile].outputs if known else []
 
 
 def refuse_missing_packages(project: Project, tasks: Iterable[Task]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import machine
 from .logs import seconds_in_words
-from .model import Result, State, state_in_words
+from .model import Result, State, few_in_words, state_in_words
 from .verdict import counted
 
 _FEW, _TOLD = 12, 3
@@ -66,8 +66,7 @@ def summary(results: Collection[Result]) -> str:
         names.setdefault(state_in_words(result.state), []).append(result.stage)
     parts = []
     for word, stages in names.items():
-        listed = ", ".join(stages[:_FEW]) + (", …" if len(stages) > _FEW else "")
-        parts.append(f"{len(stages)} {word} ({listed})")
+        parts.append(f"{len(stages)} {word} ({few_in_words(stages, _FEW)})")
     return ", ".join(parts)
 
 

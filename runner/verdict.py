@@ -10,6 +10,7 @@ from . import expected
 from .errors import Exit
 from .files import is_folder, remove
 from .logs import Log
+from .model import few_in_words
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .settings import Settings
 
@@ -59,7 +60,7 @@ def _compared(outputs: Collection[Path], build: Path, names: Sequence[Path]) -> 
     known = {each for name in names for each in (name, *name.parents)}
     inside = [path.relative_to(build) for path in outputs if path.is_relative_to(build)]
     others = [str(name) for name in inside if name not in known]
-    few = f"; not {', '.join(others[:_FEW])}{', …' if len(others) > _FEW else ''}" if others else ""
+    few = f"; not {few_in_words(others, _FEW)}" if others else ""
     what = f"{len(inside) - len(others)} of {counted(len(inside), 'output')}"
     return f" ({what} compared{few})" if inside else ""
 

@@ -249,6 +249,12 @@ class TemporaryProject:
         found = [re.match(r" *(\S+) +(run|maybe) ", line) for line in lines]
         return [one[1] + "?" * (one[2] == "maybe") for one in found if one]
 
+    def reasons(self) -> dict[str, str]:
+        """Ask which stages of `all` would surely run, and why."""
+        lines = self.call("-n", "all").out.splitlines()[1:]
+        found = (line.split(maxsplit=2) for line in lines)
+        return {name: why for name, what, why in found if what == "run"}
+
     def outputs(self, profile: str) -> Path:
         """Give the folder of a build."""
         return self.root / "outputs" / profile

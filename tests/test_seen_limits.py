@@ -36,11 +36,6 @@ QUIET = {
 UNSURE = "it used more files than could be watched"
 
 
-def plan(project: TemporaryProject) -> str:
-    """Ask what would run, and why."""
-    return project.call("-n", "all").out
-
-
 def test_a_trace_is_in_the_way_of_nothing(project: TemporaryProject) -> None:
     project.profile("all")
     project.write("lazily.py", "open('../loaded.txt', 'w').close()\n")
@@ -57,7 +52,7 @@ def test_a_stage_whose_trace_is_not_whole_runs_again(project: TemporaryProject) 
     project.notebook("a", "import os\nos.closerange(800, 1100)")
     project.run("all")
     assert project.states("all") == {"a": "succeeded"}
-    assert UNSURE in plan(project)
+    assert UNSURE in project.reasons()["a"]
 
 
 @pytest.mark.slow
@@ -75,7 +70,7 @@ def test_where_not_all_folders_are_watched_what_starts_programs_runs_again(
     project.run("all")
     # What is behind a link does not hide what lies in the project.
     assert "own/x.txt" in project.stage_record("all", "c")["perhaps"]
-    lines = [line.split(maxsplit=2) for line in plan(project).splitlines()[1:]]
+    lines = [line.split(maxsplit=2) for line in project.call("-n", "all").out.splitlines()[1:]]
     assert [(name, what) for name, what, _ in lines] == [("a", "run"), ("b", "skip"), ("c", "run")]
     assert UNSURE in lines[0][2]
 

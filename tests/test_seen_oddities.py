@@ -39,13 +39,6 @@ def write(project: TemporaryProject) -> None:
     Path(os.fsdecode(os.fsencode(project.root) + b"/many/odd-\xff")).write_text("1", "utf-8")
 
 
-def plan(project: TemporaryProject) -> dict[str, str]:
-    """Ask what would run, and why."""
-    lines = project.call("-n", "all").out.splitlines()[1:]
-    found = (line.split(maxsplit=2) for line in lines)
-    return {name: why for name, what, why in found if what == "run"}
-
-
 def test_files_of_odd_kinds_fail_nothing_and_make_nothing_run_by_themselves(
     project: TemporaryProject,
 ) -> None:
@@ -54,7 +47,7 @@ def test_files_of_odd_kinds_fail_nothing_and_make_nothing_run_by_themselves(
         project.notebook(name, source)
     project.run("all")
     assert set(project.states("all").values()) == {"succeeded"}
-    assert plan(project) == {}
+    assert project.reasons() == {}
 
     link = project.root / "data/linked.csv"
     link.unlink()
@@ -62,7 +55,7 @@ def test_files_of_odd_kinds_fail_nothing_and_make_nothing_run_by_themselves(
     project.write("data/.raw/x.csv", "other")
     Path(os.fsdecode(os.fsencode(project.root) + b"/data/odd-\xff.csv")).write_text("2", "utf-8")
     project.write("many/7.txt", "other")
-    reasons = plan(project)
+    reasons = project.reasons()
     assert reasons.keys() >= {"hidden", "linked", "many", "no_text"}
     assert "data/linked.csv, which it read, changed" in reasons["linked"]
     assert "odd-\\udcff.csv, which it read, changed" in reasons["no_text"]
@@ -92,12 +85,12 @@ def test_what_changes_after_it_was_read_makes_the_stage_run_again(
         project.write("notebooks/helper.py", "x = 2\n")
         (tmp_path / "go").touch()
         assert process.wait(60) == 0
-    (reason,) = plan(project).values()
+    (reason,) = project.reasons().values()
     for name in ("data/saved.csv, which it read,", "data/moved.csv, which it read,", "helper.py"):
         assert f"{name} changed" in reason
     assert "kept" not in reason
     project.run("all")
-    assert plan(project) == {}
+    assert project.reasons() == {}
 
 
 def test_reasons_of_one_kind_are_few(project: TemporaryProject) -> None:
@@ -108,7 +101,7 @@ def test_reasons_of_one_kind_are_few(project: TemporaryProject) -> None:
     project.run("all")
     for number in range(20):
         project.write(f"data/{number}.txt", "2")
-    reason = plan(project)["a"]
+    reason = project.reasons()["a"]
     assert reason.count("which it read, changed") == 3
     assert reason.endswith("and 17 more like that")
 
