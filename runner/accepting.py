@@ -1,17 +1,16 @@
 """`accept`: what `test` built becomes what it is expected to build."""
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import expected, lock, runs, tasks
+from . import dotenv, expected, lock, runs, tasks
+from .display import agreed
 from .errors import Exit, UsageError
 from .files import copy_whole
 from .model import State
 from .options import Options
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
-from .secrets import Mask
 from .settings import Settings
 from .verdict import counted
 
@@ -35,7 +34,7 @@ def accept(loaded: Project, settings: Settings, chosen: Options) -> int:
         names = list(_named(loaded, chosen.rest, build))
         if not chosen.rest:
             names = there or _declared(loaded, build)
-        mask, wanted = Mask.of(os.environ, settings.secrets), []
+        mask, wanted = dotenv.mask(loaded.root, os.environ, settings.secrets), []
         for name in names:
             if not (build / name).is_file():
                 print(f"{name}: test does not build it; delete {folder}/{name} if that is right")
@@ -53,7 +52,7 @@ def accept(loaded: Project, settings: Settings, chosen: Options) -> int:
         if chosen.has("dry_run"):
             print(f"would take {what}")
             return Exit.OK
-        if not chosen.has("yes") and not _agreed(f"take {what}?"):
+        if not chosen.has("yes") and not agreed(f"take {what}?", "accept", "writes"):
             print("nothing was taken")
             return Exit.FAILED
         for name in wanted:
@@ -108,18 +107,3 @@ def _told(folder: Path, build: Path, name: Path, tolerance: float) -> Iterator[s
         yield f"{name}: new, it was not compared so far"
         return
     yield from map(str, expected.compare(folder, build, tolerance, [name]))
-
-
-def _agreed(question: str) -> bool:
-    """Ask a person on a terminal.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
-        message = "accept asks before it writes, and this is no terminal; give --yes"
-        raise UsageError(message)
-    try:
-        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
-    except EOFError:
-        return False

@@ -13,6 +13,7 @@ from pathlib import Path
 from re import findall, sub
 from typing import Any
 
+from .files import read_plain
 from .hashes import Hashes
 from .imports import modules
 from .model import Input, Stage
@@ -108,7 +109,7 @@ def secrets_key(path: Path) -> bytes:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open
                 file.write(key)
-        key = path.read_bytes()
+        key = read_plain(path)
     return key
 
 

@@ -5,6 +5,7 @@ import logging
 import platform
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
@@ -16,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from . import machine, metrics, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
 from .document import NotebookError
-from .errors import Exit, RunnerError
+from .errors import Exit, RunnerError, in_a_line
 from .executor import Executor, Executors
-from .files import copy_whole, sync, why
+from .files import copy_whole, kind, link_on_the_way, sync, why, write_whole
 from .freshness import Task
 from .heartbeat import beating
 from .history import last_made
-from .journal import RunRecord, settle_lost
+from .journal import RunRecord, refuse_links, run_folders
 from .logs import Log, clock_in_words, seconds_in_words
 from .model import (
     CellStarted,
@@ -45,8 +46,9 @@ from .records import planned_details, reason_details, result_details, stage_deta
 from .secrets import Mask
 from .seen import Seen
 from .settings import Settings
+from .settling import settle
 from .stop import Stop
-from .verdict import check, clear, strays
+from .verdict import check, clear, of_no_stage, strays
 from .witness import Witness
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ class Build:
     _began: float = 0.0
     _since: dict[str, float] = field(default_factory=dict)
     _memory: int = 0
-    _done: set[str] = field(default_factory=set)
+    _done: dict[str, Result] = field(default_factory=dict)
+    _verdict: Exit | None = None
     # The names of files that stages were seen to write, and did not declare.
     _written: dict[str, None] = field(default_factory=dict)
 
@@ -124,11 +127,12 @@ class Build:
 
         The caller holds the build's lock.
         """
+        refuse_links(self.folder)
         if self.task.fresh:
             clear(self.folder)
-        lost = settle_lost(self.folder)
+        told = settle(self.folder)
+        self._began = time.monotonic()
         self.record = RunRecord(self.folder, self.run_id, self.mask)
-        self._began = began = time.monotonic()
         files = self.record.folder / "log.txt", self.folder / "log.txt"
         warn = resources.Watch(self.folder, lambda level, text: self.log.say(text, level=level))
 
@@ -137,27 +141,56 @@ class Build:
             warn.look()
             self.log.situation(self._situation)
 
-        with self.log.to_files(*files), beating(self.record.folder, self.stop, watch):
+        with (
+            contextlib.closing(self.record),
+            self.log.to_files(*files),
+            beating(self.record.folder, self.stop, watch),
+        ):
             try:
-                self._begin(command)
-                if self.on_start is not None:
-                    self.on_start(self)
-                for words in lost:
-                    self.log.say(words, level=logging.WARNING)
-                for level, text in self.remarks:
-                    self.log.say(text, level=level)
-                facts = threading.Thread(target=self._facts)
-                facts.start()
-                if (problem := self._prepared()) is not None:
-                    facts.join()
-                    return self._give_up(problem, time.monotonic() - began)
-                results = self._stages()
-                facts.join()
-                return self._end(results, time.monotonic() - began)
+                return self._to_its_end(command, told)
+            except Exception as error:
+                if not self.record.begun:
+                    raise
+                return self._fail(error)
             finally:
-                self.record.close()
                 self._prune()
                 self.task.freshness.hashes.save()
+
+    def _to_its_end(self, command: Sequence[str], told: Sequence[str]) -> Exit:
+        self._begin(command)
+        if self.on_start is not None:
+            self.on_start(self)
+        for words in told:
+            self.log.say(words, level=logging.WARNING)
+        for level, text in self.remarks:
+            self.log.say(text, level=level)
+        facts = threading.Thread(target=self._facts)
+        facts.start()
+        try:
+            if (problem := self._prepared()) is not None:
+                return self._give_up(problem)
+            results = self._stages()
+        finally:
+            facts.join()
+        return self._end(results)
+
+    def _fail(self, error: Exception) -> Exit:
+        """End a run that something went wrong with that is no stage's fault, maybe our own."""
+        what = (
+            why(error) if isinstance(error, OSError) else f"the runner failed: {in_a_line(error)}"
+        )
+        self.log.say(what, level=logging.ERROR)
+        path = self.record.folder / "traceback.txt"
+        text = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            write_whole(path, self.mask(text).encode("utf-8", "backslashreplace"))
+            self.log.say(f"see {self.project.label(path)}", level=logging.ERROR)
+        if self._verdict is not None:
+            return self._verdict or Exit.FAILED
+        for planned in self.task.planned:
+            if planned.stage not in self._done:
+                self._done[planned.stage] = _not_run(planned.stage, what)
+        return self._conclude(self._done, State.FAILED, Exit.FAILED, error=what)
 
     def _prepared(self) -> RunnerError | None:
         try:
@@ -167,30 +200,31 @@ class Build:
             return error
         return None
 
-    def _give_up(self, problem: RunnerError, seconds: float) -> Exit:
+    def _give_up(self, problem: RunnerError) -> Exit:
         """End before the first stage."""
         self.log.say(str(problem), level=logging.ERROR)
         results = {}
         for planned in self.task.planned:
             result = _skipped(planned.stage)
             if planned.may_run:
-                what = "nothing was run"
-                result = Result(planned.stage, State.CANCELLED, time.time(), 0.0, error=what)
+                result = _not_run(planned.stage, "nothing was run")
             results[planned.stage] = result
             self._record_end(result, [], None)
         self.is_last = True
-        return self._conclude(results, State.FAILED, problem.exit_code, seconds)
+        return self._conclude(results, State.FAILED, problem.exit_code)
 
     def _prune(self) -> None:
         if self.settings.keep is not None:
             made = last_made(self.folder, self.task.pipeline.stages)
-            runs.prune(self.folder, self.settings.keep, made)
+            with contextlib.suppress(OSError):
+                runs.prune(self.folder, self.settings.keep, made)
 
     def _begin(self, command: Sequence[str]) -> None:
         task = self.task
         then: dict[str, Any] = {"then": list(self.then)} if self.then else {}
         self.record.append(
             "run_started",
+            number=self.record.number,
             id=self.run_id,
             profile=task.profile,
             command=list(command),
@@ -304,6 +338,11 @@ class Build:
                 name = self.project.label(one.path)
                 what = f"{one.parameter}: {name} is missing, and no stage before it has written it"
                 return _done(Result(stage.name, State.FAILED, time.time(), 0.0, error=what))
+        for output in stage.outputs:
+            if (link := link_on_the_way(output.path, self.folder)) is not None:
+                what = f"{self.project.label(link)} is {kind(link)}; move it away: nothing is "
+                what += "written through it"
+                return _done(Result(stage.name, State.FAILED, time.time(), 0.0, error=what))
         own = freshness.hashes.of(stage.notebook.path) or ""
         basis = freshness.of_stage(stage)
         self._read[stage.name] = basis.inputs
@@ -323,7 +362,8 @@ class Build:
     @cached_property
     def _usual(self) -> dict[str, float]:
         """The seconds that stages took in earlier runs."""
-        return runs.durations(list(runs.of_build(self.folder)))
+        wanted = [planned.stage for planned in self.task.planned if planned.may_run]
+        return runs.durations(runs.of_build(self.folder), wanted)
 
     def _too_late(self, stage: str) -> str | None:
         """Say why a stage cannot end before the deadline, by earlier runs, if so."""
@@ -413,7 +453,7 @@ class Build:
             self.log.say(what, result.stage, logging.ERROR)
         self.log.ended(result)
         self._tell(result)
-        self._done.add(result.stage)
+        self._done[result.stage] = result
         self.log.situation(self._situation)
         return result
 
@@ -462,6 +502,18 @@ class Build:
             (folder / f"{new}.ipynb").parent.mkdir(parents=True, exist_ok=True)
             (folder / f"{old}.ipynb").replace(folder / f"{new}.ipynb")
 
+    def _remove_notebooks_of_no_stage(self) -> None:
+        """Remove executed notebooks of stages that are none any more; the runs keep theirs."""
+        folder = self.folder / "notebooks"
+        for path in of_no_stage(folder, self.task.pipeline.stages):
+            inner = path.relative_to(folder)
+            if not any((one / "notebooks" / inner).exists() for one in run_folders(self.folder)):
+                # It is no run's.
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+                self.log.say(f"{self.project.label(path)} is removed: there is no such stage")
+
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
         level, text = telling.stage_end(result)
@@ -471,11 +523,13 @@ class Build:
             where = self.project.label(executed)
             self.log.say(f"see the executed notebook: {where}", result.stage, level)
 
-    def _end(self, results: dict[str, Result], seconds: float) -> Exit:
+    def _end(self, results: dict[str, Result]) -> Exit:
         self._warn_of_strays()
         if (shared := self._witness.shared()) is not None:
             self.log.say(shared, level=logging.WARNING)
         state = telling.run_state(list(results.values()))
+        if state is State.SUCCEEDED:
+            self._remove_notebooks_of_no_stage()
         code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
         late = self._late and not telling.at_fault(results.values())
         if self.stop.reason is not None or late:
@@ -483,13 +537,14 @@ class Build:
             state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED
         if code is Exit.OK and self.task.profile == TEST_PROFILE and self.task.whole:
             code = check(self.project, self.settings, self.log, self.task.pipeline.outputs)
-        return self._conclude(results, state, code, seconds)
+        return self._conclude(results, state, code)
 
     def _conclude(
-        self, results: dict[str, Result], state: State, code: Exit, seconds: float
+        self, results: Mapping[str, Result], state: State, code: Exit, **error: str
     ) -> Exit:
         """Record how the run ended, and tell."""
-        code = self._record_verdict(state, code, seconds)
+        seconds = time.monotonic() - self._began
+        code = self._record_verdict(state, code, seconds=round(seconds, 3), **error)
         self.is_last |= bool(code) and (self.stop.asked() or not self.settings.keep_going)
         for label in self.then if self.is_last else ():
             other = (self.project.root / label).parents[1].name
@@ -531,9 +586,10 @@ class Build:
         if problem:
             self.log.say(problem, level=logging.WARNING)
 
-    def _record_verdict(self, state: State, code: Exit, seconds: float) -> Exit:
+    def _record_verdict(self, state: State, code: Exit, **more: object) -> Exit:
         """Write how the run ended; give the exit code, which is bad if that failed."""
-        details = {"state": state, "seconds": round(seconds, 3), "exit_code": code}
+        details = {"state": state, "exit_code": code, **more}
+        self._verdict = code
         try:
             self.record.append("run_ended", sync=True, **details)
         except OSError as error:
@@ -557,6 +613,10 @@ class Build:
 
 def _skipped(stage: str) -> Result:
     return Result(stage, State.SKIPPED, time.time(), 0.0)
+
+
+def _not_run(stage: str, why_not: str) -> Result:
+    return Result(stage, State.CANCELLED, time.time(), 0.0, error=why_not)
 
 
 def _done(result: Result) -> Future[Result]:

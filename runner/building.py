@@ -29,6 +29,7 @@ from .executor import Executors
 from .files import why
 from .freshness import Task
 from .logs import Log
+from .project import Project
 from .settings import Settings
 from .stop import Stop
 from .tasks import Request
@@ -54,11 +55,7 @@ def build(
     stop, mask = Stop(), dotenv.mask(loaded.root, hidden, settings.secrets)
     until = deadline.of(settings, os.environ, option="deadline" in changes)
     with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
-        ids: dict[str, str] = {}
-        for name in request.profiles:
-            after = f", which comes after {' and '.join(ids)}" if ids else ""
-            ids[name] = journal.new_run_id(loaded.build(name))
-            held.enter_context(lock.hold(loaded.outputs, name, f"run {ids[name]}{after}"))
+        ids = _hold(loaded, request.profiles, held)
         todo = request.tasks()
         tasks.refuse_missing_packages(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
@@ -109,6 +106,20 @@ def build(
                 worst = worst or stop.exit_code
                 break
         return worst
+
+
+def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) -> dict[str, str]:
+    """Hold the builds of profiles, and give the run of each its id."""
+    ids: dict[str, str] = {}
+    words: dict[str, str] = {}
+    for name in profiles:
+        after = f", which comes after {' and '.join(ids)}" if ids else ""
+        ids[name] = journal.new_run_id(loaded.build(name))
+        words[name] = f"run {ids[name]}{after}"
+    # In this order whatever the command's, so that of two commands one gets all.
+    for name in sorted(words):
+        held.enter_context(lock.hold(loaded.outputs, name, words[name]))
+    return ids
 
 
 def _in_background(one: Build) -> str:

@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, cast
 
 from . import dotenv
-from .errors import RunnerError
+from .errors import RunnerError, in_a_line
 from .executor import Executors, LocalExecutor
+from .plain import Shown
 
 # Where tempfile would make its files, but for the current folder: that is the notebooks'.
 _TEMPORARY = ("TMPDIR", "TEMP", "TMP")
@@ -21,6 +23,17 @@ def main(arguments: Sequence[str], root: Path, executors: Executors = LocalExecu
 
     `executors` makes what runs the stages of a build.
     """
+    with contextlib.ExitStack() as held:
+        for streams, file in (
+            (contextlib.redirect_stdout, sys.stdout),
+            (contextlib.redirect_stderr, sys.stderr),
+        ):
+            if file is not None:  # closed by whoever started us
+                held.enter_context(streams(cast("IO[str]", Shown(file))))
+        return _start(arguments, root, executors)
+
+
+def _start(arguments: Sequence[str], root: Path, executors: Executors) -> int:
     if os.getpid() != 1:
         return _carry_out(arguments, root, executors)
     from .init import as_first  # noqa: PLC0415 - only in a container without an init
@@ -57,10 +70,12 @@ def _carry_out(arguments: Sequence[str], root: Path, executors: Executors) -> in
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return 1
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person reads one line
         from .files import why  # noqa: PLC0415 - as above
 
-        print(f"run.py: {why(error)}", file=sys.stderr)
+        ours = f"the runner failed: {in_a_line(error)}"
+        said = why(error) if isinstance(error, OSError) else ours
+        print(dotenv.mask(root, os.environ)(f"run.py: {said}"), file=sys.stderr)
         return 1
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .errors import UsageError
 from .logs import Console, PlainConsole
 
 
@@ -25,6 +26,21 @@ def console(*, plain: bool = False) -> Iterator[Console]:
 
     with LiveConsole() as live:
         yield live
+
+
+def agreed(question: str, command: str, does: str) -> bool:
+    """Ask a person on a terminal.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        message = f"{command} asks before it {does}, and this is no terminal; give --yes"
+        raise UsageError(message)
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
 
 
 def _in_front() -> bool:

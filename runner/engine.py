@@ -37,11 +37,14 @@ from .kernel.starting import Coming
 from .machine import size_in_words
 from .model import Event, Job, Line, Result, State, Usage
 from .notebooks import PYTHON
+from .plain import shortened
 from .stop import Stop
 
 NAME = "runner"
 # Room for the executed notebook, in bytes, should the disk fill up meanwhile.
 _RESERVED = 1 << 20
+# So much of what an exception says is in the record and in the log.
+_LONGEST = 1_000
 
 # papermill and nbclient tell what they do; the run's own log says it once, and in order.
 for _name in ("papermill", "traitlets"):
@@ -138,7 +141,7 @@ def _attempt(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
         state=outcome.state,
         started=started,
         seconds=time.monotonic() - began,
-        error=outcome.error,
+        error=outcome.error and shortened(outcome.error, _LONGEST),
         cell=outcome.cell,
         exit_status=ended.words if ended and outcome.state is State.KERNEL_DIED else None,
         usage=usage,
@@ -206,15 +209,23 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         "exception": None,
     }
     aside = job.executed.with_name(f".{job.executed.stem}.reserve")
-    reserve(aside, _RESERVED)
-    executed = ExecutedNotebook(
-        notebook, job.executed, dotenv.mask(job.root, os.environ, job.secrets)
-    )
-    began = time.monotonic()
-    outcome = asyncio.run(Session(job, executed, emit, stop, spare).async_run())
-    about["end_time"] = now()
-    about["duration"] = round(time.monotonic() - began, 3)
-    about["exception"] = outcome.error is not None
+    try:
+        reserve(aside, _RESERVED)
+        mask = dotenv.mask(job.root, os.environ, job.secrets)
+        executed = ExecutedNotebook(notebook, job.executed, mask)
+        began = time.monotonic()
+        outcome = asyncio.run(Session(job, executed, emit, stop, spare).async_run())
+        about["end_time"] = now()
+        about["duration"] = round(time.monotonic() - began, 3)
+        about["exception"] = outcome.error is not None
+        return _saved(job, executed, outcome, emit, aside)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _saved(
+    job: Job, executed: ExecutedNotebook, outcome: Outcome, emit: Emit, aside: Path
+) -> Outcome:
     try:
         in_reserve(lambda: executed.save(executed.content()), aside)
     except OSError as error:
@@ -223,8 +234,6 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         )
         if outcome.error is None:
             outcome = replace(outcome, state=State.FAILED, error=why(error))
-    finally:
-        aside.unlink(missing_ok=True)
     return outcome
 
 

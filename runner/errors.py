@@ -3,7 +3,10 @@
 import os
 from collections.abc import Iterable
 from enum import IntEnum
+from pathlib import Path
 from typing import NamedTuple
+
+_LONGEST = 500
 
 
 class Exit(IntEnum):
@@ -23,6 +26,22 @@ def exit_code(status: int) -> int:
     """Give what a shell makes of a process's status as `os.wait` gives it: 128 + a signal."""
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def in_a_line(error: BaseException) -> str:
+    """Say of an exception that is a fault of the runner's what it is, and where in our code."""
+    import traceback  # noqa: PLC0415 - where all is well it is not needed
+
+    try:
+        said = str(error).strip().partition("\n")[0][:_LONGEST]
+    except Exception:  # noqa: BLE001 - what it says is its own code
+        said = ""
+    frames = traceback.extract_tb(error.__traceback__)
+    here = Path(__file__).parent
+    own = [one for one in frames if Path(one.filename).is_relative_to(here)]
+    places = [f" (runner/{Path(one.filename).relative_to(here)}, line {one.lineno})" for one in own]
+    where = places[-1] if places else ""
+    return f"{type(error).__name__}{f': {said}' if said else ''}{where}"
 
 
 class Problem(NamedTuple):

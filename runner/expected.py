@@ -53,8 +53,9 @@ def compare(
         try:
             for where, one, other in _differences(wanted, got, tolerance):
                 yield Difference(str(name), where, one, other)
-        except (ValueError, OSError, ImportError) as error:
-            yield Difference(str(name), "", "a file that can be read", str(error).splitlines()[0])
+        except Exception as error:  # noqa: BLE001 - whatever a library makes of what was built
+            said = [*str(error).splitlines(), type(error).__name__][0]
+            yield Difference(str(name), "", "a file that can be read", said)
 
 
 _Place = tuple[str, str, str]
@@ -107,8 +108,11 @@ def _values(wanted: Any, got: Any, where: str, tolerance: float) -> Iterator[_Pl
         yield where, repr(wanted), repr(got)
 
 
-def equal(wanted: object, got: object, tolerance: float) -> bool:
-    """Tell whether two plain values are the same; a missing number equals another."""
+def equal(wanted: Any, got: Any, tolerance: float) -> bool:  # noqa: ANN401
+    """Tell whether two values are the same; what is missing equals another of its kind."""
+    if hasattr(wanted, "tolist") and hasattr(got, "tolist"):
+        # A cell of a table may hold an array.
+        return not [*_values(wanted.tolist(), got.tolist(), "", tolerance)]
     truths = isinstance(wanted, bool) or isinstance(got, bool)
     if isinstance(wanted, int | float) and isinstance(got, int | float) and not truths:
         try:
@@ -117,7 +121,14 @@ def equal(wanted: object, got: object, tolerance: float) -> bool:
             return math.isclose(wanted, got, rel_tol=tolerance, abs_tol=tolerance)
         except OverflowError:  # a whole number beyond any float
             return wanted == got
-    return type(wanted) is type(got) and wanted == got
+    if _is_missing(wanted) or _is_missing(got):
+        return type(wanted) is type(got)
+    return type(wanted) is type(got) and bool(wanted == got)
+
+
+def _is_missing(value: object) -> bool:
+    """Tell a value of pandas' for one that is missing, which equals none: NaT, NA."""
+    return type(value).__name__ in {"NaTType", "NAType"}
 
 
 def _table(path: Path) -> "pd.DataFrame":
@@ -156,6 +167,8 @@ def _size(path: Path) -> str | None:
         return None
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only with images
 
+    # It is not decoded, so that it may be large is no danger.
+    Image.MAX_IMAGE_PIXELS = None
     try:
         with Image.open(path) as image:
             return f"{image.width} x {image.height} pixels"

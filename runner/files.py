@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -49,6 +50,76 @@ def replacing(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
         raise
     if lasting:
         sync_folder(path.parent)
+
+
+def kind(path: Path) -> str | None:
+    """Say what is at a path that is neither a plain file nor a folder, such as a link."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None
+    kinds = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    return None if plain else kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def link_on_the_way(path: Path, top: Path) -> Path | None:
+    """Give a link that stands between a folder and what lies below it, if there is one."""
+    between = (one for one in path.parents if one != top and one.is_relative_to(top))
+    return next(filter(kind, between), None)
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file of the runner's own; give its descriptor.
+
+    Raises:
+        OSError: it cannot be opened, or is no plain file: nothing is followed or waited for.
+    """
+    try:
+        how = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, how, 0o644)
+    except OSError as error:
+        if found := kind(path):
+            raise OSError(errno.EINVAL, f"it is {found}, not a file", str(path)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"it is {kind(path) or 'a folder'}, not a file", str(path))
+    return descriptor
+
+
+def read_plain(path: Path) -> bytes:
+    """Read a file of the runner's own.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    with open(open_plain(path), "rb") as file:
+        return file.read()
+
+
+def append_line(path: Path, value: object, length: int | None = None) -> None:
+    """Append a line of JSON, which lasts; with `length`, in the place of what stands after that.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    line = json.dumps(value, allow_nan=False).encode("ascii") + b"\n"
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with open(open_plain(path, flags), "ab") as file:
+        if length is not None:
+            file.truncate(length)
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:

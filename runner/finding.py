@@ -8,6 +8,9 @@ from .errors import UsageError
 from .model import State
 from .project import Outline
 
+# As in outputs/all/runs/20260131T120000Z-h3k9.
+_DEPTH = 4
+
 
 def newest(known: Outline, profiles: Iterable[str] = ()) -> list[runs.Run]:
     """Give the newest run of each of some profiles, or of all, that has one."""
@@ -31,7 +34,12 @@ def with_id(known: Outline, run_id: str) -> runs.Run:
 
 def to_come(known: Outline, run: runs.Run) -> list[Path]:
     """Give the folders of the runs that come after one in the same command."""
-    return [known.root / label for label in run.record.get("then", ())]
+    folders = (Path(label) for label in run.record.get("then", ()))
+    return [
+        known.build(one.parts[1]) / "runs" / one.name
+        for one in folders
+        if len(one.parts) == _DEPTH and one.parts[1] in known.profiles
+    ]
 
 
 def waited_for(known: Outline, newest_runs: Iterable[runs.Run], word: str) -> runs.Run | None:

@@ -51,12 +51,22 @@ def log(known: Outline, chosen: Options) -> int:
         message = "log takes a profile or a run's id, and one stage"
         raise UsageError(message)
     run = _chosen("log", rest, known)
+    if not (follow or rest):
+        run = _that_matters(known, run)
     code = _print(run, stages, follow=follow)
     while follow and (then := _then(known, run)) is not None:
         run = then
         last = _print(run, stages, follow=True)
         code = code or last
     return code if follow else Exit.OK
+
+
+def _that_matters(known: Outline, run: runs.Run) -> runs.Run:
+    """Give of a command's runs, of which this is the first, the one that failed, or the last."""
+    after = map(runs.of_folder, finding.to_come(known, run))
+    found = [run, *(one for one in after if one is not None)]
+    bad = [one for one in found if one.state == State.LOST or one.record.get("exit_code")]
+    return bad[0] if bad else found[-1]
 
 
 def _print(run: runs.Run, stages: Sequence[str], *, follow: bool) -> int:
@@ -221,7 +231,7 @@ def _chosen(command: str, words: Sequence[str], known: Outline) -> runs.Run:
     if not newest:
         message = f"nothing has run yet{f' of {words[0]}' if words else ''}"
         raise UsageError(message)
-    chosen = max(newest, key=lambda run: run.folder.name)
+    chosen = max(newest, key=lambda run: run.started)
     # The ids of one command's runs are of the same second: its first run counts.
     first = [run for run in newest if chosen.folder in finding.to_come(known, run)]
     return max(first, key=lambda run: len(finding.to_come(known, run)), default=chosen)

@@ -5,12 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from . import basis, dotenv, graph, plan, seen
-from .hashes import Hashes
+from .hashes import CACHE, Hashes
 from .history import Made, last_made
 from .model import Pipeline, Planned, Reason, Stage
 from .project import Project
-
-CACHE = ".cache"
 
 
 class Freshness:

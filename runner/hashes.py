@@ -1,15 +1,17 @@
 """Hashes of files, remembered while a file looks the same."""
 
 import contextlib
-import json
 import os
 import stat
 import threading
 import time
 from pathlib import Path
 
-from .files import digest, folder_digest, to_json, write_whole
+from .files import digest, folder_digest, read_plain, to_json, write_whole
+from .shapes import read_json
 
+# Where what is known is kept, below `outputs/`.
+CACHE = ".cache"
 _VERSION = 1
 # A file that changed so recently may change again within the clock's grain.
 _SETTLED = 2.0
@@ -27,10 +29,10 @@ class Hashes:
         self._changed = False
         self._lock = threading.Lock()
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            saved = json.loads(path.read_text("utf-8"))
+            saved = read_json(read_plain(path))
             if saved["version"] == _VERSION:
                 self._known = {
-                    name: (looks, value) for name, (looks, value) in saved["files"].items()
+                    name: (looks, str(value)) for name, (looks, value) in saved["files"].items()
                 }
 
     def of(self, path: Path) -> str | None:

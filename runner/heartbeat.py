@@ -1,7 +1,6 @@
 """A sign of life in a run's folder, for whoever looks from elsewhere: never a process id."""
 
 import contextlib
-import json
 import os
 import platform
 import secrets
@@ -11,15 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from . import shapes
 from .cgroups import memory_limit
 from .errors import Exit
-from .files import to_json, write_whole
+from .files import read_plain, to_json, write_whole
 from .logs import clock_in_words
 from .machine import size_in_words, tree_memory
 from .stop import Stop
 
 _FILE = "heartbeat.json"
 _REQUEST = "stop.json"
+_ASKED = {"host": str, "at_once": bool}
 _EVERY, _FIRST, _LOOK = 5.0, 1.0, 0.5
 _PATIENCE = 10.0
 _SILENT = 8.0
@@ -122,13 +123,13 @@ def _watch(watch: Callable[[int], None], over: threading.Event, memory: list[int
 def _obey(folder: Path, stop: Stop, obeyed: bytes, *, wait: bool = False) -> bytes:
     """Take in a request to stop, if there is one that was not obeyed yet; give the newest."""
     try:
-        data = (folder / _REQUEST).read_bytes()
-        if data == obeyed:
-            return obeyed
-        found = json.loads(data)
-        words, at_once = f"stopped by `run.py stop` on {found['host']}", bool(found["at_once"])
-    except (OSError, ValueError, TypeError, KeyError):
+        data = read_plain(folder / _REQUEST)
+        found = shapes.read_json(data)
+    except (OSError, ValueError):
         return obeyed
+    if data == obeyed or not shapes.fits(found, _ASKED):
+        return obeyed
+    words, at_once = f"stopped by `run.py stop` on {found['host']}", found["at_once"]
     # In a thread: what is called may have to wait.
     request = {"reason": words, "exit_code": Exit.TERMINATED, "at_once": at_once}
     thread = threading.Thread(target=stop.request, kwargs=request, daemon=True)
@@ -141,9 +142,16 @@ def _obey(folder: Path, stop: Stop, obeyed: bytes, *, wait: bool = False) -> byt
 def last(folder: Path) -> Beat | None:
     """Give a run's last sign of life, if there is one."""
     try:
-        return Beat(**json.loads((folder / _FILE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return beat_of(shapes.read_json(read_plain(folder / _FILE)))
+    except (OSError, ValueError):
         return None
+
+
+def beat_of(found: object) -> Beat | None:
+    """Read a sign of life, if it is one."""
+    if not shapes.fits(found, shapes.BEAT):
+        return None
+    return Beat(**{key: found.get(key) for key in Beat.__dataclass_fields__})  # type: ignore[attr-defined]
 
 
 def silence(folder: Path, beat: Beat) -> float:

@@ -1,46 +1,105 @@
-"""The folder of a run and its journal: appended to, whole after a crash, ended if lost."""
+"""The folder of a run and its journal: appended to, and whole after a crash."""
 
+import contextlib
+import errno
 import json
 import os
 import re
 import secrets
+import shutil
 import threading
 import time
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .files import in_reserve, reserve, sync_folder, to_json, write_whole
-from .heartbeat import last
-from .model import State
+from . import shapes
+from .errors import UsageError
+from .files import (
+    in_reserve,
+    is_folder,
+    kind,
+    open_plain,
+    read_plain,
+    reserve,
+    sync_folder,
+    to_json,
+    why,
+    write_whole,
+)
 from .records import VERSION, Event, summary
 from .secrets import Mask
 
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
+_NAMES, _STEP = len(_ALPHABET) ** 4, 1 << 12
 RESERVE = ".reserve"
+# Among the runs: a line about each one that was removed.
+REMOVED = ".removed.jsonl"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{4}")
+ENDS = frozenset({"run_ended", "run_lost"})
+# As the first line of a journal begins.
+_NUMBER = re.compile(rb'.{,64}"event": "run_started", "number": (\d{1,9}),')
+_numbers: dict[Path, int] = {}
 
 
 def new_run_id(build: Path) -> str:
-    """Make a run's name: the UTC start time and four random characters; it sorts.
+    """Make a run's name: the UTC start time and four random characters.
 
-    It comes after those of the build's earlier runs, even within a second.
+    It sorts after those of earlier runs, but for those that are still to come by our clock.
     """
-    newest = max((folder.name for folder in run_folders(build)), default="")
-    while True:
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{now}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
-        if name > newest:
-            return name
-        time.sleep(0.01)
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    same = sorted(one.name for one in run_folders(build) if one.name.startswith(now))
+    # In the lower half, or little above the newest of this second: there is room for more.
+    value = secrets.randbelow(_NAMES // 2)
+    if same:
+        value = 1 + _value(same[-1]) + secrets.randbelow(_STEP)
+    while (name := f"{now}-{_letters(value)}") in same:
+        value = secrets.randbelow(_NAMES)
+    return name
+
+
+def _letters(value: int) -> str:
+    count = len(_ALPHABET)
+    return "".join(_ALPHABET[value // count**place % count] for place in (3, 2, 1, 0))
+
+
+def _value(name: str) -> int:
+    places = [bisect_left(_ALPHABET, letter) for letter in name[-4:]]
+    return sum(place * len(_ALPHABET) ** power for power, place in enumerate(reversed(places)))
 
 
 def run_folders(build: Path) -> list[Path]:
-    """Give the folders of a build's runs, oldest first."""
-    runs = build / "runs"
-    found = runs.iterdir() if runs.is_dir() else ()
-    return sorted(folder for folder in found if RUN_ID.fullmatch(folder.name))
+    """Give the folders of a build's runs, oldest first: by their numbers, not by a clock.
+
+    One whose journal tells no number comes before all others. A link is never followed.
+    """
+    if not (is_folder(build) and is_folder(build / "runs")):
+        return []
+    found = [one for one in (build / "runs").iterdir() if RUN_ID.fullmatch(one.name)]
+    return sorted(filter(is_folder, found), key=lambda one: (number(one), one.name))
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a run, reached by no link."""
+    return bool(RUN_ID.fullmatch(folder.name)) and all(
+        map(is_folder, [folder, *folder.parents[:2]])
+    )
+
+
+def number(folder: Path) -> int:
+    """Give a run's number among those of its build, from the first line of its journal; or 0."""
+    if folder not in _numbers:
+        try:
+            with open(open_plain(folder / "journal.jsonl"), "rb") as file:  # noqa: PTH123 - it is open
+                found = _NUMBER.match(file.read(256))
+        except OSError:
+            found = None
+        if found is None:
+            return 0
+        _numbers[folder] = int(found[1])
+    return _numbers[folder]
 
 
 class RunRecord:
@@ -61,15 +120,19 @@ class RunRecord:
         """
         self.id = run_id
         self.folder = build / "runs" / run_id
+        self.number = 1 + max([*map(number, run_folders(build)), *_removed(build)], default=0)
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir(parents=True)
         self._events: list[Event] = []
         self._mask = mask
         self._reserve = self.folder / RESERVE
-        reserve(self._reserve, self._RESERVED)
         self._path = self.folder / "journal.jsonl"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._journal = os.open(self._path, flags, 0o644)
+        try:
+            reserve(self._reserve, self._RESERVED)
+            self._journal = open_plain(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         sync_folder(self.folder)
         self._length = 0
         self._written = 0.0
@@ -84,6 +147,8 @@ class RunRecord:
         line = self._line(event, details)
         data = json.dumps(line, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
         with self._lock:
+            if self._journal < 0:
+                raise OSError(errno.EBADF, "the run has ended", str(self._path))
             in_reserve(lambda: self._write(data, sync=sync), self._reserve)
             self._events.append(line)
 
@@ -92,7 +157,7 @@ class RunRecord:
         shown = dict(details)
         for key in ("command", "error", "parameters", "reasons"):
             if self._mask and key in shown:
-                shown[key] = _texts(self._mask, shown[key])
+                shown[key] = self._mask.texts(shown[key])
         return {"v": VERSION, "at": time.time(), "event": event, **shown}
 
     def _write(self, data: bytes, *, sync: bool) -> None:
@@ -127,97 +192,120 @@ class RunRecord:
             in_reserve(lambda: write_whole(self.folder / "run.json", data), self._reserve)
             self._written = time.monotonic()
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to be recorded."""
+        return bool(self._events)
+
     def close(self) -> None:
-        """End the journal."""
-        os.close(self._journal)
-        self._reserve.unlink(missing_ok=True)
+        """End the journal; a run that has not begun leaves nothing."""
+        with self._lock:
+            os.close(self._journal)
+            self._journal = -1
+        if not self.begun:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        # Removed last: that it is there says that something else may be.
+        with contextlib.suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
 
 
-def _texts(mask: Mask, value: Any) -> Any:  # noqa: ANN401 - of the type that came in
-    """Hide secrets in values, at any depth, but not in keys."""
-    if isinstance(value, Mapping):
-        return {key: _texts(mask, each) for key, each in value.items()}
-    return [_texts(mask, each) for each in value] if isinstance(value, list) else mask.deep(value)
+class Journal(NamedTuple):
+    """What a journal says: its events, the bytes that they take, and why no more are read."""
+
+    events: list[Event]
+    length: int = 0
+    flaw: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it says how the run ended."""
+        return any(event["event"] in ENDS for event in self.events)
+
+
+def _removed(build: Path) -> Iterator[int]:
+    """Give the numbers of runs that were removed: they are not given again."""
+    with contextlib.suppress(OSError):
+        for line in read_plain(build / "runs" / REMOVED).splitlines():
+            with contextlib.suppress(ValueError):
+                found = shapes.read_json(line)
+                if shapes.fits(found, {"number": shapes.count}):
+                    yield found["number"]
 
 
 def read_journal(path: Path) -> list[Event]:
     """Read a journal; a line cut off by a crash, and what follows it, is left out."""
-    return _read(path)[0]
+    return journal_of(path.parent).events
 
 
-def _read(path: Path) -> tuple[list[Event], int]:
-    """Give a journal's events, and the length in bytes of the part that they stand in."""
+def journal_of(folder: Path) -> Journal:
+    """Read the journal of a run, as far as it is one that this version has written."""
     events: list[Event] = []
     length = 0
     try:
-        data = path.read_bytes()
+        data = read_plain(folder / "journal.jsonl")
     except FileNotFoundError:
-        return [], 0
-    for line in data.split(b"\n")[:-1]:
+        return Journal([])
+    except OSError as error:
+        return Journal([], flaw=why(error))
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
-            event = json.loads(line)
+            event = shapes.read_json(line)
         except ValueError:
-            break
-        if not isinstance(event, dict) or event.get("v") != VERSION:
-            break
-        if not isinstance(event.get("event"), str):
-            break
+            event = None
+        if not shapes.is_event(event, VERSION):
+            return Journal(events, length, f"line {number} of its journal is not understood")
+        if event["event"] == "run_started" and event["id"] != folder.name:
+            return Journal(events, length, "its journal is that of another run")
+        if not events and event["event"] != "run_started":
+            return Journal(events, length, "its journal has no beginning")
         events.append(event)
         length += len(line) + 1
-    return events, length
+    return Journal(events, length)
 
 
-def settle_lost(build: Path) -> list[str]:
-    """Find runs whose runner vanished, and end their records as lost.
+def left_out(folder: Path, why: str) -> str:
+    """Say that no record can be made of a run's folder."""
+    return f"{folder.relative_to(folder.parents[3])}: {why}; the run is left out"
 
-    The caller holds the build's lock, so no run is under way.
 
-    Returns:
-        For each, what to tell: which run, and where it was.
+def record_of(folder: Path, journal: Journal) -> dict[str, Any]:
+    """Give the record of a run: what its journal says.
+
+    Where there was no room in that for the end, `run.json` has it.
+    """
+    if not journal.ended and (written := written_record(folder)) is not None:
+        return written
+    return summary(journal.events)
+
+
+def written_record(folder: Path) -> dict[str, Any] | None:
+    """Read `run.json`, if that is whole and says how the run ended."""
+    try:
+        record: dict[str, Any] = shapes.read_json(read_plain(folder / "run.json"))
+    except (OSError, ValueError):
+        return None
+    whole = shapes.fits(record, shapes.RECORD) and record["id"] == folder.name
+    return record if whole and "ended" in record and record["state"] != "running" else None
+
+
+def refuse_links(build: Path) -> None:
+    """Refuse a build where something of ours is a link or the like, before it is written to.
 
     Raises:
-        OSError: a record cannot be written.
+        UsageError: it is.
     """
-    told: list[str] = []
-    # Each run looks after those before it, so only the newest can have no end.
-    for folder in reversed(run_folders(build)):
-        journal = folder / "journal.jsonl"
-        events, length = _read(journal)
-        ended = any(event["event"] in {"run_ended", "run_lost"} for event in events)
-        # What is set aside is removed last, when the record says how the run ended.
-        if ended and not (folder / RESERVE).exists():
-            break
-        if journal.exists() and journal.read_bytes().rfind(b"\n") >= length:
-            # More than a torn tail: another version's, and none of our business.
-            break
-        for left in (*folder.glob(".*"), *folder.glob("notebooks/**/.*")):
-            # A folder is someone else's, such as Jupyter's checkpoints.
-            inner = left.relative_to(folder).parts[:-1]
-            if not left.is_dir() and not any(part.startswith(".") for part in inner):
-                left.unlink(missing_ok=True)
-        for left in build.glob("notebooks/.*.tmp"):
-            left.unlink(missing_ok=True)
-        if ended:
-            write_whole(folder / "run.json", to_json(summary(events)))
-            break
-        event = {"v": VERSION, "at": time.time(), "event": "run_lost"}
-        with journal.open("ab") as file:
-            file.truncate(length)
-            file.write(json.dumps(event).encode("ascii") + b"\n")
-        record = summary([*events, event])
-        record["id"] = folder.name
-        write_whole(folder / "run.json", to_json(record))
-        heard = f", {beat.words}" if (beat := last(folder)) else ""
-        told.append(f"run {folder.name} was lost{_place(record)}: its runner vanished{heard}")
-    return told
+    names = ("runs", "notebooks", "log.txt", "../.cache")
+    if found := next((name for name in names if kind(build / name)), None):
+        path = f"outputs/{build.name}/{found}".replace(f"{build.name}/../", "")
+        message = f"{path} is {kind(build / found)}; move it away: nothing is written through it"
+        raise UsageError(message)
 
 
-def _place(record: Mapping[str, Any]) -> str:
-    """Say in which stages and cells a lost run was."""
-    places = []
-    for stage in record["stages"]:
-        if stage["state"] == State.LOST:
-            cell = stage.get("cell")
-            where = f", cell {cell['number']} ({cell['line']})" if cell else ""
-            places.append(f"{stage['name']}{where}")
-    return f" in {' and in '.join(places)}" if places else ""
+def strange(build: Path) -> list[str]:
+    """Name what stands among a build's runs and is no folder: it is left alone."""
+    runs = build / "runs"
+    found = [one for one in (build, runs) if kind(one)] or (
+        [one for one in sorted(runs.iterdir()) if kind(one)] if is_folder(runs) else []
+    )
+    top = build.parents[1]
+    return [f"{one.relative_to(top)} is {kind(one)}, and left alone" for one in found]

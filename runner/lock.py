@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import platform
 import time
@@ -11,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from . import shapes
 from .errors import BuildLockedError, UsageError
-from .files import is_full
+from .files import is_full, kind, open_plain, read_plain, remove, to_json
 from .logs import clock_in_words
 
 LOCKS = ".locks"
 _MOMENT = 0.3
+_TOLD = {"what": str, "since": shapes.second, "host": str, "pid": shapes.count}
 
 
 @contextlib.contextmanager
@@ -30,13 +29,13 @@ def hold(outputs: Path, profile: str, what: str) -> Iterator[None]:
 
     Raises:
         BuildLockedError: someone else holds it; the text says who, since when.
-        UsageError: the folder cannot be written.
+        UsageError: the folder cannot be written, or its disk has no locks.
     """
     folder = outputs / LOCKS
+    _refuse_links(outputs, folder, outputs / profile)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock_file = (folder / f"{profile}.lock").open("ab")
-        lock_file.close()
+        descriptor = open_plain(folder / f"{profile}.lock", os.O_RDWR | os.O_CREAT)
     except OSError as error:
         if is_full(error):
             raise
@@ -46,21 +45,64 @@ def hold(outputs: Path, profile: str, what: str) -> Iterator[None]:
         )
         raise UsageError(message) from None
     words = folder / f"{profile}.json"
-    lock = FileLock(folder / f"{profile}.lock")
     try:
-        # Whoever asks for the holder takes the lock for a moment.
-        lock.acquire(timeout=_MOMENT, poll_interval=0.02)
-    except Timeout:
-        message = f"another run holds outputs/{profile}/: {_holder(words)}; wait for it or stop it"
-        raise BuildLockedError(message) from None
-    try:
-        holder = {"what": what, "since": time.time(), "host": platform.node(), "pid": os.getpid()}
-        words.write_text(json.dumps(holder), encoding="utf-8")
-        yield
+        if not _taken(descriptor):
+            told = _holder(words)
+            message = f"another run holds outputs/{profile}/: {told}; wait for it or stop it"
+            raise BuildLockedError(message)
+        try:
+            us = {"what": what, "since": time.time(), "host": platform.node(), "pid": os.getpid()}
+            remove(words)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(open_plain(words, flags), "wb") as file:  # noqa: PTH123 - it is open
+                file.write(to_json(us))
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                words.unlink()
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
-        with contextlib.suppress(OSError):
-            words.unlink()
-        lock.release()
+        os.close(descriptor)
+
+
+def _refuse_links(outputs: Path, *folders: Path) -> None:
+    """Refuse folders that lead elsewhere.
+
+    Raises:
+        UsageError: one does.
+    """
+    for folder in folders:
+        if found := kind(folder):
+            message = (
+                f"{folder.relative_to(outputs.parent)} is {found}; move it away: nothing in "
+                "outputs/ may lead elsewhere, only outputs/ itself may be a link"
+            )
+            raise UsageError(message)
+
+
+def _taken(descriptor: int) -> bool:
+    """Take a lock, if nobody else holds it.
+
+    Raises:
+        UsageError: there are no locks on this disk.
+    """
+    # Whoever asks for the holder takes the lock for a moment.
+    until = time.monotonic() + _MOMENT
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+                message = (
+                    f"the disk of outputs/ takes no locks (flock: {error.strerror}), so nothing "
+                    "would keep two runs apart; make outputs/ a link to a folder on another disk"
+                )
+                raise UsageError(message) from None
+        else:
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
 
 
 def holder(outputs: Path, profile: str) -> str | None:
@@ -70,7 +112,7 @@ def holder(outputs: Path, profile: str) -> str | None:
     """
     folder = outputs / LOCKS
     try:
-        descriptor = os.open(folder / f"{profile}.lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_plain(folder / f"{profile}.lock")
     except OSError:
         return None
     try:
@@ -87,10 +129,10 @@ def holder(outputs: Path, profile: str) -> str | None:
 def _told(words: Path) -> dict[str, Any] | None:
     """Read what a holder says of itself; None while it has not said all."""
     try:
-        told: dict[str, Any] = json.loads(words.read_text(encoding="utf-8"))
-        return told if told.keys() >= {"what", "since", "host", "pid"} else None
+        told: dict[str, Any] = shapes.read_json(read_plain(words))
     except (OSError, ValueError):
         return None
+    return told if shapes.fits(told, _TOLD) else None
 
 
 def _holder(words: Path) -> str:

@@ -11,7 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from .files import open_plain
 from .model import CellStarted, Line, Result, State
+from .plain import one_line, shown
 from .screen import Screen
 from .secrets import Mask
 
@@ -106,10 +108,19 @@ class Log:
         Raises:
             OSError: one cannot be opened.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        opened = {os.open(path, flags, 0o644): path for path in paths}
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        opened: dict[int, Path] = {}
+        for path in paths:
+            try:
+                opened[open_plain(path, flags)] = path
+            except OSError:
+                for descriptor in opened:
+                    os.close(descriptor)
+                raise
         with self._lock:
             self._files |= opened
+            # A run that was killed may have left a line without an end.
+            self._torn |= {one for one in opened if not _ends_in_line(one)}
         try:
             yield
         finally:
@@ -146,8 +157,13 @@ class Log:
         if line.level < self._level:
             return
         with self._lock:
-            # As a whole first: a secret may have several lines.
-            line = replace(line, text=self._mask(line.text))
+            # As a whole first: a secret may have several lines, or colours within.
+            line = replace(
+                line,
+                text=self._mask(shown(self._mask(line.text))),
+                where=one_line(line.where),
+                logger=line.logger and one_line(line.logger),
+            )
             text = self._mask(formatted(line))
             for descriptor in self._files if to_files else ():
                 self._append(descriptor, text)
@@ -169,9 +185,8 @@ class Log:
             self.console.started(stage)
 
     def situation(self, text: Callable[[], str]) -> None:
-        """Show on the console how far the run is."""
-        with self._lock:
-            self.console.situation(text)
+        """Show on the console how far the run is; no line waits while that is found out."""
+        self.console.situation(text)
 
     def ended(self, result: Result) -> None:
         """Show on the console that a stage has ended."""
@@ -213,6 +228,11 @@ def seconds_in_words(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
+
+
+def _ends_in_line(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return not size or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -12,9 +12,12 @@ from .errors import Problem
 from .literals import NO_PYTHON
 from .model import Cell, Parameter, SourceNotebook
 from .naming import stage_name
+from .plain import shortened
 
 PYTHON = "python"
 _FLAGS = {"always", "warm"}
+# So much of a line of code is shown to tell a cell by.
+_LONGEST = 200
 
 
 def read(path: Path, label: str) -> SourceNotebook:
@@ -80,7 +83,8 @@ def read(path: Path, label: str) -> SourceNotebook:
 def first_line(source: str) -> str:
     """Give the first line of a cell that is not a comment, or the first line."""
     lines = [line.strip() for line in source.splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("#")), lines[0])
+    first = next((line for line in lines if not line.startswith("#")), lines[0])
+    return shortened(first, _LONGEST)
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import UsageError
+from .plain import one_line
 from .settings import Settings
 
 # A message that does not go out is not waited for longer, in seconds.
@@ -80,7 +81,7 @@ class Notifier:
             receivers = apprise.Apprise()
             for url in self.urls:
                 receivers.add(url)
-            if not receivers.notify(title=title, body="\n".join(lines)):
+            if not receivers.notify(title=one_line(title), body="\n".join(map(one_line, lines))):
                 failed.append("not everyone was told: a service cannot be reached or refused")
         except Exception as error:  # noqa: BLE001 - a message is never why a run fails
             failed.append(f"the notification was not sent: {type(error).__name__}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import naming, notebooks
 from .document import NotebookError
 from .errors import Problem, ProjectError
+from .files import is_folder
 from .model import SourceNotebook, few_in_words
 from .naming import Listing
 from .settings import SettingError, Settings
@@ -93,7 +94,8 @@ class Outline:
 def outline(root: Path) -> Outline:
     """Look at the names of files alone; a build counts, too, whose profile is gone."""
     named = {path.stem for path in (root / "params").glob("[!.]*.y*ml")}
-    built = {path.parent.name for path in (root / "outputs").glob("[!.]*/runs")}
+    runs = (root / "outputs").glob("[!.]*/runs")
+    built = {path.parent.name for path in runs if is_folder(path) and is_folder(path.parent)}
     paths = naming.listing(root).paths
     stages = tuple(sorted(naming.stage_name(naming.FOLDER / path) for path in paths))
     return Outline(root, tuple(sorted(named | built)), stages)

@@ -76,12 +76,12 @@ def result_details(result: Result) -> Event:
     }
 
 
-def _lost(stage: dict[str, Any]) -> dict[str, Any]:
-    """End a stage whose runner vanished, if it had not ended."""
-    ends = {State.RUNNING: State.LOST, None: State.CANCELLED}
+def _ended(stage: dict[str, Any], running: State, why: str) -> dict[str, Any]:
+    """End a stage with its run, if it had not ended; `running` is what one that ran ends as."""
+    ends = {State.RUNNING: running, None: State.CANCELLED}
     if stage["state"] not in ends:
         return stage
-    return stage | {"state": ends[stage["state"]], "error": "the runner vanished"}
+    return stage | {"state": ends[stage["state"]], "error": why}
 
 
 def _with_seen(details: Event) -> Event:
@@ -104,15 +104,18 @@ def summary(events: Iterable[Event]) -> dict[str, Any]:
                 record |= details
             case "run_ended":
                 record |= details | {"ended": moment(event["at"])}
+                why = details.get("error") or "the run ended before it"
+                stages = {k: _ended(one, State.CANCELLED, why) for k, one in stages.items()}
             case "run_lost":
-                record |= {"state": State.LOST, "ended": moment(event["at"])}
-                stages = {name: _lost(stage) for name, stage in stages.items()}
+                record |= details | {"state": State.LOST, "ended": moment(event["at"])}
+                why = "the runner vanished"
+                stages = {k: _ended(one, State.LOST, why) for k, one in stages.items()}
             case "stage_planned":
                 stages[event["stage"]] = {"name": event["stage"], "state": None} | details
             case "stage_started":
                 # For programs that compare; people find the same in the other entries.
                 details.pop("basis", None)
-                stages.setdefault(event["stage"], {"name": event["stage"]})
+                stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
                 began = {"state": State.RUNNING, "started": moment(event["at"])}
                 stages[event["stage"]] |= began | details
             case "cell_started":

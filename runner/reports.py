@@ -1,6 +1,7 @@
 """Commands that tell what is there: the stages, the builds, the runs and their logs."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 
 from . import dotenv, drawing, project, runs, tasks
@@ -120,13 +121,18 @@ def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
     return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
 
 
+def warn(text: str) -> None:
+    """Tell of what is left out."""
+    print(f"run.py: {text}", file=sys.stderr)
+
+
 def history(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
     mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
     found = _built("history", chosen.rest, loaded)
     for name in found:
         print(f"{name}:")
-        for run in reversed(list(runs.of_build(loaded.build(name)))):
+        for run in reversed(list(runs.of_build(loaded.build(name), warn))):
             print(mask(f"  {runs.line(run)}"))
             for line in runs.given(run):
                 print(mask(f"      {line}"))

@@ -1,22 +1,31 @@
 """The runs of a build, past and under way, as a person asks after them."""
 
-import contextlib
 import math
 import shlex
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import heartbeat, lock, metrics
+from . import heartbeat, lock, metrics, shapes
+from .files import append_line, digest, kind
 from .history import Made
-from .journal import read_journal, run_folders
+from .journal import (
+    REMOVED,
+    is_run,
+    journal_of,
+    left_out,
+    number,
+    record_of,
+    run_folders,
+    strange,
+)
 from .logs import clock_in_words, seconds_in_words
 from .model import State, state_in_words
-from .records import summary
+from .records import VERSION
 
 # After so many seconds without a sign of life a run is lost: here, where its lock would be
 # seen; elsewhere, where the disk may not hand on locks and may be slow; before the first one.
@@ -75,26 +84,38 @@ class Run:
         return [stage["name"] for stage in self.record["stages"] if stage["state"] in states]
 
 
-def of_build(build: Path) -> Iterator[Run]:
-    """Give a build's runs, the newest first; what no record can be made of is left out."""
+def of_build(build: Path, tell: Callable[[str], None] | None = None) -> Iterator[Run]:
+    """Give a build's runs, the newest first; what no record can be made of is left out.
+
+    That is told where `tell` is given.
+    """
+    if tell is not None:
+        for text in strange(build):
+            tell(text)
     for folder in reversed(run_folders(build)):
-        if (run := of_folder(folder)) is not None:
+        if (run := of_folder(folder, tell)) is not None:
             yield run
 
 
-def of_folder(folder: Path) -> Run | None:
+def of_folder(folder: Path, tell: Callable[[str], None] | None = None) -> Run | None:
     """Give the run that a folder holds, if a record can be made of it."""
+    if not is_run(folder):
+        return None
     # In this order: a run that ends meanwhile is not taken for one that is lost.
     beat = heartbeat.last(folder)
-    record = _record(folder)
-    if "started" not in record:
+    journal = journal_of(folder)
+    record = record_of(folder, journal)
+    if journal.flaw is not None and tell is not None:
+        tell(left_out(folder, journal.flaw))
+    if journal.flaw is not None or not shapes.fits(record, shapes.RECORD):
         return None
     silent, held = math.inf, False
     if record["state"] == State.RUNNING:
         held = is_held(folder)
         started = datetime.fromisoformat(record["started"]).timestamp()
         silent = heartbeat.silence(folder, beat) if beat else abs(time.time() - started)
-        record = record if held else _record(folder)
+        record = record if held else record_of(folder, journal_of(folder))
+    beat = beat or heartbeat.beat_of(record.get("beat"))
     return Run(folder, record, beat, silent, held)
 
 
@@ -102,10 +123,6 @@ def is_held(folder: Path) -> bool:
     """Tell whether a command holds a lock for the run in this folder, as far as can be seen."""
     held = lock.holder(folder.parents[2], folder.parents[1].name)
     return (held or "").startswith(f"run {folder.name}")
-
-
-def _record(folder: Path) -> Mapping[str, Any]:
-    return summary(read_journal(folder / "journal.jsonl"))
 
 
 def line(run: Run) -> str:
@@ -221,27 +238,45 @@ def estimate(
     return max([sum([*rest, *(usual[stage] for stage in waiting)]) / jobs, *rest])
 
 
-def durations(runs: Sequence[Run]) -> dict[str, float]:
-    """Give for each stage the seconds of its newest success."""
+def durations(runs: Iterable[Run], wanted: Collection[str] = ()) -> dict[str, float]:
+    """Give for each stage the seconds of its newest success, if `wanted` for these alone.
+
+    The newest run comes first; no more are looked at than needed.
+    """
     found: dict[str, float] = {}
     for run in runs:
+        if wanted and found.keys() >= {*wanted}:
+            break
         for stage in run.record["stages"]:
-            if stage["state"] == State.SUCCEEDED:
+            if stage["state"] == State.SUCCEEDED and "seconds" in stage:
                 found.setdefault(stage["name"], float(stage["seconds"]))
     return found
 
 
-def prune(build: Path, keep: int, made: Mapping[str, Made]) -> list[str]:
-    """Remove all runs but the newest ones and those that made a stage as it stands.
-
-    Returns:
-        The names of those removed.
-    """
+def prune(build: Path, keep: int, made: Mapping[str, Made]) -> None:
+    """Remove all runs but the newest ones and those that made a stage as it stands."""
     needed = {each.run for each in made.values()}
-    removed = []
-    for folder in run_folders(build)[:-keep]:
-        if folder.name not in needed:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(folder)
-                removed.append(folder.name)
-    return removed
+    remove(build, [one for one in run_folders(build)[:-keep] if one.name not in needed], "--keep")
+
+
+def remove(build: Path, folders: Iterable[Path], by: str) -> None:
+    """Remove runs, and leave a line about each, so that one that is missing otherwise is known.
+
+    Raises:
+        OSError: the lines cannot be written; the runs are still there then.
+    """
+    for folder in folders:
+        written = folder / "run.json"
+        line = {
+            "v": VERSION,
+            "at": time.time(),
+            "id": folder.name,
+            "number": number(folder),
+            "record": digest(written) if not kind(written) and written.is_file() else None,
+            "by": by,
+        }
+        append_line(build / "runs" / REMOVED, line)
+        # At once: what is left if this is killed is none of the runs any more.
+        aside = folder.with_name(f".{folder.name}.tmp")
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)

@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 from . import graph
+from .errors import in_a_line
 from .model import Result, State
 from .stop import Stop
 
@@ -130,5 +131,5 @@ def _result(future: Future[Result], stage: str) -> Result:
     try:
         return future.result()
     except Exception as error:  # noqa: BLE001 - the other stages must end well
-        what = f"the runner failed: {type(error).__name__}: {error}"
+        what = f"the runner failed: {in_a_line(error)}"
         return Result(stage, State.FAILED, time.time(), 0.0, error=what)

@@ -8,7 +8,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .normal import encoded, first_gap, forms, has_gap, normal, placed
@@ -137,6 +137,12 @@ class Mask:
         if isinstance(value, list | tuple):
             return type(value)([self._deep(item) for item in value])
         return value
+
+    def texts(self, value: Any) -> Any:  # noqa: ANN401 - of the type that came in
+        """Hide the secrets in values, at any depth; all keys have a meaning, and stay."""
+        if isinstance(value, Mapping):
+            return {key: self.texts(each) for key, each in value.items()}
+        return [self.texts(each) for each in value] if isinstance(value, list) else self.deep(value)
 
     def values(self, value: Mapping[str, T]) -> dict[str, T]:
         """Hide the secrets in what a mapping holds; its keys have a meaning, and stay."""

@@ -15,7 +15,7 @@ from .model import State, state_in_words
 from .options import Options
 from .project import Outline, Project, did_you_mean
 from .records import VERSION
-from .reports import plan_lines
+from .reports import plan_lines, warn
 
 
 def status(known: Outline, chosen: Options) -> int:
@@ -39,7 +39,7 @@ def status(known: Outline, chosen: Options) -> int:
             raise UsageError(message)
     if not words:
         names = [name for name in known.profiles if known.build(name).is_dir()]
-    past = {name: list(runs.of_build(known.build(name))) for name in names}
+    past = {name: list(runs.of_build(known.build(name), warn)) for name in names}
     loaded, mistakes = _load(known.root, past)
     mask = dotenv.mask(known.root, os.environ, loaded.settings.secrets if loaded else ())
     newest = finding.newest(known)
@@ -50,7 +50,7 @@ def status(known: Outline, chosen: Options) -> int:
     ]
     if chosen.has("json"):
         told = [_of_run(run) for run in asked] + [one.details() for one in builds]
-        print(mask(json.dumps({"version": VERSION, "builds": told}, indent=2)))
+        print(json.dumps(mask.texts({"version": VERSION, "builds": told}), indent=2))
     else:
         lines = [line for run in asked for line in _run_lines(run)]
         lines += [line for one in builds for line in one.lines()]

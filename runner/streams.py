@@ -6,18 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _RECORD = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL):([^:\n]+):(.*)", re.DOTALL)
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
-# Other control characters would move the cursor of whoever reads the file on a terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 LEVELS = {"stdout": logging.INFO, "stderr": logging.WARNING}
-
-
-def plain(text: str) -> str:
-    """Remove colours, cursor movements and other control characters."""
-    return _CONTROL.sub("", _ANSI.sub("", text))
 
 
 def overwritten(text: str) -> str:

@@ -45,10 +45,19 @@ class Request:
 
         Args:
             anew: plan what always starts from nothing so.
+
+        Raises:
+            UsageError: a stage is to be forced that is not needed.
         """
         found: list[Task] = []
         for selection in self.selections:
             found.append(self._task(selection, found, anew=anew))
+        needed = {one.stage for task in found for one in task.planned}
+        for name in self.options.forced:
+            if name not in needed:
+                words = " ".join(self.options.words)
+                message = f"--force={name}: `{words}` does not need {name}; make it a target, too"
+                raise UsageError(message)
         return tuple(found)
 
     def _task(self, selection: Selection, before: Sequence[Task], *, anew: bool) -> Task:

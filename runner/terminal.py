@@ -17,6 +17,7 @@ from rich.text import Text
 from .logs import RUN, seconds_in_words
 from .machine import size_in_words
 from .model import CellStarted, Line, Result, State, state_in_words
+from .plain import one_line
 from .screen import Screen
 
 _STYLES = {
@@ -149,7 +150,7 @@ class LiveConsole:
             sign, style = self._sign(one.state)
             ran, memory = one.state is not State.SKIPPED, one.usage.peak_memory
             table.add_row(
-                Text(one.stage, self._colour(one.stage)),
+                Text(one_line(one.stage), self._colour(one.stage)),
                 Text(sign, style),
                 Text(state_in_words(one.state), style),
                 seconds_in_words(one.seconds) if ran and one.seconds else "",
@@ -167,7 +168,7 @@ class LiveConsole:
 
     def started(self, stage: str) -> None:
         """Add a bar."""
-        self._tasks[stage] = self._progress.add_task(stage, total=None, cell="starting")
+        self._tasks[stage] = self._progress.add_task(one_line(stage), total=None, cell="starting")
 
     def situation(self, text: Callable[[], str]) -> None:
         """Show a line below the bars."""
@@ -185,4 +186,5 @@ class LiveConsole:
 
 
 def _shortened(text: str, most: int = 40) -> str:
+    text = one_line(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -3,12 +3,12 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from . import expected
 from .errors import Exit
-from .files import remove
+from .files import is_folder, remove
 from .logs import Log
 from .model import few_in_words
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project
@@ -84,11 +84,20 @@ def strays(build: Path, declared: Sequence[Path]) -> list[Path]:
             path = Path(entry.path)
             if path.parent == build and path.name in RESERVED_OUTPUTS:
                 continue
-            if path in around:
+            if path in around and is_folder(path):
                 todo.append(path)
             elif path not in known and not path.name.startswith("."):
                 found.append(path)
     return sorted(found)
+
+
+def of_no_stage(notebooks: Path, stages: Collection[str]) -> Iterator[Path]:
+    """Find a build's executed notebooks that are not those of its stages."""
+    for path in sorted(notebooks.rglob("*.ipynb")):
+        inner = path.relative_to(notebooks)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        if not hidden and inner.with_suffix("").as_posix() not in stages:
+            yield path
 
 
 def counted(number: int, word: str) -> str:

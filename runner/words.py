@@ -111,8 +111,8 @@ COMMANDS = {
     ),
     "clean": Command(
         "",
-        "remove what was built (clean-PROFILE: of one profile)",
-        "commands:clean",
+        "remove what was built (clean-PROFILE: of one profile), or old runs",
+        "cleaning:clean",
         ("dry_run", "yes", "runs", "older_than"),
         lenient=True,
         spelt="clean --yes",

@@ -3,7 +3,8 @@
  * from the FAULT_AT-th time on does FAULT_HOW:
  *   EIO     that one fails half way;   ENOSPC  that one and all later ones fail;
  *   KILL    the process is killed half way;   SLOW  each takes half a second;
- *   SHORT   each write takes half of what it is given;   NONE  nothing fails.
+ *   SHORT   each write takes half of what it is given;   NONE  nothing fails;
+ *   ENOSYS, ENOLCK, EOPNOTSUPP  locks, and they alone, fail with that.
  * Once it has struck, the file FAULT_MARK exists. Each call that succeeds is a line of the
  * file FAULT_TRACE, if that is set. */
 #define _GNU_SOURCE
@@ -71,11 +72,16 @@ static void note(const char *call, const char *path) {
     errno = error;
 }
 
+/* Gives the error that locks fail with, if these are what fails. */
+static int of_locks(void) {
+    return is("ENOSYS") ? ENOSYS : is("ENOLCK") ? ENOLCK : is("EOPNOTSUPP") ? EOPNOTSUPP : 0;
+}
+
 /* Tells whether this time is to fail, and by which error. */
 static int strikes(void) {
     long now = __sync_add_and_fetch(&count, 1);
     if (is("SLOW")) usleep(500000);
-    if (now < at || is("SLOW") || is("SHORT") || is("NONE")) return 0;
+    if (now < at || is("SLOW") || is("SHORT") || is("NONE") || of_locks()) return 0;
     if (now > at && !is("ENOSPC")) return 0;
     close_file(open_file(mark, 0));
     return is("ENOSPC") ? ENOSPC : EIO;
@@ -100,6 +106,23 @@ ssize_t write(int fd, const void *data, size_t size) {
     ssize_t done = real(fd, data, is("SHORT") ? (size + 1) / 2 : size);
     if (done >= 0) note("write", path);
     return done;
+}
+
+int flock(int fd, int operation) {
+    static int (*real)(int, int);
+    char path[PATH_MAX];
+    if (real == NULL) real = dlsym(RTLD_NEXT, "flock");
+    if (active && of_locks() && open_below(fd, path)) return fail(of_locks());
+    return real(fd, operation);
+}
+
+/* To remove a file takes no room, and no disk refuses it; but a process may be killed there. */
+int unlink(const char *path) {
+    static int (*real)(const char *);
+    if (real == NULL) real = dlsym(RTLD_NEXT, "unlink");
+    if (!active || !is("KILL") || !below(path)) return real(path);
+    int error = strikes();
+    return error ? fail(error) : real(path);
 }
 
 int fsync(int fd) {

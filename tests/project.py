@@ -261,7 +261,8 @@ class TemporaryProject:
 
     def runs(self, profile: str) -> list[Path]:
         """Give the folders of a build's runs, oldest first."""
-        return sorted((self.outputs(profile) / "runs").iterdir())
+        found = (self.outputs(profile) / "runs").iterdir()
+        return sorted(path for path in found if path.name[0] != ".")
 
     def silence(self, profile: str) -> None:
         """Have a run, whose runner was killed, not be heard of for long."""

@@ -162,7 +162,7 @@ def test_a_second_run_ends_with_5_and_says_who_holds_the_build(
         project.call("-n", "all")
         marker.touch()
         assert process.wait(60) == 0
-    project.call("clean")
+    project.call("clean", "--yes")
     assert not project.outputs("all").exists()
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from runner import lock
+from runner.files import digest
 from tests.project import ROOT, TemporaryProject
+from tests.terminals import exit_status, on_terminal, seen
 
 # Slow to import, or no business of a command that starts nothing.
 HEAVY = {"nbformat", "numpy", "pandas", "papermill", "pooch", "requests", "rich", "zmq"}
@@ -173,26 +176,26 @@ def test_clean_removes_all_builds_and_nothing_else(example: TemporaryProject) ->
         example.write(f"outputs/{profile}/runs/1/run.json", "{}")
     kept = example.write("outputs/.gitignore", "*\n")
     other = example.write("outputs/lost+found/own.txt", "")
-    assert example.call("clean").out.splitlines() == [
-        *("removed outputs/all/", "removed outputs/of-old/", "removed outputs/test/")
+    assert example.call("clean", "--yes").out.splitlines() == [
+        f"removed outputs/{name}/ (2 bytes)" for name in ("all", "of-old", "test")
     ]
     left = [path.name for path in kept.parent.iterdir() if path.name[0] != "."]
     assert left == ["lost+found"]
     assert other.exists()
     assert kept.read_text() == "*\n"
     assert {name: one for name, one in files(example.root).items() if name in before} == before
-    assert example.call("clean").out == "nothing to remove\n"
+    assert example.call("clean", "--yes").out == "nothing to remove\n"
 
 
 def test_clean_of_a_profile_removes_its_build_alone(example: TemporaryProject) -> None:
     for profile in ("test", "all", "old"):
         example.write(f"outputs/{profile}/a.txt", "")
-    assert example.call("clean-test").out == "removed outputs/test/\n"
+    assert example.call("clean-test", "--yes").out == "removed outputs/test/ (0 bytes)\n"
     assert not example.outputs("test").exists()
     assert example.outputs("all").exists()
-    assert example.call("clean-test").out == "nothing to remove\n"
-    assert example.call("clean-all", "clean-old").out.splitlines() == [
-        *("removed outputs/all/", "removed outputs/old/")
+    assert example.call("clean-test", "--yes").out == "nothing to remove\n"
+    assert example.call("clean-all", "clean-old", "--yes").out.splitlines() == [
+        *("removed outputs/all/ (0 bytes)", "removed outputs/old/ (0 bytes)")
     ]
 
 
@@ -209,7 +212,7 @@ def test_clean_works_in_a_project_with_mistakes(project: TemporaryProject) -> No
     project.write("notebooks/broken.ipynb", "")
     project.write("outputs/test/runs/1/run.json", "{}")
     project.call("list", code=2)
-    project.call("clean")
+    project.call("clean", "--yes")
     assert not project.outputs("test").exists()
 
 
@@ -217,7 +220,7 @@ def test_clean_follows_no_link_out_of_the_build(project: TemporaryProject) -> No
     precious = project.write("precious/a.txt", "")
     project.outputs("test").mkdir(parents=True)
     (project.outputs("test") / "link").symlink_to(precious.parent)
-    project.call("clean-test")
+    project.call("clean-test", "--yes")
     assert precious.exists()
     assert not project.outputs("test").exists()
 
@@ -225,8 +228,66 @@ def test_clean_follows_no_link_out_of_the_build(project: TemporaryProject) -> No
 def test_a_dry_run_of_clean_removes_nothing(project: TemporaryProject) -> None:
     path = project.write("outputs/test/runs/1/run.json", "{}")
     for word in ("clean", "clean-test"):
-        assert project.call("-n", word).out == "would remove outputs/test/\n"
+        assert project.call("-n", word).out == "would remove outputs/test/ (2 bytes)\n"
         assert path.exists()
+
+
+def test_clean_asks_on_a_terminal_and_removes_nothing_without_one(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.notebook("a", "x = 1")
+    project.pretend("all")
+    before = files(project.root)
+    done = project.call("clean", code=2)
+    assert done.err == (
+        "run.py: clean asks before it removes, and this is no terminal; give --yes\n"
+    )
+    assert re.match(r"outputs/all/ \(1 run, [\d.]+ KiB\)\n", done.out)
+    for answer, code in (("n", 1), ("", 1), ("yes", 0)):
+        assert {name: one for name, one in files(project.root).items() if name in before} == before
+        with on_terminal(project.root, project.command("clean")) as (pid, terminal):
+            seen(terminal, "remove this for good? [y/N] ")
+            with open(terminal, "w", closefd=False) as keys:
+                keys.write(f"{answer}\n")
+            seen(terminal, "removed")
+            assert exit_status(pid) == code
+    assert not project.outputs("all").exists()
+
+
+def test_clean_of_runs_leaves_what_stands_and_a_line_about_each_that_went(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.stage("b", reads=("a.txt",), writes=("b.txt",))
+    for words in (["all"], ["all"], ["-f", "b"], ["all"], ["all"]):
+        project.pretend(*words)
+    made_a, old, made_b, other, newest = project.runs("all")
+    told = f"2 runs of outputs/all/ ({old.name} to {other.name}, "
+    assert project.call("clean", "--runs", "-n").out.startswith(f"would remove {told}")
+    assert project.call("clean", "--older-than", "1h", "--yes").out == "nothing to remove\n"
+    assert project.call("clean-all", "--runs", "--older-than", "x", code=2).err.startswith(
+        "run.py: --older-than takes a time such as 90 (seconds)"
+    )
+    assert len(project.runs("all")) == 5
+    hashes = [digest(folder / "run.json") for folder in (old, other)]
+    assert project.call("clean", "--runs", "--yes").out.startswith(f"removed {told}")
+    assert project.runs("all") == [made_a, made_b, newest]
+    text = (project.outputs("all") / "runs/.removed.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    kept = [[one["id"], one["number"], one["record"], one["by"]] for one in lines]
+    assert kept == [
+        [folder.name, number, one, "clean"]
+        for folder, number, one in zip((old, other), (2, 4), hashes, strict=True)
+    ]
+    # What stands is up to date as before, and no number is given twice.
+    assert project.to_run() == []
+    for folder in project.runs("all")[1:]:
+        shutil.rmtree(folder)
+    project.pretend("-f", "b")
+    numbers = [json.loads((one / "run.json").read_text())["number"] for one in project.runs("all")]
+    assert numbers == [1, 5]
 
 
 def test_a_build_that_someone_holds_is_left_alone(project: TemporaryProject) -> None:
@@ -249,7 +310,7 @@ def test_a_build_that_someone_holds_is_left_alone(project: TemporaryProject) -> 
 def test_another_profiles_build_may_be_held(project: TemporaryProject) -> None:
     project.write("outputs/all/a.txt", "")
     with lock.hold(project.root / "outputs", "test", "run 7"):
-        project.call("clean-all")
+        project.call("clean-all", "--yes")
     assert not project.outputs("all").exists()
 
 
@@ -258,4 +319,4 @@ def test_a_lock_whose_holder_is_gone_holds_nothing(project: TemporaryProject) ->
     holder = {"what": "run 7", "since": 0, "host": "nowhere", "pid": 1}
     project.write("outputs/.locks/test.json", json.dumps(holder))
     project.write("outputs/.locks/test.lock", "")
-    assert project.call("clean-test").out == "removed outputs/test/\n"
+    assert project.call("clean-test", "--yes").out == "removed outputs/test/ (0 bytes)\n"

@@ -175,6 +175,44 @@ def test_every_expected_file_is_compared_and_no_other(tmp_path: Path) -> None:
     assert files(tmp_path / "built") == [Path("deep/c.json"), Path("more.txt")]
 
 
+# The column as it is expected and as it was built, and the rows that differ.
+MISSING = {
+    "NA": (pd.array([1, None], "Int64"), pd.array([2, None], "Int64"), [1]),
+    "NA and a number": (pd.array([1, None], "Int64"), pd.array([None, 5], "Int64"), [1, 2]),
+    "NaT": (
+        pd.to_datetime(pd.Series(["2024-01-01", None])),
+        pd.to_datetime(pd.Series(["2024-01-02", None])),
+        [1],
+    ),
+    "arrays": (pd.Series([[1.0, 2.0], [3.0]]), pd.Series([[1.0, 2.0], [4.0]]), [2]),
+    "objects": (pd.Series([{"a": [1]}, None]), pd.Series([{"a": [2]}, None]), [1]),
+}
+
+
+@pytest.mark.parametrize("which", MISSING)
+def test_what_is_missing_in_a_table_equals_what_is_missing(tmp_path: Path, which: str) -> None:
+    wanted, built, rows = MISSING[which]
+    for side, column in (("expected", wanted), ("built", built)):
+        (tmp_path / side).mkdir()
+        pd.DataFrame({"x": column}).to_parquet(tmp_path / side / "t.parquet")
+    found = [*compare(tmp_path / "expected", tmp_path / "built", 1e-9)]
+    assert [one.where for one in found] == [f"row {row}, column x" for row in rows]
+
+
+def test_a_picture_that_is_very_large_is_compared_by_its_size(tmp_path: Path) -> None:
+    for side, width in (("expected", 20_000), ("built", 20_001)):
+        (tmp_path / side).mkdir()
+        Image.new("1", (width, 10_000)).save(tmp_path / side / "x.png")
+    (found,) = compare(tmp_path / "expected", tmp_path / "built", 1e-9)
+    assert str(found) == ("x.png, size: expected 20000 x 10000 pixels, got 20001 x 10000 pixels")
+
+
+def test_a_value_that_cannot_be_compared_is_a_difference(tmp_path: Path) -> None:
+    deep = "[" * 50_000 + "]" * 50_000
+    (found,) = differences(tmp_path, {"x.json": "1"}, {"x.json": deep})
+    assert found.startswith("x.json: expected a file that can be read, got maximum recursion")
+
+
 def test_a_folder_in_the_place_of_a_file_is_no_file(tmp_path: Path) -> None:
     lines = differences(tmp_path, {"a.txt": ""}, {"a.txt/b": ""})
     assert lines == ["a.txt: expected a file, got no file"]

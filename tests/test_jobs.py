@@ -272,7 +272,7 @@ def test_a_log_that_is_followed_ends_when_its_run_is_removed(
             next(line for line in follower.stdout if "here" in line)
             process.kill()
             process.wait(10)
-            project.run("clean")
+            project.run("clean", "--yes")
             assert follower.wait(30) == 1
 
 
@@ -373,3 +373,28 @@ def test_a_run_says_what_it_has(project: TemporaryProject) -> None:
         rf"run: [\d.]+ CPUs?, {size} of memory, {size} of disk free", project.pretend("all").out
     )
     assert project.record("all")["disk_free"] > 0
+
+
+def test_the_log_is_that_of_the_run_that_failed_or_of_the_last_one(
+    project: TemporaryProject,
+) -> None:
+    for name in ("one", "two", "three"):
+        project.profile(name)
+    cell = "import pathlib\n\nassert not ('two' in output_a and pathlib.Path('../fails').exists())"
+    project.stage("a", cell, writes=("a.txt",))
+    for profiles, fails, shown in (
+        (["one", "two", "three"], False, "three"),
+        (["-k", "one", "two", "three"], True, "two"),
+        (["one", "two", "three"], True, "two"),
+        (["three", "one"], False, "one"),
+    ):
+        mark = project.write("fails", "")
+        if not fails:
+            mark.unlink()
+        project.pretend(*profiles, "-f", code=None)
+        assert f"builds outputs/{shown}/" in project.call("log").out, profiles
+        # Whoever follows sees all of them, from the first.
+        first = next(word for word in profiles if word != "-k")
+        followed = project.call("log", "-f", code=None).out
+        before, _, _ = followed.partition(f"builds outputs/{shown}/")
+        assert f"builds outputs/{first}/" in before

@@ -104,7 +104,7 @@ ENDS = [
     ("raise ValueError", "failed", "ValueError"),
     ("raise ValueError('first\\nsecond')", "failed", "ValueError: first"),
     ("raise ValueError('\\x1b[31mred\\x1b[0m')", "failed", "ValueError: red"),
-    ("raise ValueError('é ✓ \\ud800')", "failed", "ValueError: é ✓ \ud800"),
+    ("raise ValueError('é ✓ \\ud800')", "failed", r"ValueError: é ✓ \ud800"),
     ("raise BaseException('base')", "failed", "BaseException: base"),
     ("%no_such_magic", "failed", "UsageError: Line magic function `%no_such_magic` not found"),
     ("def f(:", "failed", "SyntaxError: invalid syntax"),

@@ -1,5 +1,6 @@
 """Values of secret-looking environment variables are in nothing that we write."""
 
+import json
 import re
 from pathlib import Path
 
@@ -189,6 +190,9 @@ def test_secrets_that_are_words_of_ours_break_nothing(project: TemporaryProject)
     nbformat.validate(project.executed("all", "a"))
     project.call("all", env=environment)
     assert project.states("all") == {"a": "skipped"}
+    (build,) = json.loads(project.call("status", "--json", env=environment).out)["builds"]
+    assert build.keys() >= {"profile", "run", "plan"}
+    assert build["run"]["stages"][0].keys() >= {"name", "state"}
 
 
 def test_escaped_forms_and_named_secrets_are_hidden_in_what_is_printed(

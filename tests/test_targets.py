@@ -249,4 +249,16 @@ def test_a_stage_may_have_the_name_of_a_command(project: TemporaryProject) -> No
     assert built == {path: path.read_bytes() for path in built}
     # With more than that the command is meant.
     project.call("tidy", "notebooks/00_list.ipynb")
-    assert project.call("clean-all", "-n").out == "would remove outputs/all/\n"
+    told = project.call("clean-all", "-n").out
+    assert told.startswith(f"would remove outputs/all/ ({len(project.runs('all'))} runs, ")
+
+
+def test_a_stage_that_is_forced_must_be_needed(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    project.stage("b", reads=("a.txt",), writes=("b.txt",))
+    project.pretend("all")
+    for words in (["-n", "a"], ["a"]):
+        done = project.call("--force=b", *words, code=2)
+        assert done.err == ("run.py: --force=b: `a` does not need b; make it a target, too\n")
+    assert project.to_run("--force=a", "b") == ["a", "b?"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from runner import graph, naming, preload, scheduler, streams
 from runner.literals import converted, fits, unwritable
 from runner.model import Result, State
+from runner.plain import shown
 from runner.settings import SettingError, Settings, duration, level, whole_number
 from runner.sources import SourceError, is_outside, locate
 from runner.stop import Stop
@@ -261,7 +262,7 @@ def test_what_a_carriage_return_overwrote_is_not_seen(text: str, seen: str) -> N
     ],
 )
 def test_colours_and_control_characters_are_removed(text: str, plain: str) -> None:
-    assert streams.plain(text) == plain
+    assert shown(text) == plain
 
 
 @pytest.mark.parametrize(

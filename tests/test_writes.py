@@ -172,15 +172,15 @@ def test_what_killed_runs_leave_is_removed_and_told_once(
         ("run.json", 1, "runs/*/.run.json.*.tmp"),
         ("journal.jsonl", 8, "runs/*/.reserve"),
         ("all/notebooks/", 1, "notebooks/.a.ipynb.*.tmp"),
-        # After the line of the run before it: all is written, and the record does not say so.
-        ("journal.jsonl", 1 + CALLS, "runs/*/.reserve"),
+        # After the two calls for the run before it: all is written, and the record does not say so.
+        ("journal.jsonl", 2 + CALLS, "runs/*/.reserve"),
     ):
         environment = faults.environment(project.root / "outputs", "KILL", at, name)
         done = pretend(project, "-f", "a", code=-9, env=environment | {"VALUE": "new"})
         assert len([*outputs.glob(left)]) == 1
         told.append(done.out)
-    torn = (project.runs("all")[2] / "journal.jsonl").read_bytes()
-    assert torn.endswith(b'"event": "run_lost"}\n')
+    torn = read_journal(project.runs("all")[2] / "journal.jsonl")
+    assert torn[-1]["event"] == "run_lost"
     told.append(project.pretend("all", env={"VALUE": "new"}).out)
     told.append(project.pretend("all", env={"VALUE": "new"}).out)
     runs = [run.name for run in project.runs("all")]

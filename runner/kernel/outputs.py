@@ -11,8 +11,9 @@ from typing import IO
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from ..plain import shown
 from ..secrets import Mask, MaskedStream
-from ..streams import Lines, Text, plain, record
+from ..streams import Lines, Text, record
 
 STREAMS = ("stdout", "stderr")
 # What a cell may print into the notebook: so many characters of its beginning and its end.
@@ -73,7 +74,7 @@ class Printed:
 
     def _lines_of(self, stream: str) -> Lines:
         def line(text: str) -> None:
-            level, logger, message = record(plain(text), stream)
+            level, logger, message = record(shown(text), stream)
             if message.strip():
                 self._block.append((level, logger, message))
 

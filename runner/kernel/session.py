@@ -21,9 +21,9 @@ from ..files import why
 from ..logs import seconds_in_words
 from ..model import CellRef, CellStarted, Event, Job, Line, SecretSet, State
 from ..notebooks import PYTHON, first_line
+from ..plain import one_line, shortened, shown
 from ..secrets import Mask
 from ..stop import Stop
-from ..streams import plain
 from .ending import OVER, VARIABLE, Ending
 from .manager import Ended
 from .outputs import Printed, relative
@@ -42,6 +42,10 @@ _AFTER_INTERRUPT = 4.0
 # How long a kernel may take to end when asked, where nothing that it does counts any more.
 _AFTER_FAILURE, _AFTER_STOP = 5.0, 1.0
 _LAST_MESSAGE = 2.0
+# Of a traceback so much is in the log; the executed notebook has more.
+_LONGEST_LINE, _MOST_LINES = 2_000, 200
+# Nobody looks at more of an exception's text; the notebook is to be opened, after all.
+_LONGEST_TEXT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -343,10 +347,10 @@ class Session(NotebookClient):
             if error.ename == "SystemExit" and error.evalue in {"", "0", "None"}:
                 return self._left(ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
-            first = plain(error.evalue).strip().splitlines()
+            first = shown(error.evalue).strip().partition("\n")[0]
             # A kernel of another language may have no name for it.
-            name = error.ename or "error"
-            return Outcome(State.FAILED, f"{name}: {first[0]}" if first else name, ref)
+            name = one_line(error.ename) or "error"
+            return Outcome(State.FAILED, f"{name}: {first}" if first else name, ref)
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)
             ended = self._manager.guarded.ended
@@ -404,6 +408,11 @@ class Session(NotebookClient):
         """Keep secrets out of what the kernel shows; what it prints is looked at by itself."""
         if self.mask and msg["msg_type"] in _OUTPUTS:
             msg = {**msg, "content": hidden(self.mask, msg["content"])}
+        if msg["msg_type"] == "error":
+            content = msg["content"]
+            trace = [shortened(one, _LONGEST_TEXT) for one in content["traceback"]]
+            value = shortened(content["evalue"], _LONGEST_TEXT)
+            msg = {**msg, "content": {**content, "traceback": trace, "evalue": value}}
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -494,4 +503,9 @@ def _references(notebook: NotebookNode, mask: Mask) -> dict[int, CellRef]:
 
 def _traceback(cell: NotebookNode) -> list[str]:
     errors = [output for output in cell.outputs if output.output_type == "error"]
-    return [plain(line) for line in errors[-1].traceback] if errors else []
+    found = "\n".join(errors[-1].traceback).split("\n") if errors else []
+    lines = [shortened(line, _LONGEST_LINE) for line in found]
+    if (left_out := len(lines) - _MOST_LINES) > 0:
+        half = _MOST_LINES // 2
+        lines[half : half + left_out] = [f"[{left_out:,} lines left out]"]
+    return lines

@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from ..model import Job
-from ..streams import plain
+from ..plain import shown
 from .manager import GuardedManager
 from .warm import Spare
 
@@ -137,4 +137,4 @@ def tail(path: Path, most: int = 16_000) -> str:
         data = path.read_bytes()[-most:]
     except OSError:
         return ""
-    return plain(data.decode("utf-8", "replace"))
+    return shown(data.decode("utf-8", "replace"))
