@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .errors import Problem, ProjectError, UsageError
-from .files import is_full, reserve
+from .files import is_full, kind, reserve
 from .freshness import Task
 from .project import Project
 
@@ -24,7 +24,7 @@ def refuse_no_folders(project: Project, profiles: Sequence[str]) -> None:
     """
     places = (project.outputs, *map(project.build, profiles))
     problems = [
-        Problem(project.label(place), "is no folder; move it away")
+        Problem(project.label(place), f"is {kind(place) or 'no folder'}; move it away")
         for place in places
         if os.path.lexists(place) and not place.is_dir()
     ]

@@ -169,7 +169,7 @@ def test_outputs_that_are_no_folder_are_told(project: TemporaryProject, tmp_path
     (project.root / "outputs").mkdir()
     (project.root / "outputs/all").symlink_to(tmp_path / "nowhere")
     for words in (("all",), ("-n", "all")):
-        assert told(project, *words) == ["outputs/all: is no folder; move it away"]
+        assert told(project, *words) == ["outputs/all: is a link; move it away"]
 
 
 @pytest.mark.parametrize(("limit", "hard", "code"), [("24", True, 2), ("64", False, 0)])
