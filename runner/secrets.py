@@ -72,6 +72,7 @@ class Mask:
         # From how many characters on each may be wrapped; the longest first, for a secret may
         # begin with another one.
         self._needles: dict[str, int] = {}
+        self._least = _SHORTEST
         self.add(values)
 
     @classmethod
@@ -111,6 +112,7 @@ class Mask:
                     needles[form] = wrapped if gap is None else min(gap, wrapped, len(form) - 1)
             added += [value] if len(needles) > before else []
         self._needles = dict(sorted(needles.items(), key=lambda one: (-len(one[0]), one)))
+        self._least = min(needles.values(), default=_SHORTEST)
         return added
 
     def __bool__(self) -> bool:
@@ -218,7 +220,11 @@ class Mask:
         With each comes how much of it there is, and from where on in the text.
         """
         end = normal(text)
-        found = [(length, one) for one in self._needles if (length := _overlap(end, one)) >= least]
+        if text[-1:].isspace():
+            # It is a gap, before which there must be more of a secret.
+            least = max(least, self._least)
+        near = [one for one in self._needles if least < _SHORTEST or one[:_SHORTEST] in end]
+        found = [(length, one) for one in near if (length := _overlap(end, one, least))]
         if not found:
             return
         _, places = placed(text)
@@ -264,16 +270,21 @@ class MaskedStream:
         return held
 
 
-def _overlap(text: str, needle: str) -> int:
-    """Give the length of the longest end of a text that begins `needle`, and is not all of it."""
+def _overlap(text: str, needle: str, least: int) -> int:
+    """Give the length of the longest end of a text that begins `needle`, and is not all of it.
+
+    It is 0 if that is shorter than `least`.
+    """
     size = len(text)
     at = text.find(needle[:_SHORTEST], max(0, size - len(needle) + 1))
     while at >= 0:
         if size - at < len(needle) and needle.startswith(text[at:]):
-            return size - at
+            return size - at if size - at >= least else 0
         at = text.find(needle[:_SHORTEST], at + 1)
-    shorter = range(min(_SHORTEST, len(needle)) - 1, 0, -1)
-    return next((length for length in shorter if text.endswith(needle[:length])), 0)
+    for length in range(min(_SHORTEST, len(needle)) - 1, least - 1, -1):
+        if text.endswith(needle[:length]):
+            return length
+    return 0
 
 
 def _in_urls(urls: str) -> Iterator[str]:
