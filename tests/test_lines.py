@@ -45,6 +45,7 @@ def harmless(text: str) -> bool:
     return not kinds & {"Cc", "Zl", "Zp", "Cs"} and not bidi
 
 
+@pytest.mark.slow
 def test_no_line_is_forged_and_none_acts_on_a_terminal(project: TemporaryProject) -> None:
     project.profile("all")
     for number, cell in enumerate(CELLS.values()):

@@ -160,6 +160,7 @@ REFUSED: list[tuple[Json, str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_malformed_notebook_that_can_be_understood_runs_and_is_told_of(
     project: TemporaryProject,
 ) -> None:

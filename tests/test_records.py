@@ -72,17 +72,20 @@ KILLED = {
 }
 
 
+# KILL_EVERY=1 kills at each system call; that takes some minutes.
+STEP = int(os.environ.get("KILL_EVERY", "23"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("which", KILLED)
-@pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(3600)]), 23]
-)
 def test_a_run_killed_at_any_call_has_a_verdict_after_the_next_command(
-    project: TemporaryProject, faults: Faults, which: str, step: int
+    project: TemporaryProject, faults: Faults, which: str
 ) -> None:
     small(project)
     outputs = project.root / "outputs"
     project.pretend("all")
-    for at in itertools.count(step, step):
+    for at in itertools.count(STEP, STEP):
         *before, (*words, how) = KILLED[which]
         for *earlier, _ in before:
             # In the middle of its stage: its end is the next one's affair.
@@ -100,7 +103,7 @@ def test_a_run_killed_at_any_call_has_a_verdict_after_the_next_command(
         # One that has said how it ended is never lost.
         ended = [line for line in killed.out.splitlines() if " run: all succeeded in " in line]
         assert not ended or states[-2] == "succeeded"
-    assert at > step or step > 1
+    assert at > STEP or STEP > 1
 
 
 def test_what_a_killed_run_could_write_only_into_its_record_counts(
