@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+import pytest
+
 from runner.plain import shown
 from tests.project import TemporaryProject
 

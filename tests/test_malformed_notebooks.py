@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import nbformat
+import pytest
 
 from tests.mistakes import told_once
 from tests.project import TemporaryProject
