@@ -139,6 +139,7 @@ FILES: list[tuple[str, Callable[[Path], st.SearchStrategy[bytes]]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pattern", "damage"), FILES, ids=[name for name, _ in FILES])
 def test_what_is_damaged_is_told_in_a_line(
     built: TemporaryProject,
@@ -152,7 +153,7 @@ def test_what_is_damaged_is_told_in_a_line(
         deadline=None,
         database=None,
         derandomize=not MANY,
-        max_examples=MANY or 25,
+        max_examples=MANY or 150,
         suppress_health_check=list(HealthCheck),
     )
     @given(damage(path))

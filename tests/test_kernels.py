@@ -147,3 +147,30 @@ def test_a_kernel_that_is_not_installed_is_told_before_anything_runs(
     path.write_text(json.dumps(notebook), "utf-8")
     told = told_once(project, "all")
     assert told == "notebooks/a.ipynb: names no kernel; choose one in Jupyter and save it"
+
+
+# What a notebook does to the kernel that runs it, a cell after that, and how the stage ends.
+BREAKS = {
+    "none": ("import sys\nsys.stdout = None", "succeeded"),
+    "no-errors": ("import sys\nsys.stderr = None", "succeeded"),
+    "junk": ("import sys\nsys.stdout = 3", "succeeded"),
+    "handler": ("get_ipython().set_custom_exc((Exception,), lambda *_: 1 / 0)\n1 / 0", "failed"),
+    "traceback": ("get_ipython().showtraceback = None\n1 / 0", "failed"),
+    "runner": ("get_ipython().run_cell_async = None", "failed"),
+    "hook": ("get_ipython().events.register('post_run_cell', lambda *_: 1 / 0)", "succeeded"),
+}
+
+
+def test_a_cell_that_breaks_what_answers_for_it_ends(project: TemporaryProject) -> None:
+    project.profile("all")
+    for name, (cell, _) in BREAKS.items():
+        project.notebook(name, cell, "print('and on')")
+    done = project.run("all", "--keep-going", "-j2", code=1)
+    assert project.states("all") == {name: state for name, (_, state) in BREAKS.items()}
+    for name in ("none", "junk"):
+        assert f"{name}[1/2] kernel: sys.stdout could not be flushed" in done.out
+        assert f"{name}[2/2]: and on" in done.out
+    assert (
+        "runner: failed in cell 2 of 2 (print('and on')): TypeError: what runs the cells"
+        in done.out
+    )

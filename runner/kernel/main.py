@@ -139,6 +139,29 @@ class HeadlessKernel(IPythonKernel):
         shell.profile_dir = place
         shell.ipython_dir = str(Path(place.location).parent)
 
+    async def do_execute(self, *words: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
+        """Run a cell, and answer whatever it has broken: it would be waited for without end."""
+        try:
+            return await super().do_execute(*words, **options)
+        except Exception as error:  # noqa: BLE001 - it may come from any hook of the notebook
+            said = f"what runs the cells failed, by what the notebook has changed in it: {error}"
+            content = {"ename": type(error).__name__, "evalue": said, "traceback": [said]}
+            self.send_response(self.iopub_socket, "error", content)
+            return {"status": "error", "execution_count": self.execution_count, **content}
+        finally:
+            self._mend_streams()
+
+    def _mend_streams(self) -> None:
+        """Have streams again that can be flushed, which each answer needs."""
+        for name, own in (("stdout", self._stdout), ("stderr", self._stderr)):
+            try:
+                getattr(sys, name).flush()
+            except Exception as error:  # noqa: BLE001 - it may be anything
+                setattr(sys, name, own)
+                logging.getLogger("kernel").warning(
+                    "sys.%s could not be flushed (%s), and is as it was before", name, error
+                )
+
     async def do_shutdown(self, restart: bool) -> Any:  # noqa: ANN401, FBT001 - as ipykernel has it
         """Shut down once the notebook's tasks are done, for which its event loop has to go on.
 
