@@ -413,6 +413,13 @@ class Build:
             retries=self.settings.retries_of(stage.name),
             retry_exceptions=self.settings.retry_exceptions,
             preload=self.preload(stage.name),
+            environment={
+                "RUN_PROFILE": self.task.profile,
+                "RUN_STAGE": stage.name,
+                "RUN_NOTEBOOK": str(stage.notebook.path),
+                "RUN_ID": self.run_id,
+                "RUN_OUTPUTS": str(self.folder),
+            },
         )
 
     def _commit(self, result: Result) -> Result:

@@ -241,6 +241,7 @@ class Job:
     """Everything that is needed to run one stage, for an executor that may be elsewhere.
 
     `root` is the project's folder, `printed` the one for what is too long for the notebook;
+    `environment` holds what the kernel has in its own beside the runner's;
     `secrets` are patterns of further environment variables that hold some. After a failure of
     the kernel or of I/O the stage is tried again, `retries` times; after a plain exception
     only if `retry_exceptions` says so.
@@ -263,6 +264,7 @@ class Job:
     retries: int = 0
     retry_exceptions: bool = False
     preload: Preload = field(default_factory=Preload)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The environment variable ROUNDS makes the longest of these tests longer.
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -174,3 +175,20 @@ def test_a_cell_that_breaks_what_answers_for_it_ends(project: TemporaryProject) 
         "runner: failed in cell 2 of 2 (print('and on')): TypeError: what runs the cells"
         in done.out
     )
+
+
+def test_a_notebook_and_its_programs_know_of_which_run_they_are(project: TemporaryProject) -> None:
+    project.profile("all")
+    (project.root / "notebooks" / "part").mkdir(parents=True)
+    project.notebook("part/a", "!env | grep ^RUN_ | sort")
+    for words in ((), ("-f", "--cold")):
+        said = project.run("all", *words).out
+        found = dict(re.findall(r"part/a\[1/1\]: (RUN_\w+)=(.*)", said))
+        assert found == {
+            "RUN_ID": project.runs("all")[-1].name,
+            "RUN_NOTEBOOK": str(project.root / "notebooks" / "part" / "a.ipynb"),
+            "RUN_OUTPUTS": str(project.outputs("all")),
+            "RUN_PROFILE": "all",
+            "RUN_STAGE": "part/a",
+        }
+    assert "part/a: skipped" in project.call("all").out

@@ -61,6 +61,8 @@ _LOOK = 0.05
 OVER = "runner_over"
 # A message that says what the notebook has put into its environment.
 VARIABLE = "runner_variable"
+# A message to the kernel: what its environment has for this stage.
+ENVIRONMENT = "runner_environment"
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
 
@@ -138,6 +140,10 @@ class HeadlessKernel(IPythonKernel):
         shell.config.merge(self.config)
         shell.profile_dir = place
         shell.ipython_dir = str(Path(place.location).parent)
+        self.shell_handlers[ENVIRONMENT] = self._take_environment
+
+    def _take_environment(self, _stream: object, _ident: object, message: dict[str, Any]) -> None:
+        os.environ.update(message["content"])
 
     async def do_execute(self, *words: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
         """Run a cell, and answer whatever it has broken: it would be waited for without end."""

@@ -18,6 +18,9 @@ from ..plain import shown
 from .manager import GuardedManager
 from .warm import Spare
 
+# A message to a warm kernel: what its environment has for this stage.
+ENVIRONMENT = "runner_environment"
+
 _ATTEMPTS = 3
 
 Say = Callable[[int, str], None]
@@ -85,12 +88,17 @@ async def _spare(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> 
 
 
 async def _attempt(manager: GuardedManager, job: Job, stopped: asyncio.Event) -> Started:
-    await manager.start_kernel(cwd=str(job.working_directory), env=manager.environment())
+    environment = {**manager.environment(), **job.environment}
+    await manager.start_kernel(cwd=str(job.working_directory), env=environment)
     client = manager.client()
     client.start_channels(hb=False, stdin=False)
     client.allow_stdin = False
     try:
         info = await _until_ready(manager, client, job.limits.start, stopped)
+        if manager.spare is not None:
+            # It was there before anyone knew for which stage.
+            message = client.session.msg(ENVIRONMENT, dict(job.environment))
+            client.shell_channel.send(message)
     except BaseException:
         client.stop_channels()
         raise
