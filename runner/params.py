@@ -15,6 +15,9 @@ from .plainyaml import at, is_null, name_of
 from .project import did_you_mean
 from .secrets import looks_secret
 
+# How a value begins that stands for several builds.
+_EACH = "each:"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -75,7 +78,7 @@ def _settings(root: MappingNode, label: str, problems: list[Problem]) -> Iterato
 
 
 def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
-    """Read `-p STAGE.NAME=VALUE`, the value as YAML.
+    """Read `-p STAGE.NAME=VALUE`, the value as YAML, or as it stands where the default is a text.
 
     Raises:
         UsageError: it is not of that form.
@@ -88,6 +91,18 @@ def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
     if stage not in stages:
         message = f"-p {text}: there is no stage `{stage}`{did_you_mean(stage, stages)}"
         raise UsageError(message)
+    where = f"-p {stage}.{name}"
+    if value.startswith(_EACH):
+        message = (
+            f"-p {text}: `{_EACH}` is kept for variants, which are not there yet; "
+            f"a text that begins so is written text:{_EACH}…"
+        )
+        raise UsageError(message)
+    if value.startswith(f"text:{_EACH}"):
+        return Setting(stage, name, value.removeprefix("text:"), where)
+    parameter = stages[stage].parameters.get(name)
+    if parameter is not None and isinstance(parameter.default, str):
+        return Setting(stage, name, value, where)
     wrong: list[Problem] = []
     node = plainyaml.compose(value, "", wrong)
     try:
@@ -98,7 +113,7 @@ def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
         what = wrong[0].what.removeprefix("is not YAML: ")
         message = f"-p {text}: the value is not YAML ({what}); put it in quotes"
         raise UsageError(message)
-    return Setting(stage, name, found, f"-p {stage}.{name}")
+    return Setting(stage, name, found, where)
 
 
 def layered(

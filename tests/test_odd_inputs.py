@@ -82,7 +82,7 @@ WORDS = [
     (["all", "--timeout", "9" * 5000], "--timeout: takes a time of at most 3650d, not '9999"),
     (["all", "-j", "9" * 5000], "--jobs: takes a whole number from 1 up, not '9999"),
     (["all", "--retries", "9" * 5000], "--retries: takes a whole number from 0 up"),
-    (["all", "-p", 's.w="\\UFFFFFFFF"'], '-p s.w="\\UFFFFFFFF": the value is not YAML'),
+    (["all", "-p", 's.n="\\UFFFFFFFF"'], '-p s.n="\\UFFFFFFFF": the value is not YAML'),
     (["all", "-p", "s.v={a: 1, a: 2}"], "-p s.v={a: 1, a: 2}: the value is not YAML (`"),
     (["all", "-p", "s.v=!x {}"], "-p s.v=!x {}: the value is not YAML (the tag `!x` m"),
     (["all", "-p", f"s.n={'9' * 5000}"], "-p s.n=9999"),
