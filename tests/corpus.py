@@ -163,7 +163,7 @@ import os, resource, signal, sys, threading, warnings
 import pandas as pd
 # %%
 {name: os.environ[name].partition('kernel-')[0] for name in sorted(os.environ)
- if name not in {'PYTEST_CURRENT_TEST', 'CORPUS'}}
+ if name not in {'PYTEST_CURRENT_TEST', 'CORPUS'} and not name.startswith('RUN_')}
 # %%
 print(os.getcwd() == os.environ['PWD'] + '/notebooks', sys.executable == sys.argv[0])
 # %%

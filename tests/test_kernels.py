@@ -192,3 +192,30 @@ def test_a_notebook_and_its_programs_know_of_which_run_they_are(project: Tempora
             "RUN_STAGE": "part/a",
         }
     assert "part/a: skipped" in project.call("all").out
+
+
+QUIET = """\
+import logging
+
+logging.getLogger("lib").info("QUIET")
+logging.getLogger("lib").warning("LOUD")
+print("and on")"""
+CONFIGURED = """\
+logging.basicConfig(format="%(message)s")
+logging.getLogger("lib").info("NEVER")
+logging.getLogger("lib").warning("SEEN")"""
+
+
+@both_ways
+def test_the_log_has_what_libraries_note_and_the_notebook_what_jupyter_would_show(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.notebook("a", QUIET, CONFIGURED)
+    said = project.run("all").out
+    for line in ("INFO     a[1/2] lib: QUIET", "WARNING  a[1/2] lib: LOUD", "a[2/2]: SEEN"):
+        assert line in said
+    assert "NEVER" not in said
+    outputs = [cell.outputs for cell in project.executed("all", "a").cells]
+    shown = [{one.name: one.text for one in each} for each in outputs]
+    assert shown == [{"stdout": "and on\n", "stderr": "WARNING:lib:LOUD\n"}, {"stderr": "SEEN\n"}]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 OVER = "runner_over"
 # The one that says what the notebook has put into its environment.
 VARIABLE = "runner_variable"
+# One with a record of `logging`, for the log alone.
+RECORD = "runner_record"
 _TICK = 0.2
 # What ends within this is not worth a line.
 _SOON = 2.0

@@ -63,6 +63,8 @@ OVER = "runner_over"
 VARIABLE = "runner_variable"
 # A message to the kernel: what its environment has for this stage.
 ENVIRONMENT = "runner_environment"
+# A message with a record of `logging` that Jupyter would not show.
+RECORD = "runner_record"
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
 
@@ -72,12 +74,16 @@ class ToNotebook(logging.Handler):
 
     Only the handler of last resort is replaced, so `logging.basicConfig` and handlers of
     the notebook's own work as they do in Jupyter. The line is of the form that
-    `basicConfig` uses; the runner reads level and name off it.
+    `basicConfig` uses; the runner reads level and name off it. What is below a warning goes
+    to the runner's log alone.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record to the notebook's stderr."""
+        """Write the record to the notebook's stderr, or tell the runner."""
         try:
+            kernel = HeadlessKernel.instance() if HeadlessKernel.initialized() else None
+            if record.levelno < logging.WARNING and kernel is not None and kernel.tell(record):
+                return
             # Each line says level and name, for they are read off line by line.
             head, _, text = self.format(record).partition(record.name + ":")
             lines = text.split("\n")
@@ -141,6 +147,19 @@ class HeadlessKernel(IPythonKernel):
         shell.profile_dir = place
         shell.ipython_dir = str(Path(place.location).parent)
         self.shell_handlers[ENVIRONMENT] = self._take_environment
+        self._process = os.getpid()
+
+    def tell(self, record: logging.LogRecord) -> bool:
+        """Have a record in the runner's log; tell whether that is possible from this process."""
+        if os.getpid() != self._process or self.session is None:
+            return False
+        sys.stdout.flush()
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        content = {"level": record.levelno, "logger": record.name, "text": text}
+        self.session.send(self.iopub_socket, RECORD, content, parent=self.get_parent())
+        return True
 
     def _take_environment(self, _stream: object, _ident: object, message: dict[str, Any]) -> None:
         os.environ.update(message["content"])
@@ -299,7 +318,18 @@ def log_to_notebook(level: str) -> None:
     handler = ToNotebook()
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     logging.lastResort = handler
-    logging.getLogger().setLevel(level)
+    root = logging.getLogger()
+    root.setLevel(level)
+    ours, add = root.level, root.addHandler
+
+    def configured(handler: logging.Handler) -> None:
+        # From here on it is as in Jupyter.
+        if root.level == ours and ours > logging.DEBUG:
+            root.setLevel(logging.WARNING)
+        root.addHandler = add  # type: ignore[method-assign]
+        add(handler)
+
+    root.addHandler = configured  # type: ignore[method-assign,assignment]
 
 
 def _teller(kernel: HeadlessKernel) -> Callable[..., None]:

@@ -24,7 +24,7 @@ from ..notebooks import PYTHON, first_line
 from ..plain import one_line, shortened, shown
 from ..secrets import Mask
 from ..stop import Stop
-from .ending import OVER, VARIABLE, Ending
+from .ending import OVER, RECORD, VARIABLE, Ending
 from .manager import Ended
 from .outputs import Printed, relative
 from .pulse import Pulse
@@ -215,6 +215,9 @@ class Session(NotebookClient):
         if place is None:
             return False
         cell, index, ref = place
+        if message["msg_type"] == RECORD:
+            self._recorded(message["content"], ref)
+            return False
         late = self._current != index
         try:
             self.process_message(message, cell, index)
@@ -228,6 +231,11 @@ class Session(NotebookClient):
         if late and message["msg_type"] in _SHOWN:
             self.executed.cell_changed(index)
         return False
+
+    def _recorded(self, content: Mapping[str, Any], ref: CellRef | None) -> None:
+        self.printed.last = time.monotonic()
+        text = self.mask(shown(content["text"]))
+        self._say(content["level"], text, content["logger"], at=ref)
 
     def _learn(self, variable: Mapping[str, str]) -> None:
         """Hide what the notebook has put into its environment, if it is a secret."""
