@@ -86,3 +86,20 @@ def test_a_save_that_fails_is_told_and_the_next_one_is_made(project: TemporaryPr
     assert shown(project, "a")[-1] == ["it goes on\n"]
     made = sorted(path.name for path in Path(project.runs("all")[-1] / "notebooks").iterdir())
     assert made == ["a.ipynb"]
+
+
+def test_a_widget_that_is_cleared_leaves_the_text_of_its_cell(project: TemporaryProject) -> None:
+    project.profile("all")
+    show = "import ipywidgets\nfrom IPython.display import clear_output\n\no = ipywidgets.Output()"
+    inner = "print('KEPT')\nwith o:\n    print('inner')\n    clear_output({})\n    {}\nprint('{}')"
+    project.notebook(
+        "a",
+        show,
+        inner.format("", "pass", "at once"),
+        inner.format("wait=True", "print('new')", "later"),
+        "print('gone')\nclear_output()\nprint('stays')",
+    )
+    project.run("all")
+    _, *cells = project.executed("all", "a").cells
+    shown = ["".join(one.get("text", "") for one in cell.outputs) for cell in cells]
+    assert shown == ["KEPT\nat once\n", "KEPT\nlater\n", "stays\n"]

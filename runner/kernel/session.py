@@ -444,8 +444,9 @@ class Session(NotebookClient):
         return outs[-1] if outs else None
 
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
-        """Clear the outputs, or have the next one do it."""
-        if not msg["content"]["wait"]:
+        """Clear the outputs, or have the next one do it; those of a widget are its own affair."""
+        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if not msg["content"]["wait"] and not hooked:
             self._printed_by(cell_index).cleared()
         super().clear_output(outs, msg, cell_index)
 
