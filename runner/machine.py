@@ -7,10 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import cgroups
+
+# Kernels have it unless the environment says otherwise: the order of a set is the same each time.
+HASH_SEED = "0"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 
 
 def facts(root: Path) -> dict[str, Any]:
@@ -24,6 +31,17 @@ def facts(root: Path) -> dict[str, Any]:
         "disk_free": shutil.disk_usage(root).free,
         "git": git_state(root),
         "packages": packages(),
+        "determinism": determinism(os.environ),
+    }
+
+
+def determinism(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Say what else decides whether two builds give the same bytes."""
+    return {
+        "hash_seed": environ.get("PYTHONHASHSEED") or HASH_SEED,
+        "threads": {name: environ[name] for name in _THREADS if name in environ},
+        "locale": next((environ[name] for name in _LOCALE if environ.get(name)), "C"),
+        "time_zone": environ.get("TZ") or time.strftime("%Z"),
     }
 
 

@@ -219,3 +219,41 @@ def test_the_log_has_what_libraries_note_and_the_notebook_what_jupyter_would_sho
     outputs = [cell.outputs for cell in project.executed("all", "a").cells]
     shown = [{one.name: one.text for one in each} for each in outputs]
     assert shown == [{"stdout": "and on\n", "stderr": "WARNING:lib:LOUD\n"}, {"stderr": "SEEN\n"}]
+
+
+def test_the_order_of_a_set_is_the_same_in_each_kernel(project: TemporaryProject) -> None:
+    project.profile("all")
+    child = "!{sys.executable} -c 'print(hash(\"a\"))'"
+    project.notebook("a", f"import sys\n\nprint(hash('a'))\n{child}")
+    found = []
+    for words, seed in (((), ""), (("-f", "--cold"), ""), (("-f",), "7")):
+        said = project.run("all", *words, env={"PYTHONHASHSEED": seed} if seed else {}).out
+        found.append(re.findall(r"a\[1/1\]: (-?\d+)", said))
+        assert project.record("all")["determinism"]["hash_seed"] == (seed or "0")
+    (own, childs), cold, other = found
+    assert own == childs
+    assert cold == [own, own]
+    assert other[0] == other[1] != own
+
+
+# What waits for a person, and what is said of it.
+WAITS = {
+    "asks": ("x = 1\nname = input('who?')", "line 2 (name = input('who?')) waits for a person"),
+    "getpass": ("from getpass import getpass\ngetpass()", "line 2 (getpass()) waits for"),
+    "inner": ("def ask():\n    return input()\n\n\nask()", "line 2 (return input()) waits for"),
+    "breaks": ("1\nbreakpoint()\n2", "line 2 (breakpoint()) waits for a person, and in a run "),
+    "pdb": ("import pdb\npdb.set_trace()", "line 2 (pdb.set_trace()) waits for a person, and in"),
+    "elsewhere": ("import fileinput, code\ncode.interact()", "line 2 (code.interact()) waits for"),
+}
+
+
+def test_what_waits_for_a_person_is_named_with_the_mend(project: TemporaryProject) -> None:
+    project.profile("all")
+    for name, (cell, _) in WAITS.items():
+        project.notebook(name, cell)
+    done = project.run("all", "--keep-going", "-j2", code=1)
+    for name, (cell, said) in WAITS.items():
+        first = cell.splitlines()[0]
+        assert f"{name}: failed in cell 1 of 1 ({first}): {said}" in done.out
+    assert done.out.count("nobody answers; remove it") == 2
+    assert done.out.count("nobody answers; make it a parameter") == 4

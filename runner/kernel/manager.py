@@ -21,7 +21,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 
-from .place import UNATTENDED, Place
+from .place import Place, unattended
 from .warm import Spare
 
 _HERE = Path(__file__).parent
@@ -267,7 +267,7 @@ class GuardedManager(AsyncKernelManager):
 
     def environment(self) -> dict[str, str]:
         """Give the kernel's environment: nothing waits for a person or writes to the home."""
-        return {**os.environ, **UNATTENDED, **self.place.environment}
+        return {**unattended(), **self.place.environment}
 
     @property
     def guarded(self) -> GuardedProvisioner:

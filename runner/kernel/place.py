@@ -8,14 +8,22 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..machine import HASH_SEED
+
 # A Unix socket's path has at most 107 bytes (unix(7)); ours add some 30 to the folder's.
 _LONGEST_FOLDER = 60
 # Nothing waits for a person.
-UNATTENDED = {
+_UNATTENDED = {
     "GIT_TERMINAL_PROMPT": "0",
     "PIP_NO_INPUT": "1",
     "DEBIAN_FRONTEND": "noninteractive",
 }
+
+
+def unattended() -> dict[str, str]:
+    """Give the environment in which kernels run, but for what is each one's own."""
+    seed = os.environ.get("PYTHONHASHSEED") or HASH_SEED
+    return {**os.environ, **_UNATTENDED, "PYTHONHASHSEED": seed}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .place import UNATTENDED
+from .place import unattended
 
 _NURSERY = Path(__file__).with_name("nursery.py")
 
@@ -53,7 +53,7 @@ def start(folder: Path) -> Root:
         process = subprocess.Popen(  # noqa: S603 - our own script
             [sys.executable, str(_NURSERY), str(theirs.fileno())],
             cwd=folder,
-            env={**os.environ, **UNATTENDED},
+            env=unattended(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,

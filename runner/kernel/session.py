@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -38,6 +39,9 @@ _quiet.propagate = False
 _TICK = 0.5
 _OUTPUTS = {"display_data", "execute_result", "update_display_data", "error"}
 _SHOWN = {*_OUTPUTS, "clear_output", "stream"}
+# What ipykernel raises where a cell asks for an answer.
+_NOBODY = {"StdinNotImplementedError", "BdbQuit"}
+_ASKS = re.compile(r"\b(?:input|getpass|breakpoint|set_trace)\(")
 _AFTER_INTERRUPT = 4.0
 # How long a kernel may take to end when asked, where nothing that it does counts any more.
 _AFTER_FAILURE, _AFTER_STOP = 5.0, 1.0
@@ -358,7 +362,9 @@ class Session(NotebookClient):
             first = shown(error.evalue).strip().partition("\n")[0]
             # A kernel of another language may have no name for it.
             name = one_line(error.ename) or "error"
-            return Outcome(State.FAILED, f"{name}: {first}" if first else name, ref)
+            said = f"{name}: {first}" if first else name
+            said = _waits(cell) if error.ename in _NOBODY else said
+            return Outcome(State.FAILED, said, ref)
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)
             ended = self._manager.guarded.ended
@@ -508,6 +514,17 @@ def _references(notebook: NotebookNode, mask: Mask) -> dict[int, CellRef]:
         index: CellRef(cell.get("id"), n, number, mask(first_line(cell.source)))
         for index, (cell, n) in found.items()
     }
+
+
+def _waits(cell: NotebookNode) -> str:
+    """Say where a cell waits for a person, and the mend."""
+    lines = cell.source.splitlines()
+    asking = (number for number, line in enumerate(lines, 1) if _ASKS.search(line))
+    found = re.search(r"Cell In\[\d+\], line (\d+)", shown("\n".join(_traceback(cell))))
+    where = next(asking, int(found[1]) if found else 0)
+    code = f"line {where} ({lines[where - 1].strip()})" if 0 < where <= len(lines) else "it"
+    mend = "remove it" if re.search(r"breakpoint|set_trace", code) else "make it a parameter"
+    return f"{code} waits for a person, and in a run nobody answers; {mend}"
 
 
 def _traceback(cell: NotebookNode) -> list[str]:
