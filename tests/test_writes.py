@@ -161,6 +161,7 @@ def test_what_takes_a_name_is_on_the_disk_before_that_and_the_name_soon_after(
     assert [call for call in calls if call in {journal, record}][-2:] == [journal, record]
 
 
+@pytest.mark.slow
 def test_what_killed_runs_leave_is_removed_and_told_once(
     project: TemporaryProject, faults: Faults
 ) -> None:
