@@ -43,7 +43,7 @@ ON_THE_COMMAND_LINE = [
     ("make.cuont=2", "-p make.cuont: make has no parameter `cuont`; did you mean `count`?"),
     ("make.count=two", "-p make.count: `count` takes a whole number, not a text ('two')"),
     ("make.count=.nan", "-p make.count: `count`: nan is not a number that can be stored"),
-    ("make.output_a=3", "-p make.output_a: `output_a` takes a text, not a whole number (3)"),
+    ("make.output_a=3", "-p make.output_a: `output_a` must be a path in outputs/test/, not n"),
     ("make.output_a=", "-p make.output_a: an input or output is a path"),
     ("make.output_a=../a.txt", "-p make.output_a: `output_a` must be a path in outputs/test/"),
 ]
