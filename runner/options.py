@@ -34,7 +34,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "parameter": (
         ("-p", "--parameter"),
         {"metavar": "STAGE.NAME=VALUE", "action": "append"},
-        "set a parameter, such as features.degree=1",
+        "set a parameter: features.degree=1; a text as it stands",
     ),
     "keep": (("--keep",), _COUNT, "keep the newest N runs, and those that the build stands on"),
     "retries": (("--retries",), _COUNT, "try again after a failure of a kernel or of I/O (0)"),

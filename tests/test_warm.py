@@ -136,6 +136,9 @@ def look_alike(project: TemporaryProject, site: Path, *kinds: str) -> None:
     project.write("notebooks/only_here.py", "print('only here')")
 
 
+DEBUG = ("--log-level", "DEBUG")
+
+
 def found(project: TemporaryProject, kind: str, *, warm: bool) -> dict[str, object]:
     """Give how the stages of a kind ended and what they show, for each module."""
     assert {stage["warm"] for stage in project.record("all")["stages"]} == {warm}
@@ -159,7 +162,7 @@ def test_what_a_fork_could_not_hide_is_left_to_the_kernel(
     project: TemporaryProject, site: Path
 ) -> None:
     look_alike(project, site, "a")
-    project.run("all", "-k", "-j", "2", code=1, env=installed(site))
+    project.run("all", "-k", "-j", "2", *DEBUG, code=1, env=installed(site))
     found(project, "a", warm=True)
     assert_told_once(project)
 
@@ -170,7 +173,7 @@ def test_what_a_fork_could_not_hide_is_as_in_a_kernel_of_its_own(
     project: TemporaryProject, site: Path
 ) -> None:
     look_alike(project, site, "a", "b")
-    project.run("all", "-k", "-j", "2", code=1, env=installed(site))
+    project.run("all", "-k", "-j", "2", *DEBUG, code=1, env=installed(site))
     assert_told_once(project)
     warm = [found(project, kind, warm=True) for kind in ("a", "b")]
     project.run("all", "-f", "-k", "-j", "2", "--cold", code=1, env=installed(site))
@@ -338,3 +341,22 @@ def test_nothing_to_do_starts_nothing_and_imports_nothing_heavy(
     assert not heavy & set(found)
     kernel = {name for name in found if name.startswith("runner.kernel.")}
     assert kernel <= {"runner.kernel.forkless"}
+
+
+def test_a_package_at_fault_is_tried_once_whatever_notebooks_take_from_it(
+    project: TemporaryProject, site: Path
+) -> None:
+    package = site / "noisy"
+    package.mkdir()
+    log = "import logging, os\nlogging.getLogger('noisy').warning('imported')\n"
+    tried = f"{log}open({str(site / 'tried')!r}, 'a').write('x')\n"
+    package.joinpath("__init__.py").write_text(f"{tried}a = b = c = 1", "utf-8")
+    package.joinpath("inner.py").write_text("", "utf-8")
+    takes = "from noisy import a, b, c\nimport noisy.inner\nfrom noisy.inner import __name__"
+    for name in ("one", "two"):
+        project.notebook(name, takes)
+    project.profile("all")
+    project.run("all", env=installed(site))
+    assert {stage["warm"] for stage in project.record("all")["stages"]} == {True}
+    # Ahead, and in each of the two kernels.
+    assert (site / "tried").read_text("utf-8") == "xxx"

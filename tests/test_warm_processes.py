@@ -73,7 +73,7 @@ def test_an_import_that_takes_too_long_is_left_to_the_kernel(
     project.write("pyproject.toml", "[tool.runner]\nstart-timeout = 3\n")
     project.notebook("a", "import slow")
     project.notebook("b", "import slow")
-    done = project.run("all", env=installed(site))
+    done = project.run("all", "--log-level", "DEBUG", env=installed(site))
     words = "its imports are not finished after 3 seconds; its own kernel does them"
     assert done.text.count(words) == 1
     assert "`import slow` is left to each kernel: it takes too long" in done.text

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 Imports = tuple[str, ...]
+_MOST_FAULTS = 3
 
 
 @dataclass(eq=False)
@@ -46,10 +47,27 @@ class Step:
 
 @dataclass
 class Family:
-    """The tree; the first member is the root. Imports that are `banned` are never done."""
+    """The tree; the first member is the root.
+
+    What is `banned`, by its dotted name, is never imported, nor what is in it: each try would
+    import the whole package again. For a notebook with several of these no member grows any
+    more, since what its packages have in common may be at fault each time.
+    """
 
     members: list[Member] = field(default_factory=list)
     banned: set[str] = field(default_factory=set)
+
+    def ban(self, statement: str) -> bool:
+        """Never import this; tell whether that is new."""
+        if self.is_banned(statement):
+            return False
+        self.banned.add(_dotted(statement))
+        return True
+
+    def is_banned(self, statement: str) -> bool:
+        """Tell whether a statement is left to each kernel."""
+        name = _dotted(statement)
+        return any(name == one or name.startswith(f"{one}.") for one in self.banned)
 
     def step(self, imports: Imports, coming: Sequence[Imports]) -> Step:
         """Decide what is next for a notebook.
@@ -59,17 +77,21 @@ class Family:
             coming: what all that come import, this one too; what most of them share is
                 imported first, so that it is imported once.
         """
-        wanted = tuple(one for one in imports if one not in self.banned)
+        wanted = tuple(one for one in imports if not self.is_banned(one))
         suitable = [one for one in self.members if one.ready and one.suits(wanted)]
         if not suitable:
             return Step(None)
         best = max(suitable, key=lambda one: (len(one.changed), len(one.loaded)))
         missing = best.missing(wanted)
-        if not missing:
+        if not missing or self._faults(imports) > _MOST_FAULTS:
             return Step(best, complete=True)
         if self.importing_for(wanted):
             return Step(best)
         return Step(best, grow=_shared(best, missing, coming))
+
+    def _faults(self, imports: Imports) -> int:
+        names = [_dotted(one) for one in imports]
+        return sum(any(f"{name}.".startswith(f"{one}.") for name in names) for one in self.banned)
 
     def importing_for(self, wanted: Imports) -> list[Member]:
         """Give those that are importing something for a notebook."""
@@ -109,3 +131,9 @@ def _shared(member: Member, missing: Imports, coming: Sequence[Imports]) -> Impo
     }
     first = max(missing, key=lambda one: len(users[one]))
     return tuple(one for one in missing if users[one] == users[first])
+
+
+def _dotted(statement: str) -> str:
+    """Give the name of what `import a.b` or `from a import b` imports: a.b."""
+    words = statement.split()
+    return ".".join([words[1], *words[3:4]])

@@ -370,7 +370,7 @@ class Warm:
         with self._lock:
             if self._closed:
                 return
-            wanted = tuple(one for one in imports if one not in self._family.banned)
+            wanted = tuple(one for one in imports if not self._family.is_banned(one))
             for member in self._family.importing_for(wanted):
                 self._ban(member.importing, "it takes too long")
                 self._remove(member)
@@ -378,9 +378,8 @@ class Warm:
 
     def _ban(self, statements: Sequence[str], why: str) -> None:
         for statement in statements:
-            if statement not in self._family.banned:
-                self._family.banned.add(statement)
-                self.say(logging.INFO, f"`{statement}` is left to each kernel: {why}")
+            if self._family.ban(statement):
+                self.say(logging.DEBUG, f"`{statement}` is left to each kernel: {why}")
 
     def _give_up(self) -> None:
         """Answer whoever waits; a kernel starts by itself then."""
