@@ -163,6 +163,7 @@ def test_the_time_of_a_pod_is_less_by_two_minutes_and_by_its_age(project: Tempor
     assert after - 3 <= 3600 * hours + 60 * minutes + seconds <= before + 3
 
 
+@pytest.mark.slow
 def test_of_the_limits_of_a_stage_and_of_a_cell_the_shorter_counts(
     project: TemporaryProject,
 ) -> None:

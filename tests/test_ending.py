@@ -111,6 +111,7 @@ def test_what_a_notebook_began_is_waited_for_and_its_text_is_kept(
     assert project.to_run() == []
 
 
+@pytest.mark.slow
 @both_ways
 def test_what_does_not_end_fails_the_stage_and_is_named(
     project: TemporaryProject, *, cold: bool
