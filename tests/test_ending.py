@@ -163,6 +163,7 @@ def test_the_limit_of_a_stage_holds_to_its_very_end(project: TemporaryProject, k
     assert project.to_run() == ["a"]
 
 
+@pytest.mark.slow
 def test_a_kernel_that_answers_no_more_has_not_succeeded(project: TemporaryProject) -> None:
     project.profile("all")
     project.write("pyproject.toml", "[tool.runner]\nend-timeout = 3\n")

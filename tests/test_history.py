@@ -229,6 +229,7 @@ def test_keep_removes_old_runs_but_those_that_the_build_stands_on(
     assert set(project.states("all").values()) == {"skipped"}
 
 
+@pytest.mark.slow
 def test_a_kernel_that_died_is_tried_again(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
     project.write("pyproject.toml", "[tool.runner]\nretries = {a = 2}\n")

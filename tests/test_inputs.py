@@ -152,6 +152,7 @@ def test_a_run_in_the_background_that_fetches_can_be_followed_and_stopped(
     assert "it has ended: cancelled" in stopped.out
 
 
+@pytest.mark.slow
 def test_what_cannot_be_fetched_ends_the_whole_command(project: TemporaryProject) -> None:
     with Server() as server:
         url = server.url("cars.json")

@@ -36,6 +36,7 @@ QUIET = {
 UNSURE = "it used more files than could be watched"
 
 
+@pytest.mark.slow
 def test_a_trace_is_in_the_way_of_nothing(project: TemporaryProject) -> None:
     project.profile("all")
     project.write("lazily.py", "open('../loaded.txt', 'w').close()\n")
