@@ -4,12 +4,17 @@ import gc
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+# jsonschema imports it if it can, for a format that notebooks do not hold, and it compiles a
+# grammar for two seconds. `None` makes an import fail at once.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from tests.faults import Faults
 from tests.project import BuiltExample, Done, TemporaryProject
@@ -19,8 +24,11 @@ def pytest_configure() -> None:
     """Have commands start with the system's own signal handling, whatever ours was given.
 
     Where a signal is ignored, as under `nohup`, whatever we start would ignore it, too. A
-    handler is not handed on, and ours does nothing.
+    handler is not handed on, and ours does nothing. Compiled modules are kept, as a user's are:
+    each of hundreds of commands would compile the runner anew.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 import psutil
@@ -22,6 +22,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from runner.cli import main
 from runner.executor import Executors, LocalExecutor
+from tests import prefork
 from tests.pretended import PretendedExecutor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,18 +181,26 @@ class TemporaryProject:
         cwd: Path | None = None,
         env: Mapping[str, Text] | None = None,
     ) -> Done:
-        """Run a command to its end, and expect an exit code (None: any)."""
-        made = subprocess.run(
-            self.command(*words),
-            cwd=cwd or self.root,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        return Done(made.returncode, made.stdout, made.stderr).expected(code)
+        """Run a command to its end, and expect an exit code (None: any).
+
+        It is forked where its environment allows that; `running` starts a new Python.
+        """
+        where, variables = cwd or self.root, environment(env)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            if prefork.can_run(words, env or {}):
+                found = prefork.run(self.command(*words), where, variables, (out, err))
+            else:
+                found = subprocess.run(
+                    self.command(*words),
+                    cwd=where,
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    timeout=prefork.LIMIT,
+                    check=False,
+                ).returncode
+            return Done(found, *map(_text_of, (out, err))).expected(code)
 
     def call(
         self,
@@ -376,6 +385,11 @@ def _streams() -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
         redirect_stderr(err),
     ):
         yield out, err
+
+
+def _text_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode().replace("\r\n", "\n")
 
 
 def _written(file: io.TextIOWrapper) -> str:

@@ -82,7 +82,8 @@ def test_on_a_full_disk_an_old_build_is_not_removed(project: TemporaryProject) -
         assert "nothing to do" in project.call("all", code=None).text
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(40_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [40_000])
 def test_many_displays_arrive_with_a_slow_disk(
     project: TemporaryProject, faults: Faults, count: int
 ) -> None:

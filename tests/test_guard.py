@@ -33,8 +33,9 @@ def test_a_kernel_whose_guard_is_killed_dies_and_leaves_nothing(
     project.profile("all")
     source = (
         "import os, signal, subprocess, time\n\n"
-        'child = subprocess.Popen(["sleep", "600"])\n'
-        f'open("{tmp_path}/pids", "w").write(f"{{os.getpid()}} {{child.pid}}")\n'
+        'near = subprocess.Popen(["sleep", "600"])\n'
+        'far = subprocess.Popen(["sleep", "600"], start_new_session=True)\n'
+        f'open("{tmp_path}/pids", "w").write(f"{{os.getpid()}} {{near.pid}} {{far.pid}}")\n'
         "os.kill(os.getppid(), signal.SIGKILL)\n"
         "time.sleep(600)"
     )
@@ -45,9 +46,24 @@ def test_a_kernel_whose_guard_is_killed_dies_and_leaves_nothing(
         assert list(folder.iterdir()) == []
     assert project.states("all") == {"a": "kernel_died", "b": "succeeded"}
     record = project.stage_record("all", "a")
-    assert record["error"] == "the kernel died: SIGKILL"
+    assert record["error"] == "the kernel died: SIGKILL (its guard was killed)"
     assert record["cell"]["number"] == 2
     none_left(noted(tmp_path / "pids"))
+
+
+@both_ways
+def test_a_guard_that_is_stopped_goes_on(project: TemporaryProject, tmp_path: Path) -> None:
+    project.profile("all")
+    source = (
+        "import os, signal, subprocess\n\n"
+        'far = subprocess.Popen(["sleep", "600"], start_new_session=True)\n'
+        f'open("{tmp_path}/pids", "w").write(f"{{os.getpid()}} {{far.pid}}")\n'
+        "os.kill(os.getppid(), signal.SIGSTOP)"
+    )
+    project.notebook("a", source, "print('on')")
+    project.run("all")
+    assert project.states("all") == {"a": "succeeded"}
+    none_left(noted(tmp_path / "pids"), 0.0)
 
 
 @both_ways

@@ -285,7 +285,10 @@ def test_a_journal_that_is_not_ours_is_told_in_a_line_and_left_alone(
         assert sorted(one.name for one in folder.iterdir()) == ["journal.jsonl"]
 
 
-@pytest.mark.parametrize("how", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
+@pytest.mark.parametrize(
+    "how",
+    ["ENOSYS", *(pytest.param(one, marks=pytest.mark.slow) for one in ("ENOLCK", "EOPNOTSUPP"))],
+)
 def test_a_disk_without_locks_is_told_before_anything_runs(
     project: TemporaryProject, faults: Faults, how: str
 ) -> None:

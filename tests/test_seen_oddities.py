@@ -5,6 +5,8 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
 from runner.model import Trace
 from runner.watch import Watch
 from tests.project import WAIT, TemporaryProject, wait_for
@@ -39,6 +41,7 @@ def write(project: TemporaryProject) -> None:
     Path(os.fsdecode(os.fsencode(project.root) + b"/many/odd-\xff")).write_text("1", "utf-8")
 
 
+@pytest.mark.slow
 def test_files_of_odd_kinds_fail_nothing_and_make_nothing_run_by_themselves(
     project: TemporaryProject,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.project import WAIT, TemporaryProject
 
 READ = "from pathlib import Path\ndata = Path('../data')\n"
@@ -113,6 +115,7 @@ def test_a_known_project_runs_independent_notebooks_at_once(
     assert project.to_run() == []
 
 
+@pytest.mark.slow
 def test_names_against_the_order_of_the_data_are_put_right_by_the_second_run(
     project: TemporaryProject,
 ) -> None:

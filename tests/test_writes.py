@@ -52,9 +52,9 @@ def whole(project: TemporaryProject, value: str) -> None:
     ("how", "name", "at"),
     [
         ("EIO", "all/notebooks/", 1),
-        ("EIO", "all/notebooks/", 3),
+        pytest.param("EIO", "all/notebooks/", 3, marks=pytest.mark.slow),
         ("EIO", "run.json", 4),
-        ("ENOSPC", "all/notebooks/", 1),
+        pytest.param("ENOSPC", "all/notebooks/", 1, marks=pytest.mark.slow),
         ("ENOSPC", "journal.jsonl", 6),
     ],
 )
