@@ -1,7 +1,8 @@
 """The parent of one kernel: sees that nothing which the kernel started outlives it.
 
 A warm process forks it; for a cold kernel it is run as a script, with the standard library
-alone, so that it starts at once:
+alone, so that it starts at once. The script's first process is a keeper: it clears up behind
+a guard that is killed, as the warm processes do behind theirs.
 
     python -I -S guard.py CONTROL OUTPUT FOLDER PROGRAM ARGUMENT…
 
@@ -9,8 +10,8 @@ CONTROL is the descriptor of a socket to the runner; OUTPUT is a file that takes
 kernel writes outside of Jupyter; FOLDER is the kernel's private one, removed at the end,
 when the runner has closed the socket. The runner writes lines: a signal's number for the
 kernel's process group, `dump` for a stack dump of the kernel alone (SIGUSR1), or `kill`
-for everything. The guard writes two lines of JSON: `{"pid": …}` and, when all is over,
-`{"status": …, "cpu_seconds": …, "peak_memory": …}`, the status as `os.wait` gives it.
+for everything. The guard writes two lines of JSON: `{"pid": …, "guard": …}` and, when all is
+over, `{"status": …, "cpu_seconds": …, "peak_memory": …}`, the status as `os.wait` gives it.
 When the runner vanishes, however it does, the socket closes, and everything is killed.
 On Linux the guard is a child subreaper: what leaves the kernel's process group or loses
 its parent becomes the guard's child, and is found.
@@ -56,6 +57,14 @@ def main(argv: list[str]) -> None:
     """Guard a command."""
     control = socket.socket(fileno=int(argv[0]))
     command = argv[3:]
+    adopt_orphans()
+    _ignore_signals()
+    if child := os.fork():
+        control.close()
+        _keep(child)
+        os._exit(0)
+    # Who stops the one's group does not stop the other.
+    os.setpgid(0, 0)
     if guard(control, argv[1], argv[2]):
         try:
             os.execvp(command[0], command)  # noqa: S606 - the kernel's own command line
@@ -74,8 +83,7 @@ def guard(control: socket.socket, output: str, folder: str) -> bool:
         signal handlers as those of a process that was just started, and no other files.
     """
     adopt_orphans()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    _ignore_signals()
     woken, wake = os.pipe()
     for descriptor in (woken, wake):
         os.set_blocking(descriptor, False)
@@ -87,7 +95,7 @@ def guard(control: socket.socket, output: str, folder: str) -> bool:
         _be_fresh(own, output, control)
         return True
     _name_process()
-    _tell(control, {"pid": kernel})
+    _tell(control, {"pid": kernel, "guard": own})
     status = _watch(control, woken, kernel)
     status = _kill_all(kernel, status)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -106,6 +114,35 @@ def guard(control: socket.socket, output: str, folder: str) -> bool:
             pass
     _remove(folder)
     return False
+
+
+def _ignore_signals() -> None:
+    """Stay, whatever ends a whole group: there is something to clear up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _keep(guard: int) -> None:
+    """Wait for the end of a guard, which nobody may stop, and of all that it leaves."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WUNTRACED)
+        except ChildProcessError:
+            return
+        if not os.WIFSTOPPED(status):
+            if pid == guard:
+                break
+        elif pid == guard:
+            go_on(pid)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+        _kill_all(None, None)
+
+
+def go_on(pid: int) -> None:
+    """Have a process that was stopped go on."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGCONT)
 
 
 def _be_fresh(parent: int, output: str, control: socket.socket) -> None:
@@ -190,11 +227,12 @@ def _reap(kernel: int) -> int | None:
     return found
 
 
-def _kill_all(kernel: int, status: int | None) -> int | None:
+def _kill_all(kernel: int | None, status: int | None) -> int | None:
     """Kill whatever is below this process until nothing is; give the kernel's status."""
     while True:
-        with contextlib.suppress(OSError):
-            os.killpg(kernel, signal.SIGKILL)
+        if kernel is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(kernel, signal.SIGKILL)
         for pid in _descendants():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

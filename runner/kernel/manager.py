@@ -26,6 +26,7 @@ from .warm import Spare
 
 _HERE = Path(__file__).parent
 _AFTER_KILL = 5.0
+_SOON = 0.005
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Ended:
     @property
     def words(self) -> str:
         """The signal's name, or the exit code."""
+        if self.status is None:
+            return "SIGKILL (its guard was killed)"
         if self.code >= 0:
             return f"exit status {self.code}"
         try:
@@ -60,6 +63,7 @@ class GuardedProvisioner(LocalProvisioner):
 
     ended: Ended | None = None
     kernel_pid: int | None = None
+    _guard_pid: int | None = None
     _control: socket.socket | None = None
     _watcher: asyncio.Task[None] | None = None
     _over: asyncio.Event
@@ -116,6 +120,7 @@ class GuardedProvisioner(LocalProvisioner):
                 for line in lines:
                     message = json.loads(line)
                     self.kernel_pid = message.get("pid", self.kernel_pid)
+                    self._guard_pid = message.get("guard", self._guard_pid)
                     if "status" in message:
                         ended = Ended(**message)
         if ended.status is None and self.kernel_pid is not None:
@@ -136,8 +141,9 @@ class GuardedProvisioner(LocalProvisioner):
         await self._over.wait()
         self._control.close()
         self._control = None
-        if self.process is not None:
-            await asyncio.to_thread(self.process.wait)
+        # No thread waits: one that waits in vain would hold up our own end.
+        while self.process is not None and self.process.poll() is None:  # noqa: ASYNC110
+            await asyncio.sleep(_SOON)
         return self.ended.code if self.ended else None
 
     async def wait_until_over(self) -> None:
@@ -153,8 +159,16 @@ class GuardedProvisioner(LocalProvisioner):
         self._command("dump")
 
     async def kill(self, restart: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Kill the kernel and everything below it."""
+        """Kill the kernel and everything below it; a guard that does not listen, too."""
+        if self._control is None:
+            return
         self._command("kill")
+        try:
+            await asyncio.wait_for(self._over.wait(), _AFTER_KILL)
+        except TimeoutError:
+            if self._guard_pid is not None:
+                with contextlib.suppress(OSError):
+                    os.kill(self._guard_pid, signal.SIGKILL)
 
     async def terminate(self, restart: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         """Ask the kernel's process group to end."""

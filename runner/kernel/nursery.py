@@ -103,7 +103,17 @@ class Nursery:
     def _settle(self) -> None:
         """Wait for what is forked from here, and have no collection touch what they share."""
         gc.freeze()
-        signal.signal(signal.SIGCHLD, _reap)
+        signal.signal(signal.SIGCHLD, self._look_after)
+
+    def _look_after(self, *_: object) -> None:
+        """Take note of children that have ended; none is to be stopped."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+                if not pid:
+                    break
+                if os.WIFSTOPPED(status):
+                    self.guard.go_on(pid)
 
     def _grow(self, request: dict[str, Any]) -> None:
         """Carry out imports; say what they have changed."""
@@ -165,12 +175,6 @@ class Nursery:
             app.start()
 
         return run
-
-
-def _reap(*_: object) -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 def _reseed() -> None:
