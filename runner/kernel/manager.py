@@ -11,15 +11,18 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 from typing import Any, cast
 
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
+from traitlets import Type
 
 from .place import Place, unattended
 from .warm import Spare
@@ -180,6 +183,28 @@ class GuardedProvisioner(LocalProvisioner):
                 self._control.send(word.encode() + b"\n")
 
 
+class Channel(AsyncZMQSocketChannel):
+    """A channel that misses no message.
+
+    ZeroMQ tells once of what has come, whoever asks the socket next. jupyter_client sends
+    past the asyncio socket, so it is sending that may be told, and then who waits for a reply
+    is not woken (an Output widget sends while its cell's reply is on its way).
+    """
+
+    LOOK_AGAIN = 0.5
+
+    async def get_msg(  # type: ignore[override]  # as the class above has it
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - its own signature
+    ) -> dict[str, Any]:
+        """Wait for a message; without `timeout`, look again from time to time."""
+        if timeout is not None:
+            return await super().get_msg(timeout)
+        while True:
+            with contextlib.suppress(Empty):
+                return await super().get_msg(self.LOOK_AGAIN)
+
+
 class Client(AsyncKernelClient):
     """A client that takes in every message, however late we are to read it.
 
@@ -187,6 +212,9 @@ class Client(AsyncKernelClient):
     unless the client's sockets have no high-water mark.
     """
 
+    shell_channel_class = Type(Channel)
+    iopub_channel_class = Type(Channel)
+    control_channel_class = Type(Channel)
     unread_messages = 0
 
     def _context_default(self) -> zmq.asyncio.Context:

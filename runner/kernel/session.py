@@ -281,7 +281,7 @@ class Session(NotebookClient):
     async def _cells(self) -> Outcome:
         for index, cell in enumerate(self.nb.cells):
             ref = self.refs.get(index)
-            if ref is None or self.skip_cells_with_tag in cell.metadata.get("tags", []):
+            if ref is None or self._is_left_out(cell, ref):
                 if ref is not None:
                     cell.metadata.papermill["status"] = "skipped"
                 self.executed.cell_finished(index)
@@ -305,6 +305,10 @@ class Session(NotebookClient):
             if outcome is not None:
                 return outcome
         return Outcome(State.SUCCEEDED)
+
+    def _is_left_out(self, cell: NotebookNode, ref: CellRef) -> bool:
+        """Tell a cell that is not run; the values injected beside it are not meant."""
+        return ref.number in self.job.left_out and not _is_injected(cell)
 
     async def _one(self, index: int, cell: NotebookNode, ref: CellRef) -> Outcome | None:
         """Run one cell; None means that it succeeded and the next may run."""
@@ -508,12 +512,16 @@ def _references(notebook: NotebookNode, mask: Mask) -> dict[int, CellRef]:
     number = 0
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and cell.source.strip():
-            number += "injected-parameters" not in cell.metadata.get("tags", [])
+            number += not _is_injected(cell)
             found[index] = (cell, max(number, 1))
     return {
         index: CellRef(cell.get("id"), n, number, mask(first_line(cell.source)))
         for index, (cell, n) in found.items()
     }
+
+
+def _is_injected(cell: NotebookNode) -> bool:
+    return "injected-parameters" in cell.metadata.get("tags", [])
 
 
 def _waits(cell: NotebookNode) -> str:
