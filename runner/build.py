@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import machine, metrics, notebooks, preload, resources, runs, scheduler, telling
+from . import banner, machine, metrics, notebooks, preload, resources, runs, scheduler, telling
 from .deadline import Deadline
 from .document import NotebookError
 from .errors import Exit, RunnerError, in_a_line
@@ -329,7 +329,8 @@ class Build:
         if (why_not := self._too_late(stage.name)) is not None:
             self._late.append(stage.name)
             return _done(Result(stage.name, State.CANCELLED, time.time(), 0.0, error=why_not))
-        if notebooks.read(stage.notebook.path, stage.notebook.label) != stage.notebook:
+        notebook = notebooks.read(stage.notebook.path, stage.notebook.label)
+        if notebooks.as_in(notebook, self.task.profile) != stage.notebook:
             what = "the notebook was edited after this run began; give the same command again"
             result = Result(stage.name, State.FAILED, time.time(), 0.0, error=what)
             return _done(result)
@@ -353,6 +354,9 @@ class Build:
         self.log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
         self.log.say(f"started ({words})", stage.name, state=State.RUNNING)
+        if stage.left_out:
+            words = telling.left_out(stage.left_out, self.task.profile)
+            self.log.say(words, stage.name)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
         submitted = executor.submit(job)
@@ -420,6 +424,7 @@ class Build:
                 "RUN_ID": self.run_id,
                 "RUN_OUTPUTS": str(self.folder),
             },
+            left_out=frozenset(stage.left_out),
         )
 
     def _commit(self, result: Result) -> Result:
@@ -451,6 +456,8 @@ class Build:
                 published = self.folder / "notebooks" / name
                 published.parent.mkdir(parents=True, exist_ok=True)
                 copy_whole(self.record.notebooks / name, published)
+            if not result.good:
+                self._put_banner(result)
             self._record_end(result, outputs, found)
         except OSError as error:
             what = f"its results cannot be kept: {why(error)}"
@@ -463,6 +470,16 @@ class Build:
         self._done[result.stage] = result
         self.log.situation(self._situation)
         return result
+
+    def _put_banner(self, result: Result) -> None:
+        """Have the executed notebook say first how it ended; the record does in any case."""
+        executed = self.record.notebooks / f"{result.stage}.ipynb"
+        stage = self.task.pipeline.stages[result.stage]
+        again = f"python run.py {self.task.profile}-{result.stage}"
+        if result.stage in self._since and executed.is_file():
+            with contextlib.suppress(OSError, ValueError, LookupError):
+                error = self.mask(result.error or "")
+                banner.add(executed, result, error, stage.notebook.label, again)
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:
         """Fail a stage that changed what another one wrote; warn if an outside input changed."""

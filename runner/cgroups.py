@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from .portable import on_linux
+
 _NO_LIMIT = 1 << 60
 
 
@@ -97,6 +99,8 @@ def _tightest(root: str) -> tuple[int, _Group] | None:
 
 def _groups(controller: str, root: str) -> Iterator[_Group]:
     """Give our own group and those above it, up to the root as a container sees it."""
+    if not on_linux():
+        return
     top = f"{root}/sys/fs/cgroup"
     for line in lines(f"{root}/proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)

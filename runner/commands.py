@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import dotenv, options, project
+from . import dotenv, options, portable, project
 from .errors import Exit, ProjectError, UsageError
 from .executor import Executors
 from .options import Options
@@ -46,6 +46,8 @@ def run(arguments: Sequence[str], root: Path, executors: Executors) -> int:
         return int(_work(chosen)(project.outline(root), chosen))
     loaded = project.load(root)
     settings = chosen.settings(loaded.settings)
+    if settings.portable:
+        portable.choose()
     if chosen.name is not None:
         return int(_work(chosen)(loaded, settings, chosen))
     from . import tasks  # noqa: PLC0415 - not for what only looks
@@ -118,7 +120,7 @@ def _start_early(request: "Request", held: contextlib.ExitStack) -> "Root | None
     It imports for longer than we need to find out what is to be done; so that this costs
     little time, it begins as soon as there is no mistake.
     """
-    if sys.platform != "linux" or not (request.settings.warm and request.from_scratch):
+    if not portable.on_linux() or not (request.settings.warm and request.from_scratch):
         return None
     from .kernel import root  # noqa: PLC0415 - other commands do not need it
 

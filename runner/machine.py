@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cgroups
+from .portable import on_linux
 
 # Kernels have it unless the environment says otherwise: the order of a set is the same each time.
 HASH_SEED = "0"
@@ -25,6 +26,7 @@ def facts(root: Path) -> dict[str, Any]:
     return {
         "host": platform.node(),
         "platform": platform.platform(),
+        "portable": not on_linux(),
         "python": platform.python_version(),
         "interpreter": _neutral(Path(sys.executable), root),
         "limits": {"cpus": cpus(), "memory": cgroups.memory_limit()},
@@ -61,13 +63,12 @@ def cpus() -> float:
     return min(count, cgroups.cpu_quota() or count)
 
 
-def memory_total() -> int | None:
+def memory_total() -> int:
     """Give the bytes of memory that there are for us: the cgroup's limit, or the machine's."""
-    for line in cgroups.lines("/proc/meminfo"):
-        if line.startswith("MemTotal:"):
-            total = int(line.split()[1]) * 1024
-            return min(total, cgroups.memory_limit() or total)
-    return cgroups.memory_limit()
+    import psutil  # noqa: PLC0415 - only a run needs it
+
+    total = psutil.virtual_memory().total
+    return min(total, cgroups.memory_limit() or total)
 
 
 def tree_memory(pid: int) -> int:
@@ -90,7 +91,7 @@ def tree_memory(pid: int) -> int:
 
 def _proportional(pid: int) -> int | None:
     """Give a process's proportional set size, in bytes, where the kernel tells (Linux 4.14)."""
-    for line in cgroups.lines(f"/proc/{pid}/smaps_rollup"):
+    for line in cgroups.lines(f"/proc/{pid}/smaps_rollup") if on_linux() else ():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     return None

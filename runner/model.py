@@ -51,6 +51,11 @@ class Cell:
     tags: tuple[str, ...] = ()
     parameters: bool = False
 
+    @property
+    def left_out(self) -> bool:
+        """Whether it is not run."""
+        return "skip-execution" in self.tags
+
 
 @dataclass(frozen=True)
 class Preload:
@@ -166,6 +171,11 @@ class Stage:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
 
+    @property
+    def left_out(self) -> tuple[int, ...]:
+        """The numbers of the cells that are not run."""
+        return tuple(cell.number for cell in self.notebook.cells if cell.left_out)
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -242,6 +252,7 @@ class Job:
 
     `root` is the project's folder, `printed` the one for what is too long for the notebook;
     `environment` holds what the kernel has in its own beside the runner's;
+    `left_out` are the numbers of cells that are not run;
     `secrets` are patterns of further environment variables that hold some. After a failure of
     the kernel or of I/O the stage is tried again, `retries` times; after a plain exception
     only if `retry_exceptions` says so.
@@ -265,20 +276,31 @@ class Job:
     retry_exceptions: bool = False
     preload: Preload = field(default_factory=Preload)
     environment: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class CellRef:
-    """Where something happened: a code cell by its id, number and first line."""
+    """Where something happened: a code cell by its id, number and first line.
+
+    `execution` is the number that Jupyter shows beside it, once it has been run.
+    """
 
     id: str | None
     number: int
     cells: int
     line: str
+    execution: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Say where it stands."""
+        run = "" if self.execution is None else f", In [{self.execution}]"
+        return f"cell {self.number} of {self.cells}{run}"
 
     def __str__(self) -> str:
         """Give the words for a message."""
-        return f"cell {self.number} of {self.cells} ({self.line})"
+        return f"{self.place} ({self.line})"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +16,9 @@ from .naming import stage_name
 from .plain import shortened
 
 PYTHON = "python"
+# papermill and nbclient leave out cells with this tag.
+SKIPPED = "skip-execution"
+_OF_PROFILE = re.compile(r"(skip|only)-(.+)")
 _FLAGS = {"always", "warm"}
 # So much of a line of code is shown to tell a cell by.
 _LONGEST = 200
@@ -78,6 +82,42 @@ def read(path: Path, label: str) -> SourceNotebook:
         repairs=found.repairs,
         has_outputs=found.has_outputs,
     )
+
+
+def of_profiles(cell: Cell) -> Iterator[tuple[str, str]]:
+    """Give the words of a cell's tags `skip-PROFILE` and `only-PROFILE`."""
+    for tag in cell.tags:
+        if tag != SKIPPED and (found := _OF_PROFILE.fullmatch(tag)):
+            yield found[1], found[2]
+
+
+def as_in(notebook: SourceNotebook, profile: str) -> SourceNotebook:
+    """Give a notebook as a profile runs it: the cells that it leaves out are tagged so."""
+    cells = tuple(_as_in(cell, profile) for cell in notebook.cells)
+    return replace(notebook, cells=cells)
+
+
+def _as_in(cell: Cell, profile: str) -> Cell:
+    words = [*of_profiles(cell)]
+    only = {name for word, name in words if word == "only"}
+    if ("skip", profile) not in words and (not only or profile in only):
+        return cell
+    return replace(cell, tags=(*cell.tags, SKIPPED))
+
+
+def unknown_profiles(
+    notebook: SourceNotebook, profiles: Collection[str]
+) -> Iterator[tuple[Cell, str, str]]:
+    """Find tags of cells that name no profile: the cell, the tag and the name."""
+    for cell in notebook.cells:
+        for word, name in of_profiles(cell):
+            if name not in profiles:
+                yield cell, f"{word}-{name}", name
+
+
+def place(notebook: SourceNotebook, cell: Cell) -> str:
+    """Name a cell for a person."""
+    return f"{notebook.label}, cell {cell.number} ({first_line(cell.source)})"
 
 
 def first_line(source: str) -> str:

@@ -21,9 +21,8 @@ from .basis import canonical, required
 from .errors import Problem
 from .imports import added_folders, modules, parsed
 from .model import Cell, SourceNotebook
-from .notebooks import PYTHON
+from .notebooks import PYTHON, place
 from .project import Project
-from .tags import place
 
 # Packages that are not called as they are imported.
 _CALLED = {

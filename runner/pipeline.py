@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import foreign, graph, params, tags
+from . import foreign, graph, notebooks, params, tags
 from .errors import Problem
 from .model import Input, Output, Pipeline, SourceNotebook, Stage, Value
 from .project import RESERVED_OUTPUTS, TEST_PROFILE, Project, did_you_mean
@@ -89,7 +89,8 @@ class _Binder:
             # 1, 1.0 and true are equal, but not the same, in lists too.
             if repr(seen) != repr(default):
                 injected[name] = seen
-        return Stage(notebook.stage, notebook, values, injected, tuple(inputs), tuple(outputs))
+        seen_here = notebooks.as_in(notebook, self.profile)
+        return Stage(notebook.stage, seen_here, values, injected, tuple(inputs), tuple(outputs))
 
     def _texts(self, value: Value, where: str) -> list[str]:
         """Give the paths that a value names: one, a list, or none for null."""

@@ -16,6 +16,7 @@ from .imports import files_of, imported_from, parsed
 from .kernel.forkless import NO_FORK
 from .model import Preload, SourceNotebook
 from .notebooks import PYTHON
+from .portable import on_linux
 from .project import Project
 
 _HARMLESS_MAGIC = re.compile(r"^\s*%(matplotlib|config|time|timeit|precision|pprint|xmode)\b")
@@ -37,8 +38,6 @@ _MAY_SET = re.compile(r"environ|putenv|unsetenv|setenv|dotenv")
 _CHANGING = {"update", "setdefault", "pop", "popitem", "clear"}
 _READERS = {"bool", "dict", "len", "list", "print", "repr", "set", "sorted", "str"}
 _SETTERS = {"putenv", "unsetenv", "load_dotenv", "setenv"}
-# papermill and nbclient leave out cells with this tag.
-_SKIPPED = "skip-execution"
 
 
 @dataclass
@@ -130,13 +129,13 @@ def of_notebook(notebook: SourceNotebook, kernel: str | None, project: Project) 
         kernel: the installed kernel that it runs on, or None for this interpreter.
         project: its own modules are read, but not imported.
     """
-    if sys.platform != "linux":
-        return Preload(cold="this is not Linux")
+    if not on_linux():
+        return Preload(cold="nothing is forked on this system, or the portable way is chosen")
     if notebook.language != PYTHON or kernel is not None:
         return Preload(cold="it has a kernel of its own")
     if not notebook.warm:
         return Preload(cold="its metadata says so")
-    cells = (one.source for one in notebook.cells if _SKIPPED not in one.tags)
+    cells = (one.source for one in notebook.cells if not one.left_out)
     found = of_cells(cells, project.module_folders(notebook))
     return replace(found, folder=str(notebook.folder))
 

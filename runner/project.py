@@ -134,6 +134,7 @@ def load(root: Path) -> Project:
         listing,
     )
     problems += _clashes(project)
+    problems += _odd_tags(project)
     problems += _unknown_stages(project)
     if problems:
         raise ProjectError(problems)
@@ -220,6 +221,19 @@ def _unknown_stages(project: Project) -> Iterable[Problem]:
             if word not in named and (key == "retries" or project.stage(word) is None):
                 what = f"{key}: there is no stage `{word}`{did_you_mean(word, named)}"
                 yield Problem("pyproject.toml [tool.runner]", what)
+
+
+def _odd_tags(project: Project) -> Iterable[Problem]:
+    """Find cells that are to be left out, or to run alone, where that cannot be."""
+    for notebook in project.notebooks.values():
+        for cell in notebook.cells:
+            if cell.parameters and any(notebooks.of_profiles(cell)):
+                what = "the parameters cell is run in all profiles; take the tag off it"
+                yield Problem(notebooks.place(notebook, cell), what)
+        for cell, tag, name in notebooks.unknown_profiles(notebook, project.profiles):
+            what = f"the tag `{tag}`: there is no profile `{name}`"
+            what += did_you_mean(name, project.profiles)
+            yield Problem(notebooks.place(notebook, cell), what)
 
 
 def _clashes(project: Project) -> Iterable[Problem]:

@@ -54,6 +54,7 @@ def stage_details(stage: Stage, label: Callable[[Path], str], basis: Basis, own:
             for one in stage.inputs
         ],
         "modules": basis.modules,
+        **({"left_out": [*stage.left_out]} if stage.left_out else {}),
         "basis": asdict(basis),
     }
 

@@ -17,8 +17,7 @@ def line(folder: Path) -> str:
     """Say what there is: CPUs, memory, free disk where `folder` is."""
     count = cpus()
     words = [f"{count:g} CPU{'' if count == 1 else 's'}"]
-    if (total := memory_total()) is not None:
-        words.append(f"{size_in_words(total)} of memory")
+    words.append(f"{size_in_words(memory_total())} of memory")
     disk = shutil.disk_usage(folder)
     words.append(f"{size_in_words(disk.free)} of disk free")
     return ", ".join(words)

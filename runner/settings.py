@@ -41,6 +41,7 @@ class Settings:
     start_late: bool = False
     notify: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
+    portable: bool = False
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -57,7 +58,7 @@ class Settings:
         if self.keep is not None:
             _set(self, "keep", whole_number(self.keep))
         _set(self, "retries", retries(self.retries))
-        for name in ("keep_going", "force", "retry_exceptions", "start_late", "warm"):
+        for name in ("keep_going", "force", "retry_exceptions", "start_late", "warm", "portable"):
             if type(getattr(self, name)) is not bool:
                 message = "takes true or false"
                 raise SettingError(message)

@@ -46,7 +46,7 @@ def _state(value: object) -> bool:
 
 
 _TEXT_OR_NOT = (str, None)
-_CELL = {"id": _TEXT_OR_NOT, "number": count, "line": str}
+_CELL = {"id": _TEXT_OR_NOT, "number": count, "line": str, "execution?": (count, None)}
 _HASHES = {str: _TEXT_OR_NOT}
 _STAGE = {
     "reasons?": [{"kind": str, "text": str}],

@@ -23,11 +23,11 @@ def overwritten(text: str) -> str:
     return "\n".join([*kept, body.rpartition("\r")[2] + last[len(body) :][:1]])
 
 
-def record(text: str, stream: str) -> tuple[int, str | None, str]:
+def record(text: str, stream: str, *, is_bar: bool) -> tuple[int, str | None, str]:
     """Read level, logger's name and message off a line of a stream.
 
     A line in the form of `logging.BASIC_FORMAT` has all three. Of other lines on stderr
-    a level's name tells the level.
+    a level's name tells the level; a progress bar is no warning.
     """
     found = _RECORD.fullmatch(text)
     if found:
@@ -35,7 +35,7 @@ def record(text: str, stream: str) -> tuple[int, str | None, str]:
     named = _LEVEL.search(text) if stream == "stderr" else None
     if named:
         return logging.getLevelNamesMapping()[named[1]], None, text
-    return LEVELS[stream], None, text
+    return logging.INFO if is_bar else LEVELS[stream], None, text
 
 
 class Lines:
@@ -50,11 +50,15 @@ class Lines:
     LONGEST = 1 << 16
     MOST = 8 << 20
 
-    def __init__(self, emit: Callable[[str], None], overflow: Callable[[], None]) -> None:
-        """Have `emit` called with each line, and `overflow` when it is no longer each."""
+    def __init__(self, emit: Callable[[str, bool], None], overflow: Callable[[], None]) -> None:
+        """Have `emit` called with each line, and `overflow` when it is no longer each.
+
+        It is told, too, whether the line is a bar, that is, has overwritten itself.
+        """
         self._emit = emit
         self._overflow = overflow
         self._rest = ""
+        self._is_bar = False
         self._since = 0.0
         self._shown = 0.0
         self._given = 0
@@ -69,7 +73,8 @@ class Lines:
             self._since = time.monotonic()
         *whole, rest = (self._rest + text).replace("\r\n", "\n").split("\n")
         for line in whole:
-            self._give(overwritten(line.rstrip("\r")))
+            self._give(line.rstrip("\r"))
+        self._is_bar |= "\r" in rest.rstrip("\r")
         self._rest = overwritten(rest)
         if len(self._rest) > self.LONGEST:
             self._give(self._rest)
@@ -82,17 +87,18 @@ class Lines:
 
     def _give(self, line: str) -> None:
         self._given += len(line)
-        self._emit(line)
+        is_bar, self._is_bar = self._is_bar or "\r" in line, False
+        self._emit(overwritten(line), is_bar)
 
     def tick(self) -> None:
         """Show an unfinished line that has stood for long enough; a bar stays open."""
         now = time.monotonic()
         if not self._rest.strip() or now - self._since < self.UNFINISHED:
             return
-        if "\r" in self._rest:
+        if self._is_bar or "\r" in self._rest:
             if now - self._shown >= self.NOW_AND_THEN:
                 self._shown = now
-                self._emit(self._rest.strip("\r"))
+                self._emit(self._rest.strip("\r"), self._is_bar)
         else:
             self._show_rest()
 

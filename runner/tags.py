@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .errors import Problem
 from .imports import parsed
 from .model import Cell, SourceNotebook
-from .notebooks import PYTHON, first_line
+from .notebooks import PYTHON, place
 from .project import TEST_PROFILE, Project
 
 _HOW = (
@@ -56,11 +56,6 @@ def likely_writer(project: Project, reader: SourceNotebook, name: str) -> str:
                 declare = "declare it as `output_…` in a cell with the tag `parameters`"
                 return f", but {place(notebook, cell)} names {name}: if it writes it, {declare}"
     return ""
-
-
-def place(notebook: SourceNotebook, cell: Cell) -> str:
-    """Name a cell for a person."""
-    return f"{notebook.label}, cell {cell.number} ({first_line(cell.source)})"
 
 
 def _untagged(project: Project) -> Iterator[SourceNotebook]:

@@ -28,10 +28,16 @@ def situation(ended: int, stages: int, seconds: float, *, rest: float | None, me
     if rest is not None:
         words.append(f"about {seconds_in_words(rest)} left")
     if memory:
-        total = machine.memory_total()
-        of = f" of {machine.size_in_words(total)}" if total else ""
-        words.append(f"{machine.size_in_words(memory)}{of}")
+        total = machine.size_in_words(machine.memory_total())
+        words.append(f"{machine.size_in_words(memory)} of {total}")
     return " · ".join(words)
+
+
+def left_out(cells: Sequence[int], profile: str) -> str:
+    """Say which cells of a stage are not run."""
+    *before, last = map(str, cells)
+    what = f"cells {', '.join(before)} and {last} are" if before else f"cell {last} is"
+    return f"{what} left out in {profile}, by tags"
 
 
 def stage_end(result: Result) -> tuple[int, str]:

@@ -8,7 +8,6 @@ import contextlib
 import errno
 import os
 import select
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import files
 from .model import Trace
+from .portable import on_linux
 from .trace import ProjectFiles, matters, source_of
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Watch:
 
     def _run(self) -> None:
         try:
-            if sys.platform == "linux":
+            if on_linux():
                 # A build with nothing to do needs none.
                 from inotify_simple import INotify  # noqa: PLC0415
 

@@ -20,6 +20,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from runner.banner import TAG
 from runner.cli import main
 from runner.executor import Executors, LocalExecutor
 from tests import prefork
@@ -300,9 +301,11 @@ class TemporaryProject:
         return (self.outputs(profile) / "log.txt").read_text("utf-8")
 
     def executed(self, profile: str, stage: str) -> Any:  # noqa: ANN401 - a notebook has no types
-        """Read the executed notebook of the newest run."""
+        """Read the executed notebook of the newest run, but for the banner of one that failed."""
         path = self.runs(profile)[-1] / "notebooks" / f"{stage}.ipynb"
-        return nbformat.read(path, as_version=4)
+        found = nbformat.read(path, as_version=4)
+        found.cells = [one for one in found.cells if TAG not in one.metadata.get("tags", ())]
+        return found
 
 
 @dataclass(frozen=True)

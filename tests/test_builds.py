@@ -38,7 +38,10 @@ def test_a_failure_names_stage_cell_exception_and_notebook(project: TemporaryPro
     failing(project)
     done = project.run("-k", "all", code=1)
     notebook = f"outputs/all/runs/{project.runs('all')[-1].name}/notebooks/second.ipynb"
-    assert "second: failed in cell 3 of 5 (missing = {}['speed']): KeyError: 'speed'" in done.out
+    assert (
+        "second: failed in cell 3 of 5, In [4] (missing = {}['speed']): KeyError: 'speed'"
+        in done.out
+    )
     assert f"see the executed notebook: {notebook}" in done.out
     assert (project.root / notebook).is_file()
     assert project.states("all") == {

@@ -172,7 +172,7 @@ def test_a_cell_that_breaks_what_answers_for_it_ends(project: TemporaryProject) 
         assert f"{name}[1/2] kernel: sys.stdout could not be flushed" in done.out
         assert f"{name}[2/2]: and on" in done.out
     assert (
-        "runner: failed in cell 2 of 2 (print('and on')): TypeError: what runs the cells"
+        "runner: failed in cell 2 of 2, In [2] (print('and on')): TypeError: what runs the cells"
         in done.out
     )
 
@@ -218,7 +218,7 @@ def test_the_log_has_what_libraries_note_and_the_notebook_what_jupyter_would_sho
     assert "NEVER" not in said
     outputs = [cell.outputs for cell in project.executed("all", "a").cells]
     shown = [{one.name: one.text for one in each} for each in outputs]
-    assert shown == [{"stdout": "and on\n", "stderr": "WARNING:lib:LOUD\n"}, {"stderr": "SEEN\n"}]
+    assert shown == [{"stdout": "and on\n", "stderr": "LOUD\n"}, {"stderr": "SEEN\n"}]
 
 
 def test_the_order_of_a_set_is_the_same_in_each_kernel(project: TemporaryProject) -> None:
@@ -254,6 +254,6 @@ def test_what_waits_for_a_person_is_named_with_the_mend(project: TemporaryProjec
     done = project.run("all", "--keep-going", "-j2", code=1)
     for name, (cell, said) in WAITS.items():
         first = cell.splitlines()[0]
-        assert f"{name}: failed in cell 1 of 1 ({first}): {said}" in done.out
+        assert f"{name}: failed in cell 1 of 1, In [1] ({first}): {said}" in done.out
     assert done.out.count("nobody answers; remove it") == 2
     assert done.out.count("nobody answers; make it a parameter") == 4

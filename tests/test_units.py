@@ -283,7 +283,7 @@ def test_colours_and_control_characters_are_removed(text: str, plain: str) -> No
 def test_level_and_logger_are_read_off_a_line(
     text: str, stream: str, record: tuple[int, str | None, str]
 ) -> None:
-    assert streams.record(text, stream) == record
+    assert streams.record(text, stream, is_bar=False) == record
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_level_and_logger_are_read_off_a_line(
 )
 def test_a_stream_is_cut_into_lines(pieces: list[str], lines: list[str]) -> None:
     shown: list[str] = []
-    cut = streams.Lines(shown.append, lambda: None)
+    cut = streams.Lines(lambda line, _: shown.append(line), lambda: None)
     for piece in pieces:
         cut.feed(piece)
     cut.finish()

@@ -106,12 +106,12 @@ def add_cell(project: TemporaryProject) -> None:
 
 
 def tag(name: str) -> Callable[[TemporaryProject], None]:
-    """Give the last cell of `c` a tag."""
+    """Give a cell of `c` a tag: the one that imports."""
 
     def change(project: TemporaryProject) -> None:
         path = project.root / "notebooks/c.ipynb"
         notebook = json.loads(path.read_text("utf-8"))
-        notebook["cells"][-1]["metadata"]["tags"] = [name]
+        notebook["cells"][-2]["metadata"]["tags"] = [name]
         path.write_text(json.dumps(notebook), "utf-8")
 
     return change
@@ -175,8 +175,8 @@ CHANGES: dict[str, tuple[Callable[[TemporaryProject], None], str, str]] = {
         "c",
         "module notebooks/tools/deeper.py changed",
     ),
-    "a cell that is skipped": (tag("skip-execution"), "c", "code changed (cell 3)"),
-    "a cell that may fail": (tag("raises-exception"), "c", "code changed (cell 3)"),
+    "a cell that is skipped": (tag("skip-execution"), "c", "code changed (cell 2)"),
+    "a cell that may fail": (tag("raises-exception"), "c", "code changed (cell 2)"),
     "a tag that changes nothing": (tag("hide-input"), "", ""),
     "the Python": (
         another_python,

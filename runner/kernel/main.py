@@ -63,7 +63,7 @@ OVER = "runner_over"
 VARIABLE = "runner_variable"
 # A message to the kernel: what its environment has for this stage.
 ENVIRONMENT = "runner_environment"
-# A message with a record of `logging` that Jupyter would not show.
+# A message with a record of `logging`, and whether Jupyter would show its text.
 RECORD = "runner_record"
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
@@ -73,22 +73,19 @@ class ToNotebook(logging.Handler):
     """What `logging` falls back to where a notebook has not configured it.
 
     Only the handler of last resort is replaced, so `logging.basicConfig` and handlers of
-    the notebook's own work as they do in Jupyter. The line is of the form that
-    `basicConfig` uses; the runner reads level and name off it. What is below a warning goes
-    to the runner's log alone.
+    the notebook's own work as they do in Jupyter. The runner is told level and name; the
+    notebook shows the text alone, and nothing below a warning, as in Jupyter.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record to the notebook's stderr, or tell the runner."""
         try:
+            text = self.format(record)
             kernel = HeadlessKernel.instance() if HeadlessKernel.initialized() else None
-            if record.levelno < logging.WARNING and kernel is not None and kernel.tell(record):
-                return
-            # Each line says level and name, for they are read off line by line.
-            head, _, text = self.format(record).partition(record.name + ":")
-            lines = text.split("\n")
-            sys.stderr.write("".join(f"{head}{record.name}:{line}\n" for line in lines))
-            sys.stderr.flush()
+            told = kernel is not None and kernel.tell(record, text)
+            if not told and record.levelno >= logging.WARNING:
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()
         except Exception:  # noqa: BLE001 - as every handler of logging does
             self.handleError(record)
 
@@ -149,15 +146,26 @@ class HeadlessKernel(IPythonKernel):
         self.shell_handlers[ENVIRONMENT] = self._take_environment
         self._process = os.getpid()
 
-    def tell(self, record: logging.LogRecord) -> bool:
-        """Have a record in the runner's log; tell whether that is possible from this process."""
+    def tell(self, record: logging.LogRecord, text: str) -> bool:
+        """Have a record in the runner's log, and in the notebook what it would show of it.
+
+        Returns:
+            Whether that was done: not from another process, nor where the notebook has other
+            plans for what it prints.
+        """
         if os.getpid() != self._process or self.session is None:
             return False
-        sys.stdout.flush()
-        text = record.getMessage()
-        if record.exc_info:
-            text += "\n" + logging.Formatter().formatException(record.exc_info)
-        content = {"level": record.levelno, "logger": record.name, "text": text}
+        is_shown = record.levelno >= logging.WARNING
+        if is_shown and sys.stderr is not self._stderr:
+            return False
+        for stream in (sys.stdout, self._stderr):
+            stream.flush()
+        content = {
+            "level": record.levelno,
+            "logger": record.name,
+            "text": text,
+            "shown": is_shown,
+        }
         self.session.send(self.iopub_socket, RECORD, content, parent=self.get_parent())
         return True
 
@@ -315,9 +323,7 @@ def _stay_at_debug() -> None:
 
 def log_to_notebook(level: str) -> None:
     """Show records from `level` on where a notebook has not configured `logging`."""
-    handler = ToNotebook()
-    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
-    logging.lastResort = handler
+    logging.lastResort = ToNotebook()
     root = logging.getLogger()
     root.setLevel(level)
     ours, add = root.level, root.addHandler

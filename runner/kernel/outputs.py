@@ -73,8 +73,8 @@ class Printed:
         self.begin("", NotebookNode(outputs=[]))
 
     def _lines_of(self, stream: str) -> Lines:
-        def line(text: str) -> None:
-            level, logger, message = record(shown(text), stream)
+        def line(text: str, is_bar: bool) -> None:  # noqa: FBT001 - called with both, in order
+            level, logger, message = record(shown(text), stream, is_bar=is_bar)
             if message.strip():
                 self._block.append((level, logger, message))
 
@@ -103,6 +103,12 @@ class Printed:
         if shown:
             self._take(stream, shown)
 
+    def add(self, stream: str, text: str) -> None:
+        """Take in a text that the log has already, without secrets."""
+        if held := self._masked[stream].finish():
+            self._take(stream, held)
+        self._take(stream, text, logged=True)
+
     def cleared(self) -> None:
         """Forget what the cell printed so far, for it cleared its output."""
         self._room, self._texts, self._tails = HEAD, [], {}
@@ -117,14 +123,15 @@ class Printed:
                 what = f"no Unicode character, such as {text[error.start]!r}; it is escaped so"
                 self._say(logging.WARNING, f"this cell printed {what}", None)
 
-    def _take(self, stream: str, text: str) -> None:
+    def _take(self, stream: str, text: str, *, logged: bool = False) -> None:
         if stream not in self._whole and len(text) > self._room:
             self._whole[stream] = self._open(stream)
         if stream in self._whole:
             self._whole[stream].write(text)
         self._node(stream, text).feed(text)
-        self._lines[stream].feed(text)
-        self._log_block()
+        if not logged:
+            self._lines[stream].feed(text)
+            self._log_block()
 
     def _log_block(self) -> None:
         block, self._block = self._block, []

@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.client import CellExecutionComplete  # type: ignore[attr-defined]
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from ..errors import Exit
@@ -25,12 +25,14 @@ from ..notebooks import PYTHON, first_line
 from ..plain import one_line, shortened, shown
 from ..secrets import Mask
 from ..stop import Stop
+from ..streams import Lines
 from .ending import OVER, RECORD, VARIABLE, Ending
 from .manager import Ended
 from .outputs import Printed, relative
 from .pulse import Pulse
 from .stacks import readable
 from .starting import Coming, KernelStartError, start, tail
+from .widgets import Bars
 
 _quiet = logging.getLogger("runner.nbclient")
 _quiet.addHandler(logging.NullHandler())
@@ -46,6 +48,8 @@ _AFTER_INTERRUPT = 4.0
 # How long a kernel may take to end when asked, where nothing that it does counts any more.
 _AFTER_FAILURE, _AFTER_STOP = 5.0, 1.0
 _LAST_MESSAGE = 2.0
+# In seconds: a kernel of ours that has answered has little more to send, or never will.
+_AFTER_REPLY, _AFTER_FOREIGN_REPLY = 60, 600
 # Of a traceback so much is in the log; the executed notebook has more.
 _LONGEST_LINE, _MOST_LINES = 2_000, 200
 # Nobody looks at more of an exception's text; the notebook is to be opened, after all.
@@ -79,7 +83,7 @@ class Session(NotebookClient):
         super().__init__(
             executed.notebook,
             timeout=None,
-            iopub_timeout=600,
+            iopub_timeout=_AFTER_REPLY if _is_ours(job) else _AFTER_FOREIGN_REPLY,
             raise_on_iopub_timeout=True,
             store_widget_state=True,
             log=_quiet,
@@ -99,6 +103,7 @@ class Session(NotebookClient):
         self._places: dict[str, tuple[NotebookNode, int, CellRef | None]] = {}
         self._current: int | None = None
         self._late: dict[int, Printed] = {}
+        self._bars, self._bars_told = Bars(), 0.0
 
     async def async_run(self) -> Outcome:
         """Start the kernel, run the cells, end the kernel."""
@@ -186,7 +191,7 @@ class Session(NotebookClient):
     @property
     def _is_ours(self) -> bool:
         """Whether the kernel is one that says when nothing is at work any more."""
-        return self.job.kernel is None and self.job.language == PYTHON
+        return _is_ours(self.job)
 
     def _limit_of_end(self, *, good: bool) -> float:
         if self.stop.reason is not None:
@@ -213,14 +218,14 @@ class Session(NotebookClient):
             self._learn(message["content"])
             return False
         place = self._places.get(message["parent_header"].get("msg_id"))
-        if place is None and self._current is None and message["msg_type"] in _SHOWN:
-            # An exit handler belongs to no cell.
+        if place is None and message["msg_type"] in _SHOWN:
+            # An exit handler belongs to no cell, and a kernel may name a request that was not ours.
             place = next(reversed(self._places.values()), None)
         if place is None:
             return False
         cell, index, ref = place
         if message["msg_type"] == RECORD:
-            self._recorded(message["content"], ref)
+            self._recorded(message["content"], index, ref)
             return False
         late = self._current != index
         try:
@@ -236,10 +241,13 @@ class Session(NotebookClient):
             self.executed.cell_changed(index)
         return False
 
-    def _recorded(self, content: Mapping[str, Any], ref: CellRef | None) -> None:
+    def _recorded(self, content: Mapping[str, Any], index: int, ref: CellRef | None) -> None:
+        """Take in a record of `logging`: the log has more of it than the notebook."""
         self.printed.last = time.monotonic()
-        text = self.mask(shown(content["text"]))
-        self._say(content["level"], text, content["logger"], at=ref)
+        text = self.mask(content["text"])
+        self._say(content["level"], shown(text), content["logger"], at=ref)
+        if content["shown"]:
+            self._printed_by(index).add("stderr", f"{text}\n")
 
     def _learn(self, variable: Mapping[str, str]) -> None:
         """Hide what the notebook has put into its environment, if it is a secret."""
@@ -294,6 +302,7 @@ class Session(NotebookClient):
             self.emit(CellStarted(self.job.stage, ref))
             outcome = await self._one(index, cell, ref)
             self.printed.finish()
+            self._tell_bars()
             self._current = None
             done = outcome is None or (
                 outcome.state is State.EXITED_EARLY and outcome.error is None
@@ -303,7 +312,8 @@ class Session(NotebookClient):
             cell.metadata.papermill["end_time"] = now()
             self.executed.cell_finished(index)
             if outcome is not None:
-                return outcome
+                run = replace(ref, execution=cell.execution_count)
+                return replace(outcome, cell=run if outcome.cell is ref else outcome.cell)
         return Outcome(State.SUCCEEDED)
 
     def _is_left_out(self, cell: NotebookNode, ref: CellRef) -> bool:
@@ -377,8 +387,10 @@ class Session(NotebookClient):
                 return self._left(ref)
             return Outcome(State.KERNEL_DIED, f"the kernel died: {words}", ref)
         except Exception as error:  # noqa: BLE001 - whatever a kernel sends, the stage has one end
-            said = (str(error).strip() or "no words").splitlines()[0]
-            return Outcome(State.FAILED, f"{type(error).__name__}: {said}", ref)
+            said = f"{type(error).__name__}: {(str(error).strip() or 'no words').splitlines()[0]}"
+            if isinstance(error, CellTimeoutError):
+                said = "the kernel sends no more of what a cell shows; does that close a socket?"
+            return Outcome(State.FAILED, said, ref)
         return self._left(ref) if self._asked_to_leave else None
 
     def _left(self, ref: CellRef) -> Outcome:
@@ -472,12 +484,21 @@ class Session(NotebookClient):
             self.printed.refresh()
             self._pulse.tick(self.printed.last)
             self._late_texts(Printed.refresh)
+            if time.monotonic() - self._bars_told >= Lines.NOW_AND_THEN:
+                self._tell_bars()
             data = self.executed.due()
             if data is not None:
                 try:
                     await asyncio.to_thread(self.executed.save, data)
                 except OSError as error:
                     self._say(logging.WARNING, f"the notebook could not be saved: {why(error)}")
+
+    def _tell_bars(self) -> None:
+        """Log how far bars are that are widgets: it is a sign of life, too."""
+        self._bars_told = time.monotonic()
+        for line in self._bars.news(self.widget_state):
+            self.printed.last = self._bars_told
+            self._say(logging.INFO, self.mask(shown(line)))
 
     def _stopped_in(self, ref: CellRef | None) -> Outcome:
         late = self.stop.exit_code is Exit.OUT_OF_TIME
@@ -518,6 +539,10 @@ def _references(notebook: NotebookNode, mask: Mask) -> dict[int, CellRef]:
         index: CellRef(cell.get("id"), n, number, mask(first_line(cell.source)))
         for index, (cell, n) in found.items()
     }
+
+
+def _is_ours(job: Job) -> bool:
+    return job.kernel is None and job.language == PYTHON
 
 
 def _is_injected(cell: NotebookNode) -> bool:

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.speed [--rounds 7] [ROW…]
 
 Each comparison runs its sides in turn, so that both see the same machine, and gives the
-median of the ratios. A row is one of test, nothing, commands, forty, memory.
+median of the ratios. A row is one of test, nothing, commands, forty, memory, packages; the last
+one needs more packages: pip install numexpr pyarrow seaborn statsmodels.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -150,6 +152,45 @@ def independent(root: Path, count: int, *cells: str) -> TemporaryProject:
     return project
 
 
+PACKAGES = ("numexpr", "pyarrow", "seaborn", "statsmodels")
+PLOT = (
+    "import numexpr\nimport numpy as np\nimport pandas as pd\nimport pyarrow as pa",
+    "import seaborn as sns\nimport statsmodels.api as sm\nfrom matplotlib import pyplot as plt",
+    "x = np.arange(100.0)\ntable = pd.DataFrame({'x': x, 'y': numexpr.evaluate('3 * x + 1')})",
+    "pa.Table.from_pandas(table)\nsm.OLS(table['y'], table[['x']]).fit().params\nplt.close()",
+)
+
+
+def packages(folder: Path, rounds: int) -> None:
+    """Compare warm kernels with cold ones where packages are installed as people have them."""
+    what = f"four notebooks with {', '.join(PACKAGES)}: warm kernels against cold ones"
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        row(what, "≤ 1 times the CPU and the time", "not measured", f"missing: {missing}")
+        return
+    project = TemporaryProject(folder / "packages")
+    project.profile("all")
+    for number in range(4):
+        project.notebook(f"n{number}", *PLOT)
+
+    def cpu(*options: str) -> float:
+        before = os.times()
+        seconds(project.command("all", "-f", *options), project.root)
+        after = os.times()
+        used = after.children_user - before.children_user
+        return used + after.children_system - before.children_system
+
+    _, time_ratio = paired(
+        [
+            lambda: seconds(project.command("all", "-f"), project.root),
+            lambda: seconds(project.command("all", "-f", "--cold"), project.root),
+        ],
+        max(2, rounds // 2),
+    )
+    (a, b), ratio = paired([cpu, lambda: cpu("--cold")], max(2, rounds // 2))
+    found = f"{ratio:.2f} times the CPU, {time_ratio:.2f} times the time"
+    row(what, "≤ 1 times the CPU and the time", found, f"{a:.1f} s and {b:.1f} s of CPU")
+
+
 def forty(folder: Path, rounds: int) -> None:
     """Compare two at a time of ours with two at a time of papermill's."""
     project = independent(folder / "forty", FORTY)
@@ -212,6 +253,7 @@ ROWS = {
     "nothing": nothing,
     "forty": forty,
     "memory": memory,
+    "packages": packages,
     "commands": commands,
 }
 
