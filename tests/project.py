@@ -23,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from runner.banner import TAG
 from runner.cli import main
 from runner.executor import Executors, LocalExecutor
+from runner.portable import on_linux
 from tests import prefork
 from tests.pretended import PretendedExecutor
 
@@ -36,6 +37,10 @@ Text = str | None
 both_ways = pytest.mark.parametrize(
     "cold", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["warm", "cold"]
 )
+
+
+# For tests of what the means of Linux alone can do.
+needs_linux = pytest.mark.skipif(not on_linux(), reason="the portable way cannot do that")
 
 
 # A cell that waits until the file `marker` is there.

@@ -100,7 +100,7 @@ def guard(control: socket.socket, output: str, folder: str) -> bool:
     status = _watch(control, woken, kernel)
     status = _kill_all(kernel, status)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    unit = 1024 if _ON_LINUX else 1
+    unit = 1024 if sys.platform == "linux" else 1
     _tell(
         control,
         {
