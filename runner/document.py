@@ -69,7 +69,7 @@ def read(path: Path, label: str) -> Document:
     for name in sorted(metadata.keys() & {"kernelspec", "language_info"}):
         one = metadata[name]
         if not isinstance(one, dict) or not isinstance(one.get("name"), str):
-            reader.repaired(f"its metadata's `{name}` is none")
+            reader.repaired(f"its metadata's `{name}` is not as Jupyter writes it")
             del metadata[name]
         elif name == "kernelspec" and not isinstance(one.get("display_name"), str):
             metadata[name] = {**one, "display_name": one["name"]}
@@ -202,7 +202,7 @@ class _Reader:
             if own is None:
                 continue
             if not (isinstance(own, str) and _ID.fullmatch(own)):
-                self.repaired(f"entry {number} of `cells` has an `id` that is none")
+                self.repaired(f"entry {number} of `cells` has an `id` that cannot be one")
                 cell["id"] = None
                 continue
             self._must(f"two cells have the id {own!r}", hold=own not in seen)
