@@ -9,12 +9,16 @@ from .model import Result, state_in_words
 
 # Tools can tell by it what was not in the source notebook.
 TAG = "runner-banner"
+# In bytes: to read a larger one may take more memory than there is, and few would open it.
+_LARGEST = 16 << 20
 # Jupyter, VS Code and nbconvert make an anchor of a heading.
 _HEADING = "The run ended in the cell below"
 
 
 def add(path: Path, result: Result, error: str, source: str, command: str) -> None:
     """Put a Markdown cell first into an executed notebook, and one before the cell at fault.
+
+    A very large one stays as it is; the record and the log say the same.
 
     Args:
         path: the executed notebook.
@@ -26,6 +30,8 @@ def add(path: Path, result: Result, error: str, source: str, command: str) -> No
     Raises:
         OSError: it cannot be read or written; it stays as it is.
     """
+    if path.stat().st_size > _LARGEST:
+        return
     notebook = json.loads(path.read_text("utf-8"))
     cells: list[dict[str, Any]] = notebook["cells"]
     at = None if result.cell is None else result.cell.id

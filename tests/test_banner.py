@@ -87,3 +87,12 @@ def test_a_stage_that_another_one_blocks_has_none(project: TemporaryProject) -> 
     assert sorted(one.name for one in (project.runs("all")[-1] / "notebooks").iterdir()) == [
         "a.ipynb"
     ]
+
+
+def test_a_very_large_notebook_is_not_read_again(project: TemporaryProject) -> None:
+    project.profile("all")
+    show = "from IPython.display import HTML\n\nHTML('x' * (17 << 20))"
+    project.notebook("a", show, "1 / 0")
+    project.run("all", code=1)
+    assert project.stage_record("all", "a")["cell"]["number"] == 2
+    assert banners(project, "a") == []
