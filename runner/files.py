@@ -8,12 +8,11 @@ import os
 import secrets
 import shutil
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 
 def write_whole(path: Path, data: bytes, *, lasting: bool = True) -> None:
@@ -137,8 +136,8 @@ def sync(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make a rename in a folder last through a power loss, where the system can."""
     with contextlib.suppress(OSError):
-        OPENED.add(folder)
-        descriptor = os.open(folder, os.O_RDONLY)
+        with OPENED.ours(folder):
+            descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
@@ -212,30 +211,28 @@ def to_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
     return text.encode("utf-8", "backslashreplace")
 
 
-class Openings:
-    """How often this process has just opened a file or folder, so that it is known to be us."""
+class Watcher(Protocol):
+    """Sees which files and folders are opened."""
 
-    # Two openings may be told as one; what is left over is not for ever.
-    _RECENT = 5.0
+    def ours(self, path: str) -> AbstractContextManager[None]:
+        """Have one opening of a path, by this process, not be told."""
+        ...
+
+
+class Openings:
+    """Lets whoever watches folders know which openings are this process's own."""
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self._moments: dict[str, list[float]] = {}
-        self._lock = threading.Lock()
+        """Begin with nobody who watches."""
+        self.watchers: list[Watcher] = []
 
-    def add(self, path: Path | str) -> None:
-        """Note that a path is about to be opened."""
-        with self._lock:
-            self._moments.setdefault(str(path), []).append(time.monotonic())
-
-    def take(self, path: str) -> bool:
-        """Tell whether an opening that was seen is one of ours, and take it off."""
-        with self._lock:
-            moments = self._moments.pop(path, [])
-            recent = [one for one in moments if time.monotonic() - one < self._RECENT]
-            if recent[1:]:
-                self._moments[path] = recent[1:]
-            return bool(recent)
+    @contextlib.contextmanager
+    def ours(self, path: Path | str) -> Iterator[None]:
+        """Open a path meanwhile, once."""
+        with contextlib.ExitStack() as held:
+            for one in tuple(self.watchers):
+                held.enter_context(one.ours(str(path)))
+            yield
 
 
 OPENED = Openings()
@@ -247,8 +244,18 @@ def looked_at(path: Path) -> BufferedReader:
     Raises:
         OSError: it cannot be read.
     """
-    OPENED.add(path)
-    return path.open("rb")
+    with OPENED.ours(path):
+        return path.open("rb")
+
+
+def content(path: Path) -> bytes:
+    """Read a file, for the runner's own purposes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with looked_at(path) as file:
+        return file.read()
 
 
 def digest(path: Path) -> str:
@@ -264,14 +271,18 @@ def digest(path: Path) -> str:
 def _inside(folder: Path) -> Iterator[Path]:
     """Give the files in a folder, also those behind links to folders, each folder once."""
     seen: set[str] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        OPENED.add(parent)
+    todo = [str(folder)]
+    while todo:
+        parent = todo.pop()
         real = os.path.realpath(parent)
         if real in seen:
-            folders.clear()
             continue
         seen.add(real)
-        yield from (path for name in names if (path := Path(parent, name)).is_file())
+        entries: list[os.DirEntry[str]] = []
+        with contextlib.suppress(OSError), OPENED.ours(parent), os.scandir(parent) as found:
+            entries = list(found)
+        todo += [entry.path for entry in entries if entry.is_dir()]
+        yield from (Path(entry.path) for entry in entries if entry.is_file())
 
 
 def folder_digest(path: Path, of_file: Callable[[Path], str]) -> str:

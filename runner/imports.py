@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from .files import content
 from .literals import NO_PYTHON
 
 # What IPython understands and Python does not: magics, commands, questions.
@@ -58,7 +59,7 @@ def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
     if path.suffix != ".py":
         return ()
     try:
-        source = path.read_text("utf-8", "replace")
+        source = content(path).decode("utf-8", "replace")
     except OSError:
         return ()
     package = next(

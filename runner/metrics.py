@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .files import content
+
 # Larger files, and those with more numbers, are data.
 _LARGEST, _MOST = 64 << 10, 1000
 # Beyond this, programs that read JSON take a whole number for another one.
@@ -31,7 +33,7 @@ def of_files(paths: Iterable[Path], build: Path) -> dict[str, Number]:
             if path.stat().st_size > _LARGEST:
                 continue
             name = path.relative_to(build).as_posix()
-            numbers = dict(_numbers(json.loads(path.read_text("utf-8")), ""))
+            numbers = dict(_numbers(json.loads(content(path)), ""))
             if len(numbers) <= _MOST:
                 found |= {f"{name}: {where}": value for where, value in numbers.items()}
     return found

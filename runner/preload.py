@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .files import content
 from .imports import files_of, imported_from, parsed
 from .kernel.forkless import NO_FORK
 from .model import Preload, SourceNotebook
@@ -103,7 +104,7 @@ class _Reading:
             return
         self.seen.add(path)
         try:
-            source = path.read_text("utf-8", "replace") if path.suffix == ".py" else ""
+            source = content(path).decode("utf-8", "replace") if path.suffix == ".py" else ""
         except OSError:
             source = ""
         tree = parsed(source) if source else None

@@ -135,9 +135,9 @@ class Look:
     def names(self, folder: str) -> list[str]:
         """Give the names in a folder; hidden ones and compiled modules do not count."""
         path = self.root / folder
-        files.OPENED.add(path)
         try:
-            found = [one.name for one in path.iterdir()]
+            with files.OPENED.ours(path):
+                found = os.listdir(path)  # noqa: PTH208 - names alone
         except OSError:
             return []
         left_out = {"__pycache__", *(RESERVED_OUTPUTS if path.parent.name == "outputs" else ())}

@@ -83,12 +83,15 @@ class Watch:
         self._folders: dict[int, str] = {}
         self._known: set[str] = set()
         self._windows: list[Window] = []
+        # What is opened just now, by the thread that has the lock.
+        self._own: list[str] = []
         self.complete = True
         self._lock = threading.RLock()
         self._woken, self._wake = os.pipe()
         self._inotify: INotify | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        files.OPENED.watchers.append(self)
         self._thread.start()
 
     @property
@@ -119,8 +122,27 @@ class Watch:
             if window in self._windows:
                 self._windows.remove(window)
 
+    @contextlib.contextmanager
+    def ours(self, path: str) -> Iterator[None]:
+        """Have one opening of a path, by this process, not be told.
+
+        What others open before that is taken in before, and what they open after it after that:
+        the system tells of equal openings once if nobody asks in between.
+        """
+        real = os.path.realpath(path)
+        with self._lock:
+            self.catch_up()
+            self._own.append(real)
+            try:
+                yield
+            finally:
+                self.catch_up()
+                if real in self._own:
+                    self._own.remove(real)
+
     def close(self) -> None:
         """End."""
+        files.OPENED.watchers.remove(self)
         os.close(self._wake)
         self._thread.join()
         os.close(self._woken)
@@ -174,14 +196,14 @@ class Watch:
             self._known.add(real)
             try:
                 self._folders[self._inotify.add_watch(place, mask)] = place
-                files.OPENED.add(place)
-                with os.scandir(place) as entries:
-                    for entry in entries:
-                        if not entry.is_dir():
-                            yield entry.path
-                        elif self._is_watched(entry.path):
-                            # A link may lead to a whole disk: the project's own come first.
-                            todo.insert(0 if entry.is_symlink() else len(todo), entry.path)
+                with self.ours(place), os.scandir(place) as found:
+                    entries = list(found)
+                for entry in entries:
+                    if not entry.is_dir():
+                        yield entry.path
+                    elif self._is_watched(entry.path):
+                        # A link may lead to a whole disk: the project's own come first.
+                        todo.insert(0 if entry.is_symlink() else len(todo), entry.path)
             except OSError as error:
                 self.complete &= error.errno not in {errno.ENOSPC, errno.ENOMEM}
                 # It is gone, may not be read, or the system watches no more for us. Another one
@@ -213,7 +235,7 @@ class Watch:
         path = f"{folder}/{name}" if name else folder
         if mask & flags.ISDIR:
             if mask & flags.OPEN:
-                if not name and not files.OPENED.take(path):
+                if not name and not self._is_ours(path):
                     self._note("entered", path)
             elif mask & (flags.CREATE | flags.MOVED_TO) and self._is_watched(path):
                 # What was in it before it was watched was made meanwhile.
@@ -221,8 +243,16 @@ class Watch:
                     self._note("written", file)
         elif mask & _changes():
             self._note("written", path)
-        elif mask & flags.OPEN and not files.OPENED.take(path):
+        elif mask & flags.OPEN and not self._is_ours(path):
             self._note("opened", path)
+
+    def _is_ours(self, path: str) -> bool:
+        """Tell whether an opening is the one that this process does just now."""
+        real = os.path.realpath(path) if self._own else ""
+        if real not in self._own:
+            return False
+        self._own.remove(real)
+        return True
 
     def _note(self, kind: str, path: str) -> None:
         for window in self._windows:

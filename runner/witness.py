@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import seen
+from .files import content
 from .freshness import Freshness, written_by
 from .history import last_made
 from .model import Result, Stage, State, Trace
@@ -199,6 +200,6 @@ def _few(names: list[str]) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace") if path.stat().st_size < _SMALL else ""
+        return content(path).decode("utf-8", "replace") if path.stat().st_size < _SMALL else ""
     except OSError:
         return ""

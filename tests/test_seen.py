@@ -413,3 +413,17 @@ def test_a_build_runs_what_has_changed_and_nothing_else(
     ran = {name for name, state in project.states("all").items() if state == "succeeded"}
     assert ran == {*rows, "w_open", "w_copy", "w_cache"}
     assert project.to_run() == []
+
+
+def test_what_a_child_reads_is_noticed_whatever_the_runner_has_opened_itself(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.write("x.txt", "0\n")
+    project.notebook("a", "print(open('../x.txt').read())")
+    project.notebook("b", "!cat ../x.txt")
+    for number in range(4):
+        # What has changed is hashed when the run is planned, and when stages begin and end.
+        project.write("x.txt", f"{number}\n" * (number + 1))
+        project.run("all")
+        assert "x.txt" in project.stage_record("all", "b")["perhaps"], number
