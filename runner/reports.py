@@ -66,9 +66,12 @@ def graph(loaded: Project, settings: Settings, chosen: Options) -> int:  # noqa:
 
 
 def _usual_profile(loaded: Project) -> str:
-    """Give the profile that is looked at where none is named."""
-    profiles = loaded.profiles
-    return project.TEST_PROFILE if project.TEST_PROFILE in profiles else next(iter(profiles))
+    """Give the profile that is looked at where none is named: one that is built, and `test`."""
+
+    def rank(name: str) -> tuple[bool, bool]:
+        return not loaded.build(name).is_dir(), name != project.TEST_PROFILE
+
+    return min(loaded.profiles, key=rank)
 
 
 def _seen(freshness: Freshness, stage: str) -> Iterator[str]:

@@ -320,3 +320,13 @@ def test_a_lock_whose_holder_is_gone_holds_nothing(project: TemporaryProject) ->
     project.write("outputs/.locks/test.json", json.dumps(holder))
     project.write("outputs/.locks/test.lock", "")
     assert project.call("clean-test", "--yes").out == "removed outputs/test/ (0 bytes)\n"
+
+
+def test_what_is_looked_at_is_a_build_that_is_there(project: TemporaryProject) -> None:
+    for name in ("all", "sample", "test"):
+        project.profile(name)
+    project.stage("a", writes=("a.txt",))
+    for built, looked_at in (((), "test"), (("sample",), "sample"), (("test",), "test")):
+        for name in built:
+            project.pretend(name)
+        assert project.call("list").out.startswith(f"profile {looked_at} "), built
