@@ -28,11 +28,20 @@ SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 
 
 def six_stages(project: TemporaryProject) -> None:
-    """Write a build of six stages: two that read nothing, two in between, two at the end."""
+    """Write a build of six stages: two that read nothing, two in between, two at the end.
+
+    Each is at work for a moment, with a process that would go on for long.
+    """
     project.profile("all")
+    work = (
+        "import subprocess, time\n\n"
+        '_ = subprocess.Popen(["sleep", "600"], start_new_session=True)\n'
+        "time.sleep(0.3)"
+    )
     reads = {"a": (), "b": (), "c": ("a",), "d": ("a", "b"), "e": ("c", "d"), "f": ("e",)}
     for name, inputs in reads.items():
-        project.stage(name, reads=tuple(f"{one}.txt" for one in inputs), writes=(f"{name}.txt",))
+        read = tuple(f"{one}.txt" for one in inputs)
+        project.stage(name, work, reads=read, writes=(f"{name}.txt",))
 
 
 def artifacts(project: TemporaryProject) -> dict[str, bytes]:
