@@ -15,7 +15,7 @@ from .cgroups import memory_limit
 from .errors import Exit
 from .files import read_plain, to_json, write_whole
 from .logs import clock_in_words
-from .machine import size_in_words, tree_memory
+from .machine import have_children_go_on, size_in_words, tree_memory
 from .stop import Stop
 
 _FILE = "heartbeat.json"
@@ -108,6 +108,8 @@ def _beat(folder: Path, stop: Stop, over: threading.Event, memory: list[int]) ->
         until = time.monotonic() + (_EVERY if memory[0] else _FIRST)
         while not over.wait(_LOOK) and time.monotonic() < until:
             obeyed = _obey(folder, stop, obeyed)
+            # What kernels come from, and nobody else is there to look after.
+            have_children_go_on()
 
 
 def _watch(watch: Callable[[int], None], over: threading.Event, memory: list[int]) -> None:

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -95,6 +96,18 @@ def _proportional(pid: int) -> int | None:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def have_children_go_on() -> None:
+    """Let go of children that someone has stopped; whoever waits for their end is not disturbed.
+
+    This is asked now and then: of SIGCHLD Python takes no note while its main thread waits,
+    if the system gives the signal to another one.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while on_linux() and (stopped := os.waitid(os.P_ALL, 0, os.WSTOPPED | os.WNOHANG)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stopped.si_pid, signal.SIGCONT)
 
 
 def size_in_words(size: float) -> str:

@@ -67,6 +67,25 @@ def test_a_guard_that_is_stopped_goes_on(project: TemporaryProject, tmp_path: Pa
 
 
 @both_ways
+def test_what_a_guard_comes_from_goes_on_when_it_is_stopped(project: TemporaryProject) -> None:
+    project.profile("all")
+    source = (
+        "import os, signal, time\n\n"
+        "def stat(pid):\n"
+        "    return open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()\n\n"
+        "above = int(stat(os.getppid())[1])\n"
+        "os.kill(above, signal.SIGSTOP)\n"
+        "for _ in range(200):\n"
+        "    time.sleep(0.05)\n"
+        "    if stat(above)[0] != 'T':\n"
+        "        break\n"
+        "assert stat(above)[0] != 'T'"
+    )
+    project.notebook("a", source)
+    project.run("all")
+
+
+@both_ways
 def test_a_kernel_does_not_outlive_its_guard(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
     source = (
