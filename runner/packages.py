@@ -63,6 +63,8 @@ _OWN_WAY = re.compile(r"sys\.(modules|meta_path|path_hooks)")
 _SKIPPED = {"raises-exception", "skip-execution"}
 _NOT_LOOKED_INTO = {"__pycache__", "node_modules", "outputs"}
 _MODULE = (*all_suffixes(), ".pyx")
+# Python imports from such files, too.
+_ARCHIVES = (".zip", ".egg", ".whl", ".pyz")
 _CLOSE = 0.8
 
 
@@ -200,7 +202,9 @@ class _There:
         own = [path for path in modules(sources, folders) if path.suffix == ".py"]
         text = "\n".join([text, *map(_text_of, own)])
         added = added_folders(text)
-        if _OWN_WAY.search(text) or any(_is_module(folders[0] / one, name) for one in added):
+        if any(one.endswith(_ARCHIVES) or _is_module(folders[0] / one, name) for one in added):
+            return True
+        if _OWN_WAY.search(text):
             return True
         if len(_MOVES.findall(text)) == len(added):
             return False

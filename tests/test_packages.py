@@ -121,6 +121,7 @@ def test_an_import_that_cannot_work_is_told(project: TemporaryProject, cells: li
         ["!{sys.executable} -m pip install no_such_package_xyz", MISSING],
         ["out = !pip3 install no_such_package_xyz", MISSING],
         ["%%bash\npip install no_such_package_xyz", MISSING],
+        ["import sys\nsys.path.insert(0, '../data/lib.zip')", MISSING],
         ["%conda install no_such_package_xyz", MISSING],
         [
             (
