@@ -11,6 +11,7 @@ import select
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ _MOST_FOLDERS = 8192
 # Names past this number are not kept.
 _MOST_NAMES = 20_000
 _PYTHON_SOURCE = ".py"
+# After these a file has another content, or is gone.
+_CHANGES = ("CLOSE_WRITE", "MOVED_TO", "MOVED_FROM", "DELETE")
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Watch:
         self._lock = threading.RLock()
         self._woken, self._wake = os.pipe()
         self._inotify: INotify | None = None
+        self._news = select.poll()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         files.OPENED.watchers.append(self)
@@ -129,16 +133,15 @@ class Watch:
         What others open before that is taken in before, and what they open after it after that:
         the system tells of equal openings once if nobody asks in between.
         """
-        real = os.path.realpath(path)
         with self._lock:
             self.catch_up()
-            self._own.append(real)
+            self._own.append(path)
             try:
                 yield
             finally:
                 self.catch_up()
-                if real in self._own:
-                    self._own.remove(real)
+                if path in self._own:
+                    self._own.remove(path)
 
     def close(self) -> None:
         """End."""
@@ -152,7 +155,7 @@ class Watch:
     def catch_up(self) -> None:
         """Take in all that has happened up to now."""
         with self._lock:
-            if self._inotify is not None:
+            if self._inotify is not None and self._news.poll(0):
                 for event in self._inotify.read(timeout=0):
                     self._take(event.wd, event.mask, event.name)
 
@@ -164,6 +167,7 @@ class Watch:
 
                 with contextlib.suppress(OSError):
                     self._inotify = INotify()
+                    self._news.register(self._inotify.fileno(), select.POLLIN)
                     for _ in self._add(self._root):
                         pass
         finally:
@@ -181,9 +185,7 @@ class Watch:
 
     def _add(self, folder: str) -> Iterator[str]:
         """Watch a folder and those in it; give the files that are there."""
-        from inotify_simple import flags  # noqa: PLC0415 - as above
-
-        mask = flags.OPEN | flags.CREATE | flags.ONLYDIR | _changes()
+        mask = _bits("OPEN", "CREATE", "ONLYDIR", *_CHANGES)
         todo = [folder]
         while todo and self._inotify is not None:
             place = todo.pop()
@@ -219,40 +221,39 @@ class Watch:
         return matters(f"{name}/x") or (outputs and "/." not in name)
 
     def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901 - a table
-        from inotify_simple import flags  # noqa: PLC0415 - as above
-
-        if mask & flags.Q_OVERFLOW:
+        if mask & _bits("Q_OVERFLOW"):
             for window in self._windows:
                 window.whole = False
         folder = self._folders.get(watched)
         if folder is None:
             return
-        if mask & flags.IGNORED:
+        if mask & _bits("IGNORED"):
             # It is gone; another one may come in its place.
             del self._folders[watched]
             self._known.discard(os.path.realpath(folder))
             return
         path = f"{folder}/{name}" if name else folder
-        if mask & flags.ISDIR:
-            if mask & flags.OPEN:
+        if mask & _bits("ISDIR"):
+            if mask & _bits("OPEN"):
                 if not name and not self._is_ours(path):
                     self._note("entered", path)
-            elif mask & (flags.CREATE | flags.MOVED_TO) and self._is_watched(path):
+            elif mask & _bits("CREATE", "MOVED_TO") and self._is_watched(path):
                 # What was in it before it was watched was made meanwhile.
                 for file in self._add(path):
                     self._note("written", file)
-        elif mask & _changes():
+        elif mask & _bits(*_CHANGES):
             self._note("written", path)
-        elif mask & flags.OPEN and not self._is_ours(path):
+        elif mask & _bits("OPEN") and not self._is_ours(path):
             self._note("opened", path)
 
     def _is_ours(self, path: str) -> bool:
         """Tell whether an opening is the one that this process does just now."""
-        real = os.path.realpath(path) if self._own else ""
-        if real not in self._own:
-            return False
-        self._own.remove(real)
-        return True
+        for own in self._own:
+            # Another name may lead there.
+            if own == path or os.path.realpath(own) == os.path.realpath(path):
+                self._own.remove(own)
+                return True
+        return False
 
     def _note(self, kind: str, path: str) -> None:
         for window in self._windows:
@@ -267,11 +268,12 @@ def _folder(name: str) -> str:
     return name.rpartition("/")[0] or "."
 
 
-def _changes() -> int:
-    """Give the events after which a file has another content, or is gone."""
-    from inotify_simple import flags  # noqa: PLC0415 - as above
+@cache
+def _bits(*names: str) -> int:
+    """Give flags of inotify(7) as a plain number: the library's own type takes its time."""
+    from inotify_simple import flags  # noqa: PLC0415 - a build with nothing to do needs none
 
-    return int(flags.CLOSE_WRITE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE)
+    return sum(int(flags[name]) for name in names)
 
 
 def _is_edited(name: str) -> bool:
