@@ -302,6 +302,10 @@ class Session(NotebookClient):
             self.printed.finish()
             self._tell_bars()
             self._current = None
+            count = cell.execution_count
+            if not (isinstance(count, int) and count >= 0):
+                # A notebook can set it, and the file would not be valid.
+                cell.execution_count = None
             done = outcome is None or (
                 outcome.state is State.EXITED_EARLY and outcome.error is None
             )
