@@ -305,7 +305,7 @@ SIGNALS = {
         BAD, "import _thread, time\n_thread.interrupt_main()\ntime.sleep(60)", "KeyboardInterrupt"
     ),
     "raise_in_thread": Row(
-        GOOD,
+        LATE,
         "import ctypes, threading\nfor t in threading.enumerate():\n    if t is not threading.current_thread():\n        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(t.ident), ctypes.py_object(ValueError))",
     ),
     "timeout": Row(LATE, "import time\ntime.sleep(600)"),
@@ -600,7 +600,7 @@ MAGICS = {
     "bom_in_code": Row(BAD, "\ufeff1 + \u00a02\u200b", "SyntaxError"),
     "crlf_code": Row(GOOD, "x = 1\r\nif x:\r\n    x = 2\r\n"),
     "form_feed": Row(GOOD, "x = 1\n\x0c\ny = 2"),
-    "long_cell": Row(GOOD, "\n".join(f"x{n} = {n}" for n in range(20_000))),
+    "long_cell": Row(GOOD, "\n".join(f"x{n} = {n}" for n in range(5_000))),
     "long_line": Row(BAD, "x = " + " + ".join(["1"] * 2_000)),
     "deep_code": Row(BAD, "x = " + "(" * 500 + ")" * 500, "SyntaxError"),
     "deep_sum": Row(BAD, "x = " + "-" * 100_000 + "1"),
@@ -639,7 +639,7 @@ MAGICS = {
 }
 
 DISPLAYS = {
-    "many_outputs": Row(GOOD, "for n in range(5000):\n    display(n)"),
+    "many_outputs": Row(GOOD, "for n in range(2000):\n    display(n)"),
     "odd_mimetypes": Row(
         GOOD,
         "display({'x/y+z': 1, '': 'x', 'text/plain': 'plain', 'application/json': [1], 'image/png': 'no base64', 'n\\x00l': 's'}, raw=True)",
