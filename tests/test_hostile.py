@@ -53,7 +53,7 @@ def run(project: TemporaryProject, rows: Mapping[str, Row], *words: str) -> None
             wrong.append(f"{name}: {record['state']} ({error}), not {row.state} ({row.error})")
         elif not any(row.log in line for line in logged) and row.log:
             wrong.append(f"{name}: {row.log!r} is not in the log")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert project.record("all")["state"] != "succeeded"
     assert len(project.record("all")["stages"]) == len(rows)
     for path in project.runs("all")[-1].glob("notebooks/*.ipynb"):
