@@ -13,7 +13,6 @@ import atexit
 import contextlib
 import faulthandler
 import importlib.util
-import json
 import logging
 import os
 import signal
@@ -22,6 +21,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+
+# By their names, for a notebook may put others into the modules: no answer could be written.
+from json import dumps, loads
+from os import _exit as leave
+from os import write
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +131,17 @@ class HeadlessShell(ZMQInteractiveShell):
     system = system_piped
 
 
+@contextlib.contextmanager
+def _ends_if_it_fails() -> Iterator[None]:
+    """End a kernel that cannot answer, by what a notebook has broken: it is waited for for ever."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - it may be anything
+        said = f"the kernel cannot answer any more: {type(error).__name__}: {error}\n"
+        write(2, said.encode(errors="replace"))
+        leave(1)
+
+
 class HeadlessKernel(IPythonKernel):
     """A kernel with such a shell."""
 
@@ -184,15 +199,30 @@ class HeadlessKernel(IPythonKernel):
         finally:
             self._mend_streams()
 
+    async def execute_request(self, *words: Any) -> None:  # noqa: ANN401 - as above
+        """Run a cell, and see that its reply is sent."""
+        with _ends_if_it_fails():
+            await super().execute_request(*words)
+
+    async def dispatch_shell(self, *words: Any, **options: Any) -> None:  # noqa: ANN401 - as above
+        """Take in a request, and see that its end is told."""
+        with _ends_if_it_fails():
+            await super().dispatch_shell(*words, **options)
+
     def _mend_streams(self) -> None:
         """Have streams again that can be flushed, which each answer needs."""
+        broken: dict[str, Exception] = {}
         for name, own in (("stdout", self._stdout), ("stderr", self._stderr)):
             try:
                 getattr(sys, name).flush()
             except Exception as error:  # noqa: BLE001 - it may be anything
                 setattr(sys, name, own)
+                broken[name] = error
+        # To tell it may need both of them.
+        for name, why in broken.items():
+            with contextlib.suppress(Exception):
                 logging.getLogger("kernel").warning(
-                    "sys.%s could not be flushed (%s), and is as it was before", name, error
+                    "sys.%s could not be flushed (%s), and is as it was before", name, why
                 )
 
     async def do_shutdown(self, restart: bool) -> Any:  # noqa: ANN401, FBT001 - as ipykernel has it
@@ -287,7 +317,7 @@ class Ending:
     def _write(self, names: list[str]) -> None:
         temporary = self._path.with_suffix(".tmp")
         try:
-            temporary.write_text(json.dumps(names), "utf-8")
+            temporary.write_text(dumps(names), "utf-8")
             temporary.replace(self._path)
         except OSError:
             # The runner has gone on, or the disk is full.
@@ -307,12 +337,17 @@ def pack(message: Any) -> bytes:  # noqa: ANN401 - whatever JSON takes
     jupyter_client's own packer drops the message.
     """
     try:
-        text = json.dumps(message, default=json_default, ensure_ascii=False, allow_nan=False)
+        text = dumps(message, default=json_default, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         cleaned = json_clean(message)
-        text = json.dumps(cleaned, default=json_default, ensure_ascii=False, allow_nan=False)
+        text = dumps(cleaned, default=json_default, ensure_ascii=False, allow_nan=False)
     # Escaped by a backslash, a lone surrogate is what JSON has for it, too.
     return text.encode("utf-8", "backslashreplace")
+
+
+def unpack(data: bytes | str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Read a message."""
+    return loads(data)
 
 
 def _stay_at_debug() -> None:
@@ -396,7 +431,7 @@ def prepare(level: str, crashes: str, root: str) -> HeadlessApp:
     app = HeadlessApp.instance(
         config=_config(), kernel_class=HeadlessKernel, outstream_class=f"{NAME}.PacedStream"
     )
-    app.session.pack = pack
+    app.session.pack, app.session.unpack = pack, unpack
     app.initialize()
     more = {"os.putenv": _teller(app.kernel)}
     recorder = _beside("trace").begin(str(Path(crashes).with_name("trace")), root, more)

@@ -232,11 +232,9 @@ class Session(NotebookClient):
             self.process_message(message, cell, index)
         except CellExecutionComplete:
             return not late
-        except Exception as error:
-            if not late:
-                raise
-            what = f"an output that came late is left out: {type(error).__name__}: {error}"
-            self._say(logging.WARNING, what, at=ref)
+        except Exception as error:  # noqa: BLE001 - a kernel may send anything
+            what = f"an output that makes no sense is left out: {type(error).__name__}: {error}"
+            self._say(logging.WARNING, shown(what.partition("\n")[0]), at=ref)
         if late and message["msg_type"] in _SHOWN:
             self.executed.cell_changed(index)
         return False
@@ -304,6 +302,10 @@ class Session(NotebookClient):
             self.printed.finish()
             self._tell_bars()
             self._current = None
+            count = cell.execution_count
+            if not (isinstance(count, int) and count >= 0):
+                # A notebook can set it, and the file would not be valid.
+                cell.execution_count = None
             done = outcome is None or (
                 outcome.state is State.EXITED_EARLY and outcome.error is None
             )
@@ -373,9 +375,13 @@ class Session(NotebookClient):
             if error.ename == "SystemExit" and error.evalue in {"", "0", "None"}:
                 return self._left(ref)
             self._say(logging.ERROR, "\n".join(_traceback(cell)))
-            first = shown(error.evalue).strip().partition("\n")[0]
+            name, value = error.ename, error.evalue
+            if name == "NoneType" and (errors := _errors(cell)):
+                # Where a value could not be shown, ipykernel's reply has no exception.
+                name, value = errors[-1].ename, errors[-1].evalue
+            first = shown(value).strip().partition("\n")[0]
             # A kernel of another language may have no name for it.
-            name = one_line(error.ename) or "error"
+            name = one_line(name) or "error"
             said = f"{name}: {first}" if first else name
             said = _waits(cell) if error.ename in _NOBODY else said
             return Outcome(State.FAILED, said, ref)
@@ -560,8 +566,12 @@ def _waits(cell: NotebookNode) -> str:
     return f"{code} waits for a person, and in a run nobody answers; {mend}"
 
 
+def _errors(cell: NotebookNode) -> list[NotebookNode]:
+    return [output for output in cell.outputs if output.output_type == "error"]
+
+
 def _traceback(cell: NotebookNode) -> list[str]:
-    errors = [output for output in cell.outputs if output.output_type == "error"]
+    errors = _errors(cell)
     found = "\n".join(errors[-1].traceback).split("\n") if errors else []
     lines = [shortened(line, _LONGEST_LINE) for line in found]
     if (left_out := len(lines) - _MOST_LINES) > 0:
