@@ -86,6 +86,22 @@ def test_what_a_guard_comes_from_goes_on_when_it_is_stopped(project: TemporaryPr
 
 
 @both_ways
+def test_what_a_guard_comes_from_goes_on_when_the_runner_is_killed(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    project.notebook("a", f'import time\n\nopen("{tmp_path}/here", "w").close()\ntime.sleep(600)')
+    with project.running("all") as process:
+        wait_for(tmp_path / "here")
+        below = below_it(process)
+        process.send_signal(signal.SIGSTOP)
+        for one in psutil.Process(process.pid).children():
+            one.suspend()
+        process.kill()
+        none_left(below)
+
+
+@both_ways
 def test_a_kernel_does_not_outlive_its_guard(project: TemporaryProject, tmp_path: Path) -> None:
     project.profile("all")
     source = (

@@ -49,6 +49,11 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
+def go_on_without_parent() -> None:
+    """Have this process, should it be stopped, go on when its parent is gone (Linux)."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def adopt_orphans() -> None:
     """Have every process below this one become its child when its parent ends (Linux)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -59,6 +64,7 @@ def main(argv: list[str]) -> None:
     control = socket.socket(fileno=int(argv[0]))
     command = argv[3:]
     adopt_orphans()
+    go_on_without_parent()
     _ignore_signals()
     if child := os.fork():
         control.close()

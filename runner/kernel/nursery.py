@@ -60,6 +60,7 @@ class Nursery:
         self.no_fork = load("_runner_forkless", "forkless.py").NO_FORK
         # What a module starts as it is imported becomes our child, and ends with us.
         self.guard.adopt_orphans()
+        self.guard.go_on_without_parent()
         self.logs, self.is_root = False, True
         # ipykernel sets it in every kernel, before a notebook imports anything.
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
