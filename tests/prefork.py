@@ -115,6 +115,7 @@ def _import_runner() -> None:
 if __name__ == "__main__":
     _import_runner()
     gc.freeze()
-    _script = _serve(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as _control:
+        _script = _serve(_control)
     if _script is not None:
         runpy.run_path(_script, run_name="__main__")
