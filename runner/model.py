@@ -324,7 +324,8 @@ class Trace:
     `modules` that were loaded, `moments` when files were first read, and folders of which too
     many files were opened to name them (`many_read`, `many_written`). `either` was opened for
     both. Hints come from the system, which does not say who it was: `perhaps_read`,
-    `perhaps_written`, `perhaps_listed`; `alone` says whether no other stage ran meanwhile,
+    `perhaps_written`, `perhaps_listed`, and of those that were written `doubted`, which may have
+    been read before that, and written by anyone; `alone` says whether no other stage ran meanwhile,
     `children` whether the kernel started processes, which the witness does not see into.
     `witness` and `watched` are whether there was a witness, and whether hints could be had;
     unless `whole` something was missed.
@@ -342,6 +343,7 @@ class Trace:
     perhaps_read: frozenset[str] = frozenset()
     perhaps_written: frozenset[str] = frozenset()
     perhaps_listed: frozenset[str] = frozenset()
+    doubted: frozenset[str] = frozenset()
     witness: bool = False
     watched: bool = False
     alone: bool = True

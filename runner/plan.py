@@ -80,7 +80,7 @@ def _outputs(now: Now, made: Made) -> Iterator[Reason]:
         elif name not in made.outputs:
             yield Reason("output", f"output {name} is new")
         elif value != made.outputs[name]:
-            yield Reason("edited", f"output {name} was edited by hand")
+            yield Reason("edited", f"output {name} is not as the stage left it")
     if now.executed is not None:
         yield Reason("missing", f"{now.executed} is missing")
 

@@ -32,7 +32,9 @@ class Seen:
     were looked for in vain, `listed` has the names in folders that were listed, or a digest of
     them, `many` a digest of how the files in a folder look of which very many were opened.
     Where stages ran at once, `written` are files that one of them has written, and
-    `entered` those of the listed folders that one of them has listed.
+    `entered` those of the listed folders that one of them has listed. `doubted` were changed
+    after they may have been read, perhaps by someone else: the stage runs again. Those that it
+    changes each time are its `own`.
     """
 
     reads: Named = field(default_factory=dict)
@@ -44,6 +46,8 @@ class Seen:
     many: Named = field(default_factory=dict)
     written: Named = field(default_factory=dict)
     entered: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     witness: bool = True
     alone: bool = True
     whole: bool = True
@@ -156,7 +160,9 @@ class Look:
         return f"looks:{total.hexdigest()}"
 
 
-def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) -> Seen:
+def of_trace(
+    trace: Trace, declared: Collection[str], look: Look, began: float, before: Seen
+) -> Seen:
     """Look at what a stage has used, when it has ended.
 
     Args:
@@ -164,6 +170,7 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
         declared: the names of its inputs and outputs, files or folders.
         look: looks at files.
         began: when it began, in seconds since 1970.
+        before: what it used when it last ran.
 
     Raises:
         OSError: a file cannot be read.
@@ -175,6 +182,10 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
     changed = {one for one in trace.either if look.changed_since(one, began)}
     by_hand = {one for one in trace.perhaps_written if one.endswith(_WRITTEN_BY_HAND)}
     hinted = trace.perhaps_written - by_hand
+    changes = {one for one in trace.doubted & trace.perhaps_written if not is_declared(one)}
+    own = changes.intersection((*before.doubted, *before.own))
+    doubted = changes - own
+    hinted -= doubted
     touched = trace.writes | changed | (hinted if trace.alone else set())
 
     def files_of(names: Collection[str]) -> set[str]:
@@ -218,6 +229,8 @@ def of_trace(trace: Trace, declared: Collection[str], look: Look, began: float) 
         many={one: look.looks(one) for one in many},
         written={name: look.of(name) for name in sorted(by_some)},
         entered=() if trace.alone else tuple(sorted(trace.perhaps_listed.intersection(folders))),
+        doubted=tuple(sorted(doubted)),
+        own=tuple(sorted(own)),
         witness=trace.witness,
         alone=trace.alone,
         whole=trace.whole,
@@ -299,6 +312,9 @@ class Comparison:
                 yield from self._listing(folder, names)
 
     def _writes(self, seen: Seen) -> Iterator[Reason]:
+        for name in seen.doubted:
+            if not self.left_out(name):
+                yield Reason("read", f"{name} changed while it ran, perhaps not by it")
         for name, value in seen.writes.items():
             now = self.look.of(name)
             if now is None:

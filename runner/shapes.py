@@ -69,6 +69,8 @@ _SEEN = {
     **dict.fromkeys(("reads?", "writes?", "modules?", "perhaps?", "many?", "written?"), _HASHES),
     "absent?": [str],
     "entered?": [str],
+    "doubted?": [str],
+    "own?": [str],
     "listed?": {str: ([str], str)},
 }
 _END = {"state": _state, "seconds?": number, "exit_code": count}

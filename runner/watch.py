@@ -29,7 +29,8 @@ _MOST_FOLDERS = 8192
 _MOST_NAMES = 20_000
 _PYTHON_SOURCE = ".py"
 # After these a file has another content, or is gone.
-_CHANGES = ("CLOSE_WRITE", "MOVED_TO", "MOVED_FROM", "DELETE")
+_CLOSED = "CLOSE_WRITE"
+_CHANGES = (_CLOSED, "MOVED_TO", "MOVED_FROM", "DELETE")
 
 
 @dataclass
@@ -42,6 +43,11 @@ class Window:
     opened: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     entered: set[str] = field(default_factory=set)
+    # How often a path was opened before it was changed, and what came of that.
+    opens: dict[str, int] = field(default_factory=dict)
+    doubted: set[str] = field(default_factory=set)
+    # What came into a folder that had been entered.
+    late: set[str] = field(default_factory=set)
 
     def hints(self, trace: Trace) -> Trace:
         """Add to what a kernel has witnessed what else was seen up to now."""
@@ -58,11 +64,15 @@ class Window:
             if _folder(name) not in crowded and not _is_edited(name)
         }
         used = {*map(_folder, perhaps - seen), *trace.perhaps_listed}
+        listed = (names(entered) & used) - trace.listed - modules - {"notebooks"}
+        late = {name for name in names(self.late) if _folder(name) in listed | trace.listed}
+        late = {name for name in late if not _is_edited(name)}
         return replace(
             trace,
             perhaps_read=frozenset(perhaps - seen),
             perhaps_written=written - trace.writes - trace.either,
-            perhaps_listed=(names(entered) & used) - trace.listed - modules - {"notebooks"},
+            perhaps_listed=listed,
+            doubted=(names(self.doubted) & perhaps) | late,
             watched=self.watch.works,
             alone=self.alone,
             whole=trace.whole and self.whole and (self.watch.complete or not trace.children),
@@ -86,6 +96,8 @@ class Watch:
         self._folders: dict[int, str] = {}
         self._known: set[str] = set()
         self._windows: list[Window] = []
+        # Where what we say goes is no stage's file, though it may lie in the project.
+        self._said = {os.path.realpath(f"/proc/self/fd/{number}") for number in (1, 2)}
         # What is opened just now, by the thread that has the lock.
         self._own: list[str] = []
         self.complete = True
@@ -220,7 +232,7 @@ class Watch:
             return False
         return matters(f"{name}/x") or (outputs and "/." not in name)
 
-    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901 - a table
+    def _take(self, watched: int, mask: int, name: str) -> None:  # noqa: C901, PLR0912 - a table
         if mask & _bits("Q_OVERFLOW"):
             for window in self._windows:
                 window.whole = False
@@ -241,10 +253,31 @@ class Watch:
                 # What was in it before it was watched was made meanwhile.
                 for file in self._add(path):
                     self._note("written", file)
+        elif path in self._said:
+            return
         elif mask & _bits(*_CHANGES):
+            self._changed(path, new=bool(mask & _bits("MOVED_TO")), closed=mask & _bits(_CLOSED))
             self._note("written", path)
+        elif mask & _bits("CREATE"):
+            self._changed(path, new=True, closed=0)
         elif mask & _bits("OPEN") and not self._is_ours(path):
             self._note("opened", path)
+            for window in self._windows:
+                if path in window.opened and path not in window.written:
+                    window.opens[path] = window.opens.get(path, 0) + 1
+
+    def _changed(self, path: str, *, new: bool, closed: int) -> None:
+        """Take note of a change before which something else was opened than what made it."""
+        for window in self._windows:
+            if path in window.written:
+                continue
+            opens = window.opens.pop(path, 0)
+            if opens > bool(closed):
+                window.doubted.add(path)
+            elif new and _folder(path) in window.entered:
+                window.late.add(path)
+            elif opens:
+                window.opens[path] = opens
 
     def _is_ours(self, path: str) -> bool:
         """Tell whether an opening is the one that this process does just now."""

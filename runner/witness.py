@@ -64,7 +64,14 @@ class Witness:
             perhaps_listed=frozenset(one for one in trace.perhaps_listed if own({f"{one}/x"})),
             listed=frozenset(one for one in trace.listed if own({f"{one}/x"})),
         )
-        return seen.of_trace(trace, declared, self._look, result.started)
+        return seen.of_trace(
+            trace, declared, self._look, result.started, self._before(result.stage)
+        )
+
+    def _before(self, stage: str) -> Seen:
+        """Give what a stage was seen to use when it last ran."""
+        made = self._freshness.made.get(stage)
+        return made.seen if made and made.seen else Seen()
 
     def _declared(self, stage: Stage) -> Iterator[str]:
         for path in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]:
@@ -152,8 +159,7 @@ class Witness:
 
     def _tell(self, stage: Stage, found: Seen) -> None:
         """Say what a stage uses and does not declare; once, as long as that is so."""
-        made = self._freshness.made.get(stage.name)
-        before = made.seen if made and made.seen else Seen()
+        before = self._before(stage.name)
         if self._pipeline.declares(stage.name):
             reads = [one for one in found.reads if one not in before.reads]
             if reads:

@@ -89,7 +89,7 @@ def test_a_folder_may_be_an_output_and_its_slash_stays(project: TemporaryProject
     assert set(project.states("all").values()) == {"skipped"}
     # What lies in it counts, and is removed before the stage runs again.
     (folder / "z").touch()
-    assert "output outputs/all/parts was edited by hand" in project.call("-n", "all").out
+    assert "output outputs/all/parts is not as the stage left it" in project.call("-n", "all").out
     project.pretend("all")
     assert project.states("all") == {"a": "succeeded", "b": "skipped"}
     assert not (folder / "z").exists()

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.project import TemporaryProject
+from tests.project import WAIT, TemporaryProject, wait_for
 
 Change = Callable[[Path], object]
 
@@ -427,3 +427,96 @@ def test_what_a_child_reads_is_noticed_whatever_the_runner_has_opened_itself(
         project.write("x.txt", f"{number}\n" * (number + 1))
         project.run("all")
         assert "x.txt" in project.stage_record("all", "b")["perhaps"], number
+
+
+# What is read in a way that the kernel does not witness, then changed by someone else.
+DURING = {
+    "child": ("r = !cat ../data/x.txt", "data/x.txt"),
+    "script": ("r = !python ../data/s.py", "data/s.py"),
+    "replaced": ("r = !cat ../data/y.txt", "data/y.txt"),
+    "listed": ("import os\n\nr = os.listdir('../data/many')", "data/many/new.txt"),
+    "parquet": (
+        "import pyarrow.parquet as pq\n\nr = pq.read_table('../data/t.parquet')",
+        "data/t.parquet",
+    ),
+}
+
+
+def test_what_changes_while_a_stage_runs_makes_it_run_again(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.profile("all")
+    (project.root / "data/many").mkdir(parents=True)
+    for name in ("x.txt", "y.txt", "s.py"):
+        project.write(f"data/{name}", "1\n")
+    pd.DataFrame({"a": [1]}).to_parquet(project.root / "data/t.parquet")
+    for name, (cell, _) in DURING.items():
+        wait = WAIT.format(marker=tmp_path / f"{name}.go")
+        done = f"open({str(tmp_path / name)!r}, 'w').close()"
+        project.notebook(name, cell, done, wait, "print(r)")
+    with project.running("all") as process:
+        for name, (_, path) in sorted(DURING.items()):
+            wait_for(tmp_path / name)
+            target = project.root / path
+            if name == "parquet":
+                pd.DataFrame({"a": [2]}).to_parquet(target)
+            elif name == "replaced":
+                project.write("data/.y.tmp", "2\n").replace(target)
+            else:
+                target.write_text("2\n", "utf-8")
+            (tmp_path / f"{name}.go").touch()
+        assert process.wait(120) == 0
+    assert set(DURING) <= set(project.to_run())
+    project.run("all")
+    assert project.to_run() == []
+
+
+def test_what_a_stage_changes_itself_each_time_makes_it_run_once_more(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.write("data/own.txt", "1\n")
+    project.notebook("a", "!cat ../data/own.txt", "!sleep 0.2; echo 2 >> ../data/own.txt")
+    project.run("all")
+    assert project.to_run() == ["a"]
+    project.run("all")
+    assert project.to_run() == []
+
+
+def test_a_module_that_would_be_found_instead_makes_a_stage_run_again(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    for name in ("one", "two"):
+        project.write(f"src/{name}.py", "x = 1\n")
+    path = "import sys\n\nsys.path.append('../src')\n"
+    project.notebook("package", f"{path}import one")
+    project.notebook("earlier", f"{path}import two")
+    project.notebook("optional", f"{path}try:\n    import three\nexcept ImportError:\n    pass")
+    project.run("all")
+    assert project.to_run() == []
+    for made, stage in {
+        "src/one/__init__.py": "package",
+        "notebooks/two.py": "earlier",
+        "src/three.py": "optional",
+    }.items():
+        file = project.write(made, "x = 2\n")
+        assert stage in project.to_run(), made
+        file.unlink()
+        if file.name == "__init__.py":
+            file.parent.rmdir()
+    assert project.to_run() == []
+
+
+def test_a_temporary_file_is_not_taken_for_its_folder(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.write("data/other.txt", "1\n")
+    source = (
+        "import os, tempfile\n\nwith tempfile.NamedTemporaryFile("
+        "'w', dir='../data', delete=False) as file:\n    file.write('a')\n"
+        "os.replace(file.name, '../data/made.txt')"
+    )
+    project.notebook("a", source)
+    project.run("all")
+    assert list(project.stage_record("all", "a")["writes"]) == ["data/made.txt"]
+    assert project.to_run() == []

@@ -1,6 +1,7 @@
 """However a cell ends, the stage gets one true state and the notebook shows where."""
 
 import json
+import re
 import signal
 from pathlib import Path
 from typing import NamedTuple
@@ -355,7 +356,14 @@ def test_what_left_the_kernels_group_ends_with_the_stage(
         f'open("{tmp_path}/pid", "w").write(str(child.pid))'
     )
     project.notebook("a", source)
-    project.run("all")
+    pool = (
+        "from joblib import Parallel, delayed\n\n_ = Parallel(2)(delayed(abs)(n) for n in (1, 2))"
+    )
+    project.notebook("b", pool)
+    out = project.run("all").out
+    # Workers that wait for more are no news.
+    told = re.findall(r"(\w)\[\S+: still running at its end, and killed: (.*)", out)
+    assert told == [("a", "sleep 600")]
     pid = int((tmp_path / "pid").read_text("utf-8"))
     assert not Path(f"/proc/{pid}").exists()
 

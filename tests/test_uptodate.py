@@ -186,7 +186,7 @@ CHANGES: dict[str, tuple[Callable[[TemporaryProject], None], str, str]] = {
     "an output, edited": (
         edit("outputs/all/b.txt", "data", "edited"),
         "b",
-        "output outputs/all/b.txt was edited by hand",
+        "output outputs/all/b.txt is not as the stage left it",
     ),
     "which file a name is bound to": (
         edit("params/all.yaml", "n: 2", "n: 2\na:\n  input_data: ../other.txt"),

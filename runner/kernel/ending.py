@@ -13,6 +13,7 @@ from jupyter_core.utils import ensure_async
 
 from ..logs import seconds_in_words
 from ..model import Job
+from ..plain import shortened
 from .manager import GuardedManager
 from .trace import STARTED, records
 
@@ -26,6 +27,9 @@ VARIABLE = "runner_variable"
 # One with a record of `logging`, for the log alone.
 RECORD = "runner_record"
 _TICK = 0.2
+# Processes that wait for work: of multiprocessing, joblib, and forks of the kernel itself.
+_WORKERS = ("multiprocessing", "loky", "joblib", "ipykernel", "nursery.py", "kernel/main.py")
+_LONGEST = 80
 # What ends within this is not worth a line.
 _SOON = 2.0
 # So long a process that is busy may take to begin to write; one so young is busy.
@@ -46,6 +50,7 @@ class Ending:
         self._used: dict[int, float] = {}
         self._looks: dict[str, tuple[tuple[int, int], float]] = {}
         self._started = False
+        self._left: dict[int, str] = {}
 
     async def wait(self, stopped: asyncio.Event, limit: float, *, good: bool) -> str:
         """Ask the kernel to end and wait until it has, or is to be killed.
@@ -83,6 +88,9 @@ class Ending:
                 self._tell(at_work, time.monotonic() - began, limit)
             if not over.done() and stopped.is_set():
                 await asyncio.wait({over}, timeout=min(1.0, limit))
+            if over.done() and good and self._left and not stopped.is_set():
+                words = ", ".join(dict.fromkeys(self._left.values()))
+                self._say(logging.WARNING, f"still running at its end, and killed: {words}")
             return "" if over.done() and not writing else at_work
         finally:
             for task in (over, stop):
@@ -115,6 +123,7 @@ class Ending:
         import psutil  # noqa: PLC0415 - few notebooks start processes
 
         writing, busy = [], False
+        self._left.clear()
         with contextlib.suppress(psutil.Error):
             kernel = psutil.Process(pid)
             guard = kernel.parent()
@@ -123,6 +132,7 @@ class Ending:
                 if process.pid == pid:
                     continue
                 with contextlib.suppress(psutil.Error, OSError):
+                    self._note_left(process)
                     busy |= (now := self._is_busy(process))
                     for file in process.open_files():
                         name = file.path.removeprefix(f"{self._job.root}/")
@@ -132,6 +142,13 @@ class Ending:
                         if now or (file.path not in inherited and self._is_at_it(file.path)):
                             writing.append(f"process {process.name()}, which writes {name}")
         return ", ".join(writing), busy
+
+    def _note_left(self, process: "psutil.Process") -> None:
+        """Remember a program that the notebook has not waited for; idle workers are no news."""
+        words = process.cmdline()
+        line = " ".join(words)
+        if words and process.status() != "zombie" and not any(one in line for one in _WORKERS):
+            self._left[process.pid] = shortened(line, _LONGEST)
 
     def _is_busy(self, process: "psutil.Process") -> bool:
         """Tell whether a process does something, by its state and the time that it has used."""

@@ -18,7 +18,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +32,9 @@ _LONGEST_COMMAND = 4000
 _HERE = -1
 # Ours is not to be the next number that a notebook's file gets.
 _HIGH = 900
+# What a cell's code is called after, and where a module may lie, the first one first.
+_CELL = "/ipykernel_"
+_MODULE_FILES = ("/__init__.py", ".py")
 # Those who list a folder only to find modules.
 _FINDERS = ("<frozen importlib", "importlib", "pkgutil.py", "pkg_resources")
 
@@ -52,6 +55,7 @@ class Recorder:
         self._named: dict[str, set[str]] = {}
         self._many: dict[str, str] = {}
         self._commands: set[str] = set()
+        self._imports: dict[str, None] = {}
         self._left = MOST
 
     def note(self, kind: str, path: Any) -> None:  # noqa: ANN401 - whatever the notebook opens
@@ -98,11 +102,31 @@ class Recorder:
             self._commands.add(line)
             self._write(STARTED, line.replace("\0", " "))
 
+    def imported(self, name: str, importer: str) -> None:
+        """Take in that a cell, or a module of the project, imports a name."""
+        if importer.startswith(self._root) or _CELL in importer:
+            self._imports[name] = None
+
+    def _in_vain(self) -> Iterator[str]:
+        """Give where imports have looked in the project in vain: a file may come there."""
+        for name in [*self._imports][:MOST_IN_FOLDER]:
+            package, _, last = name.rpartition(".")
+            around = vars(sys.modules[package]) if package in sys.modules else {}
+            for folder in list(around.get("__path__", ()) if package else sys.path):
+                place = os.path.join(os.path.abspath(folder), last)  # noqa: PTH100, PTH118 - quick
+                found = [one for one in _MODULE_FILES if os.path.exists(place + one)]  # noqa: PTH110
+                if place.startswith(self._root):
+                    yield from (place + one for one in _MODULE_FILES[: _first(found)])
+                if found:
+                    break
+
     def modules(self) -> None:
         """Take in where the loaded modules lie, without touching what may be loaded lazily.
 
         It is the end: a trace without this mark is not whole.
         """
+        for path in self._in_vain():
+            self.note(READ, path)
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType):
                 path = object.__getattribute__(module, "__dict__").get("__file__")
@@ -116,6 +140,11 @@ class Recorder:
 
     def _write(self, kind: str, text: str) -> None:
         os.write(self._file, f"{kind}{text}\0".encode("utf-8", "surrogateescape"))
+
+
+def _first(found: list[str]) -> int:
+    """Say how many places come before the first one at which there is a module."""
+    return _MODULE_FILES.index(found[0]) if found else len(_MODULE_FILES)
 
 
 def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Recorder:
@@ -152,7 +181,8 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         kind = flags & os.O_ACCMODE
         if kind == os.O_RDONLY:
             note(READ, path)
-        else:
+        elif isinstance(path, int) or not os.path.isdir(path):  # noqa: PTH112 - quick
+            # `tempfile` opens a file in a folder by a function of its own, which is told, too.
             note(WRITTEN if kind == os.O_WRONLY or flags & os.O_TRUNC else BOTH, path)
 
     def listed(path: Any = ".", *_: object) -> None:  # noqa: ANN401 - as it comes
@@ -160,6 +190,12 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         frame = sys._getframe(2)  # noqa: SLF001 - the quick way
         if not any(one in frame.f_code.co_filename for one in _FINDERS):
             note(LISTED, "." if path is None else path)
+
+    def imported(name: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
+        frame = sys._getframe(2)  # noqa: SLF001 - the quick way
+        while frame.f_back and any(one in frame.f_code.co_filename for one in _FINDERS):
+            frame = frame.f_back
+        recorder.imported(str(name), frame.f_code.co_filename)
 
     def renamed(source: Any, target: Any, at: int, to: int) -> None:  # noqa: ANN401 - as they come
         # Relative to an open folder, as within `shutil.rmtree`, a name says too little.
@@ -190,6 +226,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
 
     return {
         "open": opened,
+        "import": imported,
         "os.listdir": listed,
         "os.scandir": listed,
         "os.rename": renamed,
