@@ -83,8 +83,14 @@ class Seen:
             left_out = listed.intersection(self.entered)
             folders = {name: value for name, value in folders.items() if name not in left_out}
         written = rest(self.written, writes)
+        doubted = rest(dict.fromkeys(self.doubted), theirs | writes)
         return replace(
-            self, perhaps=perhaps, listed=folders, writes={**self.writes, **written}, written={}
+            self,
+            perhaps=perhaps,
+            listed=folders,
+            writes={**self.writes, **written},
+            written={},
+            doubted=tuple(doubted),
         )
 
     def details(self) -> dict[str, object]:

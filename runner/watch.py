@@ -72,7 +72,7 @@ class Window:
             perhaps_read=frozenset(perhaps - seen),
             perhaps_written=written - trace.writes - trace.either,
             perhaps_listed=listed,
-            doubted=(names(self.doubted) & perhaps) | late,
+            doubted=((names(self.doubted) & perhaps) | late) - seen,
             watched=self.watch.works,
             alone=self.alone,
             whole=trace.whole and self.whole and (self.watch.complete or not trace.children),
@@ -250,6 +250,9 @@ class Watch:
                 if not name and not self._is_ours(path):
                     self._note("entered", path)
             elif mask & _bits("CREATE", "MOVED_TO") and self._is_watched(path):
+                for window in self._windows:
+                    # It is another one than that which was looked into.
+                    window.entered.discard(path)
                 # What was in it before it was watched was made meanwhile.
                 for file in self._add(path):
                     self._note("written", file)
