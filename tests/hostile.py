@@ -639,11 +639,11 @@ MAGICS = {
 DISPLAYS = {
     "many_outputs": Row(GOOD, "for n in range(2000):\n    display(n)"),
     "odd_mimetypes": Row(
-        GOOD,
+        BAD,
         "display({'x/y+z': 1, '': 'x', 'text/plain': 'plain', 'application/json': [1], 'image/png': 'no base64', 'n\\x00l': 's'}, raw=True)",
     ),
     "bundle_no_text": Row(
-        GOOD,
+        BAD,
         "display({'text/plain': 3, 'text/html': None, 'application/x+json': {'a': {1: 2}}}, raw=True)",
     ),
     "bundle_empty": Row(GOOD, "display({}, raw=True)"),
@@ -707,7 +707,7 @@ DISPLAYS = {
         "k = get_ipython().kernel\nk.session.send(k.iopub_socket, 'no_such_type', {'x': 1}, parent=k.get_parent())",
     ),
     "message_malformed": Row(
-        GOOD,
+        BAD,
         "k = get_ipython().kernel\nfor t in ('stream', 'display_data', 'execute_result', 'error', 'status', 'clear_output', 'update_display_data', 'comm_open', 'execute_input'):\n    k.session.send(k.iopub_socket, t, {}, parent=k.get_parent())",
     ),
     "message_odd_stream": Row(
@@ -715,7 +715,7 @@ DISPLAYS = {
         "k = get_ipython().kernel\nfor c in ({'name': 'x', 'text': 'y'}, {'name': 3, 'text': 4}, {'name': 'stdout', 'text': None}, {'name': 'stdout', 'text': ['a']}):\n    k.session.send(k.iopub_socket, 'stream', c, parent=k.get_parent())",
     ),
     "message_odd_error": Row(
-        GOOD,
+        BAD,
         "k = get_ipython().kernel\nk.session.send(k.iopub_socket, 'error', {'ename': 3, 'evalue': None, 'traceback': 'x'}, parent=k.get_parent())",
     ),
     "message_raw": Row(

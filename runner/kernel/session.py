@@ -232,7 +232,10 @@ class Session(NotebookClient):
             self.process_message(message, cell, index)
         except CellExecutionComplete:
             return not late
-        except Exception as error:  # noqa: BLE001 - a kernel may send anything
+        except Exception as error:
+            if not late and message["msg_type"] in _OUTPUTS:
+                # What the notebook was to show is lost: it is told as any failure of the cell.
+                raise
             what = f"an output that makes no sense is left out: {type(error).__name__}: {error}"
             self._say(logging.WARNING, shown(what.partition("\n")[0]), at=ref)
         if late and message["msg_type"] in _SHOWN:
