@@ -3,6 +3,8 @@
 import re
 import sys
 
+import pytest
+
 from tests.project import ROOT, TemporaryProject
 from tests.terminals import on_terminal, seen
 
@@ -58,6 +60,7 @@ def test_what_a_run_says_to_open_are_the_last_pictures_and_tables_wherever_they_
         assert sorted(found) == sorted([*wanted, *tables, "outputs/all/notebooks/e[1].ipynb"])
 
 
+@pytest.mark.slow
 def test_colours_can_be_switched_off_and_a_pipe_gets_what_the_file_gets(
     project: TemporaryProject,
 ) -> None:

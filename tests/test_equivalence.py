@@ -52,6 +52,7 @@ def run_twice(
     return found
 
 
+@pytest.mark.slow
 def test_a_few_notebooks_are_the_same_in_a_warm_kernel(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -89,6 +89,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.slow
 def test_odd_values_of_a_profile_are_told_where_they_stand(project: TemporaryProject) -> None:
     project.notebook("s", parameters="v = {}\nn = 1\nw = 'a'\ninput_f = '../notebooks/s.ipynb'")
     for text, what in PROFILES:

@@ -270,6 +270,7 @@ COLD = {
 }
 
 
+@pytest.mark.slow
 def test_some_notebooks_get_a_cold_kernel(project: TemporaryProject, site: Path) -> None:
     (site / "ray.py").write_text("", "utf-8")
     for name, (source, metadata) in COLD.items():

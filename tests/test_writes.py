@@ -53,7 +53,7 @@ def whole(project: TemporaryProject, value: str) -> None:
     [
         ("EIO", "all/notebooks/", 1),
         pytest.param("EIO", "all/notebooks/", 3, marks=pytest.mark.slow),
-        ("EIO", "run.json", 4),
+        pytest.param("EIO", "run.json", 4, marks=pytest.mark.slow),
         pytest.param("ENOSPC", "all/notebooks/", 1, marks=pytest.mark.slow),
         ("ENOSPC", "journal.jsonl", 6),
     ],

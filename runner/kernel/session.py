@@ -317,9 +317,20 @@ class Session(NotebookClient):
             cell.metadata.papermill["end_time"] = now()
             self.executed.cell_finished(index)
             if outcome is not None:
-                run = replace(ref, execution=cell.execution_count)
+                run = replace(ref, execution=self._execution(index))
                 return replace(outcome, cell=run if outcome.cell is ref else outcome.cell)
         return Outcome(State.SUCCEEDED)
+
+    def _execution(self, index: int) -> int | None:
+        """Give the number that Jupyter shows beside a cell that has been run.
+
+        A kernel that died may not have told it; those of ours count one by one.
+        """
+        cells = self.nb.cells[: index + 1]
+        told: list[int | None] = [one.get("execution_count") for one in cells]
+        if told[-1] is None and self._is_ours:
+            return 1 + max(filter(None, told), default=0)
+        return told[-1]
 
     def _is_left_out(self, cell: NotebookNode, ref: CellRef) -> bool:
         """Tell a cell that is not run; the values injected beside it are not meant."""
