@@ -26,7 +26,7 @@ sys.path.insert(0, {root!r})
 folder, traced = {folder!r}, {traced!r}
 if traced:
     from runner.kernel import trace
-    trace.begin(folder + "/../trace", folder)
+    trace.begin(folder + "/../trace", folder, {{}})
 paths = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
 began = time.process_time()
 for path in paths:
