@@ -464,9 +464,7 @@ SURROUNDINGS = {
         "import sys\nsys.path.clear()\nsys.meta_path.clear()\n# %%\nimport decimal_no",
         "ModuleNotFoundError",
     ),
-    "modules_cleared": Row(
-        LATE, "import sys\nsys.modules.clear()\n# %%\nraise ValueError('on')", "on"
-    ),
+    "modules_cleared": Row(LATE, "import sys\nsys.modules.clear()\n# %%\nraise ValueError('on')"),
     "modules_purged": Row(
         BAD,
         "import sys\nfor n in list(sys.modules):\n    if n.split('.')[0] in ('json', 'zmq', 'ipykernel', 'IPython', 'runner', 'asyncio', 'threading', 'os'):\n        del sys.modules[n]",

@@ -54,7 +54,7 @@ def test_a_notebook_in_another_language_runs_in_its_kernel(project: TemporaryPro
     assert "a[2/3]: x is 3" in out
     assert (project.outputs("all") / "c.txt").read_text("utf-8") == "c\n6\n"
     assert project.states("all") == {"a": "succeeded", "b": "failed", "c": "succeeded"}
-    assert "b: failed in cell 1 of 2 (false): error: 1" in out
+    assert "b: failed in cell 1 of 2, In [1] (false): error: 1" in out
     ran = project.executed("all", "b").cells
     assert [cell.metadata.papermill.status for cell in ran] == ["failed", "pending"]
     warm = {stage["name"]: stage["warm"] for stage in project.record("all")["stages"]}
