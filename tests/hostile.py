@@ -176,6 +176,7 @@ STREAMS = {
     "raw_writes": Row(
         GOOD,
         "import os\nfor k in (1, 2):\n    _ = os.write(k, b'raw \\xff\\x00 bytes\\n')",
+        log="raw ",
     ),
     "stdout_none": Row(GOOD, "import sys\nsys.stdout = sys.stderr = None\nprint('x')"),
     "stdout_closed": Row(
@@ -464,7 +465,9 @@ SURROUNDINGS = {
         "import sys\nsys.path.clear()\nsys.meta_path.clear()\n# %%\nimport decimal_no",
         "ModuleNotFoundError",
     ),
-    "modules_cleared": Row(LATE, "import sys\nsys.modules.clear()\n# %%\nraise ValueError('on')"),
+    "modules_cleared": Row(
+        LATE, "import sys\nsys.modules.clear()\n# %%\nraise ValueError('on')", "the limit of a cell"
+    ),
     "modules_purged": Row(
         BAD,
         "import sys\nfor n in list(sys.modules):\n    if n.split('.')[0] in ('json', 'zmq', 'ipykernel', 'IPython', 'runner', 'asyncio', 'threading', 'os'):\n        del sys.modules[n]",

@@ -32,7 +32,10 @@ def test_on_a_terminal_the_lines_are_lighter_than_in_the_file(project: Temporary
         rf"{at}a         one\n {{20}}two\n {{20}}three$",
         rf"{at}a         WARNING lib: careful$",
         rf"{at}a         ✓ succeeded in [\d.]+ s$",
-        rf"{at}b         ✗ failed in cell 2 of 3, In \[3\] \(1 / 0\): ZeroDivisionError: ",
+        (
+            rf"{at}b         ✗ failed in cell 2 of 3, In \[3\] \(1 / 0\): "
+            r"ZeroDivisionError: division by zero$"
+        ),
         r"^stage     state      +time +memory$",
         r"^a      ✓  succeeded  [\d.]+ s +\d+ MiB$",
         r"^b      ✗  failed     [\d.]+ s +\d+ MiB$",
