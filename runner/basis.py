@@ -16,13 +16,13 @@ from typing import Any
 from .files import read_plain
 from .hashes import Hashes
 from .imports import modules
-from .model import Input, Stage
+from .model import SKIP_CELL, Input, Stage
 from .notebooks import PYTHON
 from .project import Project
 from .secrets import MASK, Mask
 
 # Tags that change how a cell runs; other metadata do not count.
-_TAGS = ("raises-exception", "skip-execution")
+_TAGS = ("raises-exception", SKIP_CELL)
 
 
 @dataclass(frozen=True)

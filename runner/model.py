@@ -37,6 +37,10 @@ def few_in_words(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
+# papermill and nbclient leave out cells with this tag.
+SKIP_CELL = "skip-execution"
+
+
 @dataclass(frozen=True)
 class Cell:
     """A code cell of a source notebook that has something to run.
@@ -54,7 +58,7 @@ class Cell:
     @property
     def left_out(self) -> bool:
         """Whether it is not run."""
-        return "skip-execution" in self.tags
+        return SKIP_CELL in self.tags
 
 
 @dataclass(frozen=True)

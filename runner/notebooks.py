@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,13 +11,11 @@ from . import document
 from .document import NotebookError
 from .errors import Problem
 from .literals import NO_PYTHON
-from .model import Cell, Parameter, SourceNotebook
+from .model import SKIP_CELL, Cell, Parameter, SourceNotebook
 from .naming import stage_name
 from .plain import shortened
 
 PYTHON = "python"
-# papermill and nbclient leave out cells with this tag.
-SKIPPED = "skip-execution"
 _OF_PROFILE = re.compile(r"(skip|only)-(.+)")
 _FLAGS = {"always", "warm"}
 # So much of a line of code is shown to tell a cell by.
@@ -87,7 +85,7 @@ def read(path: Path, label: str) -> SourceNotebook:
 def of_profiles(cell: Cell) -> Iterator[tuple[str, str]]:
     """Give the words of a cell's tags `skip-PROFILE` and `only-PROFILE`."""
     for tag in cell.tags:
-        if tag != SKIPPED and (found := _OF_PROFILE.fullmatch(tag)):
+        if tag != SKIP_CELL and (found := _OF_PROFILE.fullmatch(tag)):
             yield found[1], found[2]
 
 
@@ -102,17 +100,7 @@ def _as_in(cell: Cell, profile: str) -> Cell:
     only = {name for word, name in words if word == "only"}
     if ("skip", profile) not in words and (not only or profile in only):
         return cell
-    return replace(cell, tags=(*cell.tags, SKIPPED))
-
-
-def unknown_profiles(
-    notebook: SourceNotebook, profiles: Collection[str]
-) -> Iterator[tuple[Cell, str, str]]:
-    """Find tags of cells that name no profile: the cell, the tag and the name."""
-    for cell in notebook.cells:
-        for word, name in of_profiles(cell):
-            if name not in profiles:
-                yield cell, f"{word}-{name}", name
+    return replace(cell, tags=(*cell.tags, SKIP_CELL))
 
 
 def place(notebook: SourceNotebook, cell: Cell) -> str:

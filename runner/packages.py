@@ -20,7 +20,7 @@ from typing import TypeGuard
 from .basis import canonical, required
 from .errors import Problem
 from .imports import added_folders, modules, parsed
-from .model import Cell, SourceNotebook
+from .model import SKIP_CELL, Cell, SourceNotebook
 from .notebooks import PYTHON, place
 from .project import Project
 
@@ -60,7 +60,7 @@ _MOVES = re.compile(r"sys\.path|addsitedir|chdir|%cd\b|%pushd\b|PYTHONPATH")
 # What may lead out of the project, and what makes modules in a way of its own.
 _AWAY = re.compile(r"environ|getenv|home\(|expanduser|expandvars")
 _OWN_WAY = re.compile(r"sys\.(modules|meta_path|path_hooks)")
-_SKIPPED = {"raises-exception", "skip-execution"}
+_SKIPPED = {"raises-exception", SKIP_CELL}
 _NOT_LOOKED_INTO = {"__pycache__", "node_modules", "outputs"}
 _MODULE = (*all_suffixes(), ".pyx")
 # Python imports from such files, too.

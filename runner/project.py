@@ -227,13 +227,15 @@ def _odd_tags(project: Project) -> Iterable[Problem]:
     """Find cells that are to be left out, or to run alone, where that cannot be."""
     for notebook in project.notebooks.values():
         for cell in notebook.cells:
-            if cell.parameters and any(notebooks.of_profiles(cell)):
+            words = [*notebooks.of_profiles(cell)]
+            if cell.parameters and words:
                 what = "the parameters cell is run in all profiles; take the tag off it"
                 yield Problem(notebooks.place(notebook, cell), what)
-        for cell, tag, name in notebooks.unknown_profiles(notebook, project.profiles):
-            what = f"the tag `{tag}`: there is no profile `{name}`"
-            what += did_you_mean(name, project.profiles)
-            yield Problem(notebooks.place(notebook, cell), what)
+            for word, name in words:
+                if name not in project.profiles:
+                    what = f"the tag `{word}-{name}`: there is no profile `{name}`"
+                    what += did_you_mean(name, project.profiles)
+                    yield Problem(notebooks.place(notebook, cell), what)
 
 
 def _clashes(project: Project) -> Iterable[Problem]:

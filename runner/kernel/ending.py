@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OVER = "runner_over"
 # The one that says what the notebook has put into its environment.
 VARIABLE = "runner_variable"
-# One with a record of `logging`, for the log alone.
+# One with a record of `logging`.
 RECORD = "runner_record"
 _TICK = 0.2
 # Processes that wait for work: of multiprocessing, joblib, and forks of the kernel itself.
