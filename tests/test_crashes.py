@@ -23,7 +23,7 @@ from runner.journal import read_journal
 from tests.project import WAIT, TemporaryProject, none_left
 
 TOGETHER = int(os.environ.get("TOGETHER", "4"))
-CRASHES = int(os.environ.get("CRASHES", "4"))
+CRASHES = int(os.environ.get("CRASHES", "3"))
 SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 
 

@@ -83,7 +83,7 @@ def test_on_a_full_disk_an_old_build_is_not_removed(project: TemporaryProject) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [40_000])
+@pytest.mark.parametrize("count", [20_000])
 def test_many_displays_arrive_with_a_slow_disk(
     project: TemporaryProject, faults: Faults, count: int
 ) -> None:

@@ -153,7 +153,7 @@ def test_what_is_damaged_is_told_in_a_line(
         deadline=None,
         database=None,
         derandomize=not MANY,
-        max_examples=MANY or 150,
+        max_examples=MANY or 60,
         suppress_health_check=list(HealthCheck),
     )
     @given(damage(path))

@@ -1,7 +1,7 @@
 """What plain papermill does with the notebooks of these tests: why there is an engine here.
 
 Each test shows a flaw, and fails once papermill has mended it: then look whether our own
-remedy is still needed.
+remedy is still needed. They need not run unless requirements.txt has changed.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.project import WAIT, TemporaryProject, below_it, environment, left, w
 from tests.test_states import ENDS
 
 # Event loops that papermill leaves open are its own affair.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.rare, pytest.mark.filterwarnings("ignore")]
 
 
 def plain(project: TemporaryProject, output: Path, **options: object) -> nbformat.NotebookNode:

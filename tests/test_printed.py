@@ -71,7 +71,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> TemporaryProject:
     [
         (100, GIGABYTE // 100),
         (10**5, GIGABYTE // 100),
-        pytest.param(100, 4 * GIGABYTE // 10, marks=pytest.mark.slow),
+        pytest.param(100, GIGABYTE // 5, marks=pytest.mark.slow),
         pytest.param(10**8, GIGABYTE, marks=pytest.mark.slow),
     ],
     ids=["more than a log", "long lines", "much in short lines", "a gigabyte in long lines"],

@@ -123,11 +123,8 @@ def test_a_cell_past_its_limit_is_the_culprit(project: TemporaryProject, positio
 
 @pytest.mark.slow
 @both_ways
-@positions
-def test_a_cell_past_the_limit_of_its_stage_is_the_culprit(
-    project: TemporaryProject, position: int
-) -> None:
-    all_end(project, STAGE_TIMEOUT, position, "--timeout", "20")
+def test_a_cell_past_the_limit_of_its_stage_is_the_culprit(project: TemporaryProject) -> None:
+    all_end(project, STAGE_TIMEOUT, MIDDLE, "--timeout", "20")
 
 
 class Signal(NamedTuple):
