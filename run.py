@@ -4,7 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from runner.cli import main
+from runner.cli.main import main
 
 if __name__ == "__main__":
     if not sys.warnoptions:

@@ -1,6 +1,6 @@
 """The frozen values that everything speaks in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -27,16 +27,7 @@ class State(StrEnum):
         return self in {State.SUCCEEDED, State.SKIPPED}
 
 
-def state_in_words(state: str) -> str:
-    """Write a state as it is found in a record for a person."""
-    return state.replace("_", " ")
-
-
-def few_in_words(names: Sequence[str], most: int) -> str:
-    """Name the first ones of several for a person."""
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
-
-
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 # papermill and nbclient leave out cells with this tag.
 SKIP_CELL = "skip-execution"
 

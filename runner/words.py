@@ -1,129 +1,116 @@
-"""The table of commands: what each is called, takes, does, and which options it has."""
+"""What a person reads: times, sizes, counts and states in words, and what a line may hold."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+import time
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import IO
 
-# What a build may be told, and `job` hands on to one.
-_HANDED_ON = (
-    *("keep_going", "jobs", "parameter", "keep", "retries", "timeout", "cell_timeout"),
-    *("deadline", "warm", "start_late", "log_level"),
+_FEW = 10
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# They would move the cursor, or worse, of whoever reads the text on a terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# They would begin a line, have it read in another order, or are no characters.
+_MISLEADING = re.compile(
+    r"[\r\x85\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_OF_JOB = ("image", "name", "cpu", "memory", "gpu", "claim", "workdir", "user", "secret")
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command of `run.py`.
+def clock_in_words(at: float) -> str:
+    """Write a time, in seconds since 1970, for a person: local date and time of day."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
-    `takes` are the words after its name, `options` the names of those that it has (see
-    `options.OPTIONS`), `work` is the function that carries it out, as `module:function`.
-    `refused` says of options that one might try why it has not got them. A command that changes
-    what is there is not meant by its bare word where a stage has its name: `spelt` is then
-    how to write it.
-    A `lenient` one works whatever mistakes the project has at the moment.
+
+def seconds_in_words(seconds: float) -> str:
+    """Write a duration for a person."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
+
+
+def size_in_words(size: float) -> str:
+    """Write a number of bytes for a person, in powers of 1,024."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:  # noqa: PLR2004 - the next unit's size
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def counted(number: int, word: str) -> str:
+    """Write a number of things."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def few_in_words(names: Sequence[str], most: int) -> str:
+    """Name the first ones of several for a person."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def state_in_words(state: str) -> str:
+    """Write a state as it is found in a record for a person."""
+    return state.replace("_", " ")
+
+
+def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """Give the end of a message about an unknown word: what else it may have been.
+
+    `also` are words that it may be, too, but that are not listed.
     """
-
-    takes: str
-    summary: str
-    work: str
-    options: tuple[str, ...] = ()
-    lenient: bool = False
-    refused: Mapping[str, str] = field(default_factory=dict)
-    spelt: str | None = None
+    known = list(known)
+    close = get_close_matches(word, [*known, *also], n=1)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; known: {few_in_words(known, _FEW)}" if known else ""
 
 
-BUILD = Command(
-    "TARGET…", "build targets", "", ("dry_run", "background", "force", *_HANDED_ON, "notify")
-)
-
-COMMANDS = {
-    "list": Command(
-        "[PROFILE…]",
-        "the stages in order: what each reads, writes and takes",
-        "reports:stages",
-        ("parameter",),
-    ),
-    "status": Command(
-        "[PROFILE or RUN…]",
-        "what is up to date, what not and why, what is running",
-        "standing:status",
-        ("parameter", "json"),
-        lenient=True,
-    ),
-    "history": Command(
-        "[PROFILE…]", "the runs: when, how long, how they ended, what ran", "reports:history"
-    ),
-    "log": Command(
-        "[PROFILE or RUN] [STAGE]",
-        "the log of the newest run, or of the one that is named",
-        "following:log",
-        ("follow",),
-        lenient=True,
-    ),
-    "stop": Command(
-        "[PROFILE or RUN]",
-        "end a run in good order, from any host that sees it",
-        "following:stop",
-        ("now",),
-        lenient=True,
-        spelt="stop PROFILE",
-    ),
-    "job": Command(
-        "TARGET… --image IMAGE",
-        "print a Kubernetes Job for it, for kubectl apply -f -",
-        "manifest:command",
-        (*_OF_JOB, *_HANDED_ON),
-        refused={
-            "force": "each restart would begin anew",
-            "notify": (
-                "the URL would stand in the Job; put RUN_NOTIFY into the Secret that --secret names"
-            ),
-            "background": "it prints, and runs nothing",
-            "dry_run": "it prints, and runs nothing",
-        },
-    ),
-    "graph": Command(
-        "[PROFILE]",
-        "the stages as a tree: what each needs",
-        "reports:graph",
-        ("parameter", "mermaid", "dot"),
-    ),
-    "check": Command(
-        "",
-        "look for mistakes in the project, compare the test build",
-        "commands:check",
-        ("parameter", "log_level"),
-    ),
-    "accept": Command(
-        "[FILE…]",
-        "what test built becomes what is expected, in testdata/expected/",
-        "accepting:accept",
-        ("dry_run", "yes"),
-        spelt="accept --yes",
-    ),
-    "tidy": Command(
-        "[STAGE…]",
-        "take outputs out of the source notebooks",
-        "tidy:tidy",
-        ("dry_run", "install", "filter"),
-        lenient=True,
-        spelt="tidy notebooks/*.ipynb",
-    ),
-    "clean": Command(
-        "",
-        "remove what was built (clean-PROFILE: of one profile), or old runs",
-        "cleaning:clean",
-        ("dry_run", "yes", "runs", "older_than"),
-        lenient=True,
-        spelt="clean --yes",
-    ),
-    "help": Command("[COMMAND]", "say what a command does, and its options", "", lenient=True),
-}
-# Commands that take the profile into their word, such as clean-test.
-_WITH_PROFILE = ("clean",)
+def then(text: str, more: str) -> str:
+    """Go on with a message, after a question, too."""
+    return f"{text}{'' if text.endswith('?') else ';'} {more}"
 
 
-def command_of(word: str) -> str | None:
-    """Give the name of the command that a first word means; None is a target."""
-    found = (name for name in _WITH_PROFILE if word.startswith(f"{name}-"))
-    return word if word in COMMANDS else next(found, None)
+def shown(text: str) -> str:
+    """Give a text as it may be shown: of control characters only tabs and ends of lines stay.
+
+    Colours and cursor movements are left out; what would mislead a reader is escaped.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _MISLEADING.sub(_escaped, _CONTROL.sub("", _ANSI.sub("", text)))
+
+
+def one_line(text: str) -> str:
+    """Give a text as it may be shown within a line."""
+    return shown(text).replace("\n", r"\n")
+
+
+def shortened(text: str, most: int) -> str:
+    """Give the beginning and the end of a text that is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    left_out = f" [{len(text) - most:,} characters left out] "
+    return f"{text[: most * 3 // 4]}{left_out}{text[len(text) - most // 4 :]}"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return r"\r" if code == ord("\r") else f"\\x{code:02x}" if code < 1 << 8 else f"\\u{code:04x}"
+
+
+class Shown:
+    """A text stream that takes what may be shown, whatever is written."""
+
+    def __init__(self, file: IO[str]) -> None:
+        """Write to `file`."""
+        self._file = file
+
+    def __getattr__(self, name: str) -> object:
+        """Be like the file otherwise."""
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        self._file.write(shown(text))
+        return len(text)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import nbformat
 
-from runner.cli import main
-from runner.files import remove
+from runner.cli.main import main
 from runner.model import CellRef, CellStarted, Event, Job, Preload, Result, State
 from runner.stop import Stop
+from runner.system.files import remove
 
 if TYPE_CHECKING:
-    from runner.kernel.warm import Warm
+    from runner.kernels.warm import Warm
 
 
 class PretendedExecutor:

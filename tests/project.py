@@ -9,21 +9,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+import fastjsonschema
 import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from runner.banner import TAG
-from runner.cli import main
-from runner.executor import Executors, LocalExecutor
-from runner.portable import on_linux
+from runner.cli.main import main
+from runner.execution.banner import TAG
+from runner.execution.executor import Executors, LocalExecutor
+from runner.system.portable import on_linux
 from tests import prefork
 from tests.pretended import PretendedExecutor
 
@@ -70,6 +72,21 @@ class Done:
         assert code is None or self.code == code, f"exit code {self.code}, not {code}:\n{self.text}"
         assert "ResourceWarning" not in self.err, self.err
         return self
+
+
+@cache
+def _schema() -> Callable[[object], object]:
+    schema = json.loads((ROOT / "docs/run.schema.json").read_text("utf-8"))
+    # Readers take what they do not know; here nothing is to be missing in the schema.
+    for one in (schema, schema["properties"]["stages"]["items"]):
+        one["additionalProperties"] = False
+    check: Callable[[object], object] = fastjsonschema.compile(schema)
+    return check
+
+
+def fits_schema(record: object) -> None:
+    """Assert that a record is as docs/run.schema.json says, whatever the test is about."""
+    _schema()(record)
 
 
 class TemporaryProject:
@@ -289,6 +306,7 @@ class TemporaryProject:
     def record(self, profile: str) -> dict[str, Any]:
         """Read the newest run's `run.json`."""
         found: dict[str, Any] = json.loads((self.runs(profile)[-1] / "run.json").read_text("utf-8"))
+        fits_schema(found)
         return found
 
     def states(self, profile: str) -> dict[str, str]:

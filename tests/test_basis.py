@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.files import digest
-from runner.hashes import Hashes
+from runner.plan.hashes import Hashes
+from runner.system.files import digest
 from tests.project import TemporaryProject
 
 

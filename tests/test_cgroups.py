@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cgroups import cpu_quota, memory_limit, memory_used, oom_kills
+from runner.system.cgroups import cpu_quota, memory_limit, memory_used, oom_kills
 
 MIB = 1 << 20
 V2 = "0::/kubepods/pod1/box"

@@ -8,7 +8,7 @@ import zmq
 import zmq.asyncio
 from jupyter_client.session import Session
 
-from runner.kernel.manager import Channel
+from runner.kernels.manager import Channel
 
 
 def test_a_reply_that_comes_while_something_is_sent_is_noticed(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 
 import pytest
 
 import runner
-from runner.options import OPTIONS
-from runner.words import COMMANDS
+from runner.cli.commands import COMMANDS
+from runner.cli.options import OPTIONS
+from runner.project import Settings
 from tests.project import ROOT, TemporaryProject
 
 RUN = {
@@ -34,7 +36,7 @@ HAVE: dict[str | None, set[str]] = {
     "help": set(),
 }
 # Of each option the flag by which it is called here.
-FLAGS = {flags[0] for flags, *_ in OPTIONS.values()} - {"-h", "--version"}
+FLAGS = {one.flags[0] for one in OPTIONS.values()} - {"-h", "--version"}
 
 
 def test_an_option_that_means_nothing_to_a_command_is_refused_in_one_line(
@@ -95,3 +97,9 @@ def test_the_version_is_that_of_the_project() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert runner.__version__ == settings["project"]["version"]
     assert done.stdout.startswith(f"run.py {runner.__version__} ")
+
+
+def test_what_can_stand_in_pyproject_is_a_setting() -> None:
+    assert {name for name, one in OPTIONS.items() if one.in_pyproject} == {
+        name for name in OPTIONS if name in {one.name for one in fields(Settings)}
+    }

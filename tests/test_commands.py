@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import lock
-from runner.files import digest
+from runner.system import lock
+from runner.system.files import digest
 from tests.project import ROOT, TemporaryProject
 from tests.terminals import exit_status, on_terminal, seen
 

@@ -19,7 +19,7 @@ import nbformat
 import psutil
 import pytest
 
-from runner.journal import read_journal
+from runner.runs.journal import read_journal
 from tests.project import WAIT, TemporaryProject, none_left
 
 TOGETHER = int(os.environ.get("TOGETHER", "4"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.journal import read_journal
+from runner.runs.journal import read_journal
 from tests.faults import Faults
 from tests.project import TemporaryProject
 

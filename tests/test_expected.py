@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from runner.expected import compare, equal, files
+from runner.build.expected import compare, equal, files
 
 NAN = float("nan")
 HUGE = 10**400  # beyond any float

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runner.history import last_made
+from runner.runs.made import last_made
 from tests.project import WAIT, TemporaryProject, wait_for
 
 

@@ -65,7 +65,7 @@ def test_a_job_for_kubernetes_is_valid(project: TemporaryProject, options: tuple
         assert mounts == {"/project/outputs", TMP}
     if "-j" in options:
         asked = {*container["args"][3:]}
-        assert asked == {"--jobs", "2", "--keep-going", "--cold", "-p", "a.x=$$$$(HOME)"}
+        assert asked == {"--jobs", "2", "--keep-going", "--cold", "--parameter", "a.x=$$$$(HOME)"}
 
 
 def test_a_job_has_little_unless_it_asks_for_more(project: TemporaryProject) -> None:

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from runner.plain import shown
+from runner.words import shown
 from tests.project import TemporaryProject
 
 FORGED = "2026-01-31 12:00:00.000 INFO     run: all succeeded"

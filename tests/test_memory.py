@@ -143,7 +143,7 @@ def test_memory_that_is_nearly_used_up_is_told_in_time(
 ) -> None:
     project.profile("all")
     fill = (
-        'import sys\n\nsys.path.insert(0, "..")\nfrom runner.cgroups import memory_used\n\n'
+        'import sys\n\nsys.path.insert(0, "..")\nfrom runner.system.cgroups import memory_used\n\n'
         f"hog = []\nwhile memory_used() < 0.93 * {LIMIT}:\n"
         '    hog.append(bytearray(b"x") * (4 << 20))'
     )

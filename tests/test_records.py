@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from runner import lock
-from runner.journal import journal_of, record_of
 from runner.model import Job, Result
+from runner.runs.journal import journal_of, record_of
+from runner.system import lock
 from tests.faults import Faults, pretend
 from tests.pretended import PretendedExecutor
 from tests.project import TemporaryProject
@@ -321,7 +321,7 @@ def test_a_fault_of_the_runners_own_ends_the_run_with_a_verdict(
     environment = {"A_TOKEN": "my-token-value"}
     done = project.call("all", "other", "--cold", executors=Faulty, code=1, env=environment)
     assert "Traceback" not in done.text
-    where = r"run: the runner failed: TypeError: first \(runner/build.py, line \d+\)"
+    where = r"run: the runner failed: TypeError: first \(runner/build/build.py, line \d+\)"
     assert len(re.findall(where, done.out)) == 1
     assert "other was not started" in done.out
     (run,) = project.runs("all")

@@ -7,8 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runner.journal import read_journal
-from runner.secrets import Mask, MaskedStream
+from runner.runs.journal import read_journal
+from runner.secrets.mask import Mask, MaskedStream
 from tests.project import TemporaryProject
 
 SECRET = 's3cr3t/"quoted"\'\\pa ss'  # noqa: S105 - to be hidden

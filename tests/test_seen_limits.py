@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.kernel.trace import LOST, MOST, READ, Recorder, records
+from runner.kernels.trace import LOST, MOST, READ, Recorder, records
 from tests.project import TemporaryProject
 
 # None of it fails a stage, holds it up, or makes it run again by itself.

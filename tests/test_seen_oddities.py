@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.execution.watch import Watch
 from runner.model import Trace
-from runner.watch import Watch
 from tests.project import WAIT, TemporaryProject, wait_for
 
 MANY = 1000

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from runner.portable import on_linux
+from runner.system.portable import on_linux
 from tests.project import (
     WAIT,
     TemporaryProject,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.naming import natural_key, stage_name
+from runner.project.naming import natural_key, stage_name
 from tests.mistakes import refused, told_once
 from tests.project import TemporaryProject, both_ways, wait_for
 

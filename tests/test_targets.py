@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from runner.project import load
-from runner.targets import Selection, select
-from runner.words import COMMANDS
+from runner.cli.commands import COMMANDS
+from runner.project.layout import load
+from runner.project.targets import Selection, select
 from tests.project import TemporaryProject
 
 EVERYTHING = ("data", "features", "model", "report")

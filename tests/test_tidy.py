@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from runner.tidy import without
+from runner.cli.tidy import without
 from tests.project import ROOT, TemporaryProject
 
 

@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import graph, naming, preload, scheduler, streams
-from runner.literals import converted, fits, unwritable
+from runner import graph
+from runner.build import scheduler
+from runner.execution import preload, streams
 from runner.model import Result, State
-from runner.plain import shown
-from runner.settings import SettingError, Settings, duration, level, whole_number
-from runner.sources import SourceError, is_outside, locate
+from runner.project import naming
+from runner.project.literals import converted, fits, unwritable
+from runner.project.settings import SettingError, Settings, duration, level, whole_number
+from runner.project.sources import SourceError, is_outside, locate
 from runner.stop import Stop
+from runner.words import shown
 
 Needs = dict[str, set[str]]
 

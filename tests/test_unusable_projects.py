@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.project import load
+from runner.project.layout import load
 from tests.mistakes import refused, told, told_once
 from tests.project import TemporaryProject
 

@@ -340,8 +340,8 @@ def test_nothing_to_do_starts_nothing_and_imports_nothing_heavy(
     found = json.loads(done.stdout.splitlines()[-1])
     heavy = {"papermill", "nbformat", "zmq", "pandas", "numpy", "asyncio", "psutil", "rich.live"}
     assert not heavy & set(found)
-    kernel = {name for name in found if name.startswith("runner.kernel.")}
-    assert kernel <= {"runner.kernel.forkless"}
+    kernel = {name for name in found if name.startswith("runner.kernels.")}
+    assert kernel <= {"runner.kernels.forkless"}
 
 
 def test_a_package_at_fault_is_tried_once_whatever_notebooks_take_from_it(

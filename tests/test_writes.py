@@ -8,7 +8,7 @@ import shutil
 import nbformat
 import pytest
 
-from runner.journal import read_journal
+from runner.runs.journal import read_journal
 from tests.faults import Faults, pretend
 from tests.project import TemporaryProject
 

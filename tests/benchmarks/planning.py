@@ -11,12 +11,15 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from runner import basis, journal, options, project, records, tasks
-from runner.secrets import Mask
+from runner.errors import Exit
+from runner.model import Planned, Result, State
+from runner.plan import fingerprint, request
+from runner.project import layout
+from runner.runs import Recorder, RunStarted, journal, stage_details
+from runner.secrets.mask import Mask
 from tests.project import TemporaryProject
 
 _MEASURE = """
@@ -58,30 +61,26 @@ def built(root: Path, stages: int) -> TemporaryProject:
     for number in range(stages):
         reads = (f"s{number - 1}.txt",) if number % 10 else ()
         made.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
-    loaded = project.load(root)
-    (task,) = tasks.read(loaded, loaded.settings, options.parse(["all"])).tasks()
+    loaded = layout.load(root)
+    (task,) = request.read(loaded, loaded.settings, ["all"]).tasks()
     folder, freshness = loaded.build("all"), task.freshness
     (folder / "notebooks").mkdir(parents=True)
     for stage in task.pipeline.stages.values():
         (folder / "notebooks" / f"{stage.name}.ipynb").write_text("{}")
         for output in stage.outputs:
             output.path.write_text(stage.name)
-    record = journal.RunRecord(folder, journal.new_run_id(folder), Mask([]))
-    environment = asdict(freshness.environment)
-    record.append("run_started", id=record.id, profile="all", environment=environment)
+    recorder = Recorder(folder, journal.new_run_id(folder), Mask([]))
+    recorder.run_started(RunStarted("all", ["run.py"], ["all"], [], 1, freshness.environment))
     for stage in task.pipeline.stages.values():
         now = freshness.of_stage(stage)
-        details = records.stage_details(stage, loaded.label, now, "")
-        record.append("stage_planned", stage=stage.name, reasons=[])
-        record.append("stage_started", stage=stage.name, **details)
-        hashes = basis.of_outputs(loaded, stage, freshness.hashes)
+        recorder.stage_planned(Planned(stage.name, ()))
+        recorder.stage_started(stage.name, (), stage_details(stage, loaded.label, now, ""))
+        hashes = fingerprint.of_outputs(loaded, stage, freshness.hashes)
         outputs = [{"path": name, "hash": value} for name, value in hashes.items()]
-        record.append(
-            "stage_ended", stage=stage.name, state="succeeded", made=True, outputs=outputs
-        )
-    record.append("run_ended", state="succeeded")
-    record.publish()
-    record.close()
+        result = Result(stage.name, State.SUCCEEDED, 0.0, 0.0)
+        recorder.stage_ended(result, {"made": True, "outputs": outputs})
+    recorder.run_ended(State.SUCCEEDED, Exit.OK)
+    recorder.close()
     return made
 
 

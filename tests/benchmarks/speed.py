@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from runner.machine import cpus
+from runner.system.machine import cpus
 from tests.benchmarks.planning import measure
 from tests.project import TemporaryProject, environment
 

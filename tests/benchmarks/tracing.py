@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runner.kernel import trace
+from runner.kernels import trace
 
 # In folders of some hundred, as people keep them.
 _IN_FOLDER = 500
@@ -25,7 +25,7 @@ import collections, json, os, sys, time
 sys.path.insert(0, {root!r})
 folder, traced = {folder!r}, {traced!r}
 if traced:
-    from runner.kernel import trace
+    from runner.kernels import trace
     trace.begin(folder + "/../trace", folder, {{}})
 paths = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
 began = time.process_time()

@@ -1,0 +1,207 @@
+"""Builds what is asked for: under locks, one profile after the other, until one ends badly."""
+
+import contextlib
+import logging
+import os
+import platform
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from ..console import Log, console
+from ..errors import Exit
+from ..execution import Executors
+from ..plan import Request, Task, preflight
+from ..project import Project, Settings, dotenv, remarks
+from ..runs import journal
+from ..stop import Stop
+from ..system import lock, why
+from . import deadline, notify
+from .ahead import Ahead
+from .build import run
+from .shared import Command, Turn
+
+if TYPE_CHECKING:
+    from ..kernels.root import Root
+    from ..kernels.warm import Warm
+
+# Told once the run has started: what to say to who waits, and the log.
+Started = Callable[[str, Path], None]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a command line gives beside what it asks for.
+
+    `words` are all of it, `options` the names of the settings that stand on it; `early` is a
+    process that kernels can be forked from, if it was started; `started` is told when a run in
+    the background has begun.
+    """
+
+    words: tuple[str, ...]
+    options: Collection[str]
+    executors: Executors
+    early: "Root | None" = None
+    started: Started | None = None
+
+
+def build(asked: Request, given: Given) -> int:
+    """Run the profiles one after the other; the first that ends badly is the last."""
+    loaded, settings = asked.project, asked.settings
+    notifier = notify.of(settings, os.environ, option="notify" in given.options)
+    # A URL holds a password or the like.
+    hidden = {**os.environ, "RUN_NOTIFY": "\n".join(notifier.urls)}
+    stop, mask = Stop(), dotenv.mask(loaded.root, hidden, settings.secrets)
+    until = deadline.of(settings, os.environ, option="deadline" in given.options)
+    with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
+        ids = _hold(loaded, asked.profiles, held)
+        todo = asked.tasks()
+        preflight.refuse_missing_packages(loaded, todo)
+        preflight.refuse_too_little(loaded, todo, settings.jobs)
+        shown = held.enter_context(console(plain=given.started is not None))
+        log = Log(shown, settings.log_level, mask)
+        if stop.asked():
+            log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
+            return stop.exit_code
+        aheads = [Ahead(loaded, settings, task) for task in todo]
+        warm = _warm(loaded, settings, aheads, log, given.early)
+        if warm is not None:
+            held.enter_context(warm)
+        command = Command(
+            loaded,
+            settings,
+            given.words,
+            log,
+            stop,
+            mask,
+            given.executors,
+            until,
+            notifier,
+            warm,
+        )
+        worst = Exit.OK
+        for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
+            code, is_last = run(command, turn, ahead, _leaving(turn, log, given.started))
+            worst = worst or code
+            if is_last:
+                break
+            if stop.asked():
+                # The request came after this run had ended.
+                worst = worst or stop.exit_code
+                break
+        return worst
+
+
+def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Iterator[Turn]:
+    """Say what each build is to do; the first one does what is done once."""
+    folders = [loaded.build(one.profile) / "runs" / ids[one.profile] for one in todo]
+    labels = [*map(loaded.label, folders)]
+    first = tuple(remarks.of_project(loaded))
+    for number, task in enumerate(todo):
+        then = tuple(labels[number + 1 :])
+        if number:
+            yield Turn(task, ids[task.profile], then)
+        else:
+            yield Turn(task, ids[task.profile], then, first, todo)
+
+
+def _leaving(turn: Turn, log: Log, started: Started | None) -> Callable[[Path], None] | None:
+    """Say what is to be done once the first run of a command in the background has begun."""
+    if started is None or not turn.fetched:
+        return None
+
+    def leave(folder: Path) -> None:
+        log.leave_console()
+        started(_in_background(turn), folder / "log.txt")
+
+    return leave
+
+
+def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) -> dict[str, str]:
+    """Hold the builds of profiles, and give the run of each its id."""
+    ids: dict[str, str] = {}
+    words: dict[str, str] = {}
+    for name in profiles:
+        after = f", which comes after {' and '.join(ids)}" if ids else ""
+        ids[name] = journal.new_run_id(loaded.build(name))
+        words[name] = f"run {ids[name]}{after}"
+    # In this order whatever the command's, so that of two commands one gets all.
+    for name in sorted(words):
+        held.enter_context(lock.hold(loaded.outputs, name, words[name]))
+    return ids
+
+
+def _in_background(turn: Turn) -> str:
+    """Say how to follow a run in the background, and how to stop it."""
+    profile = turn.task.profile
+    then = ", then the other profiles" if turn.then else ""
+    return (
+        f"run {turn.run_id} goes on in the background on {platform.node()}{then}\n"
+        f"  python run.py log -f {profile}   follow it\n"
+        f"  python run.py stop {profile}     end it in good order"
+    )
+
+
+def _warm(
+    loaded: Project,
+    settings: Settings,
+    aheads: Sequence[Ahead],
+    log: Log,
+    early: "Root | None",
+) -> "Warm | None":
+    """Give a source of warm kernels, if any is to be; it imports while we go on."""
+    firsts = (ahead.first() for ahead in aheads) if settings.warm else ()
+    first = next((one for one in firsts if one is not None), None)
+    if first is None:
+        return None
+    from ..kernels import root  # noqa: PLC0415 - with nothing to do it is not needed
+    from ..kernels.warm import Warm  # noqa: PLC0415 - as above
+
+    def say(level: int, text: str) -> None:
+        log.say(text, level=level)
+
+    try:
+        source = early or root.start(loaded.working_directory)
+    except OSError as error:
+        say(logging.WARNING, f"kernels start by themselves: {why(error)}")
+        return None
+    folders = {str(one.folder) for one in loaded.notebooks.values()}
+    top = str(loaded.root)
+    warm = Warm(source, top, settings.log_level, settings.jobs, sorted(folders), say)
+    # It imports what the first stage does while the run is prepared.
+    warm.expect([first.wanted])
+    return warm
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """End in good order on SIGINT and SIGTERM; a second one ends at once.
+
+    The guards kill the kernels when this process vanishes. A terminal that closes does
+    not end a run, which may be in the background.
+    """
+    codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+    came: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        code = codes[signal.Signals(number)]
+        came.append(number)
+        # A deadline, or `run.py stop`, does not make a first signal the second one.
+        if len(came) > 1:
+            os._exit(code)
+        name = "interrupted" if code is Exit.INTERRUPTED else "terminated"
+        reason = f"{name} ({signal.Signals(number).name})"
+        # In a thread: what runs here may hold a lock that ending needs.
+        threading.Thread(target=stop.request, args=(reason, code)).start()
+
+    before = {number: signal.signal(number, handle) for number in codes}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

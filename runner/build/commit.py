@@ -1,0 +1,161 @@
+"""What a stage has left, made to last: hashes, its executed notebook, its end in the record."""
+
+import contextlib
+import logging
+from dataclasses import replace
+from typing import Any
+
+from ..execution import banner
+from ..model import Result, State
+from ..runs import Recorder, Seen, metrics
+from ..system import copy_whole, sync, why
+from . import telling
+from .progress import Progress
+from .shared import Command, Turn
+from .start import Starter
+from .witness import Witness
+
+Outputs = list[dict[str, Any]]
+
+
+class Committer:
+    """Commits the results of the stages of one build, in the order in which they end."""
+
+    def __init__(
+        self,
+        command: Command,
+        turn: Turn,
+        recorder: Recorder,
+        progress: Progress,
+        starter: Starter,
+    ) -> None:
+        """Begin with a build of which no stage has ended."""
+        self._project = command.project
+        self._log = command.log
+        self._mask = command.mask
+        self._task = turn.task
+        self._recorder = recorder
+        self._progress = progress
+        self._starter = starter
+        self._folder = command.project.build(turn.task.profile)
+        self.witness = Witness(command.project, turn.task.freshness, command.log.say)
+        self.results: dict[str, Result] = {}
+        # The names of files that stages were seen to write, and did not declare.
+        self.written: dict[str, None] = {}
+
+    def commit(self, result: Result) -> Result:
+        """Keep what a stage has left, and record and tell its end; give it as it counts."""
+        outputs: Outputs = []
+        try:
+            found = self.witness.look(result)
+            if result.good and result.state is not State.SKIPPED:
+                result = self._with_inputs_as_they_were(result)
+            if result.good and found is not None:
+                result = self.witness.judged(result, found)
+                self.written |= dict.fromkeys(found.writes)
+            if result.good and result.state is not State.SKIPPED:
+                outputs = self._kept(result)
+                self._publish(result)
+            if not result.good:
+                self._put_banner(result)
+            self._record(result, outputs, found)
+        except OSError as error:
+            what = f"its results cannot be kept: {why(error)}"
+            if result.good:
+                result = replace(result, state=State.FAILED, error=what)
+            self._recorder.stage_lost(result, outputs)
+            self._log.say(what, result.stage, logging.ERROR)
+        self._log.ended(result)
+        self._tell(result)
+        self.results[result.stage] = result
+        self._progress.end(result.stage)
+        self._log.situation(self._progress.words)
+        return result
+
+    def record(self, result: Result) -> None:
+        """Record how a stage ended that had no chance to run."""
+        self._record(result, [], None)
+        self.results[result.stage] = result
+
+    def _kept(self, result: Result) -> Outputs:
+        """Have a good stage's outputs outlast a power cut; give them with their hashes."""
+        hashes = self._task.freshness.hashes
+        stage = self._task.pipeline.stages[result.stage]
+        for output in stage.outputs:
+            sync(output.path)
+        outputs: Outputs = [
+            {
+                "parameter": one.parameter,
+                "path": self._project.label(one.path),
+                "hash": hashes.of(one.path),
+            }
+            for one in stage.outputs
+        ]
+        self.witness.committed({one["path"]: str(one["hash"]) for one in outputs})
+        return outputs
+
+    def _publish(self, result: Result) -> None:
+        """Put a good stage's executed notebook into the build as it stands."""
+        name = f"{result.stage}.ipynb"
+        published = self._folder / "notebooks" / name
+        published.parent.mkdir(parents=True, exist_ok=True)
+        copy_whole(self._recorder.notebooks / name, published)
+
+    def _put_banner(self, result: Result) -> None:
+        """Have the executed notebook say first how it ended; the record does in any case."""
+        executed = self._recorder.notebooks / f"{result.stage}.ipynb"
+        stage = self._task.pipeline.stages[result.stage]
+        again = f"python run.py {self._task.profile}-{result.stage}"
+        if self._progress.has_run(result.stage) and executed.is_file():
+            with contextlib.suppress(OSError, ValueError, LookupError):
+                error = self._mask(result.error or "")
+                banner.add(executed, result, error, stage.notebook.label, again)
+
+    def _with_inputs_as_they_were(self, result: Result) -> Result:
+        """Fail a stage that changed what another one wrote; warn if an outside input changed."""
+        stage, hashes = self._task.pipeline.stages[result.stage], self._task.freshness.hashes
+        for one in stage.inputs:
+            name = one.source or self._project.label(one.path)
+            if hashes.of(one.path) == self._starter.read[stage.name].get(name, ""):
+                continue
+            if one.made_by:
+                by = " and ".join(one.made_by)
+                what = f"{name}, an output of {by}, changed meanwhile; write only what is declared"
+                return replace(result, state=State.FAILED, error=what)
+            text = f"{name} changed while the stage ran; the next run builds it again"
+            self._log.say(text, stage.name, logging.WARNING)
+        return result
+
+    def _record(self, result: Result, outputs: Outputs, found: Seen | None) -> None:
+        details: dict[str, Any] = {"outputs": outputs}
+        if found is not None:
+            details["seen"] = found.details()
+        if result.state is State.SKIPPED:
+            made = self._task.freshness.made[result.stage]
+            details = {"made_by": made.run}
+            if made.was is not None:
+                self._rename(made.was, result.stage)
+                details["was"] = made.was
+        elif result.good:
+            details["made"] = True
+        if result.good:
+            outputs_of = self._task.pipeline.stages[result.stage].outputs
+            numbers = metrics.of_files((one.path for one in outputs_of), self._folder)
+            details |= {"metrics": numbers} if numbers else {}
+        self._recorder.stage_ended(result, details)
+
+    def _rename(self, old: str, new: str) -> None:
+        """Give the executed notebook of a stage whose notebook was renamed its new name."""
+        folder = self._folder / "notebooks"
+        if not (folder / f"{new}.ipynb").exists():
+            (folder / f"{new}.ipynb").parent.mkdir(parents=True, exist_ok=True)
+            (folder / f"{old}.ipynb").replace(folder / f"{new}.ipynb")
+
+    def _tell(self, result: Result) -> None:
+        """Log how a stage ended, and for a failure what to open."""
+        level, text = telling.stage_end(result)
+        self._log.say(text, result.stage, level, result.state)
+        executed = self._recorder.notebooks / f"{result.stage}.ipynb"
+        if level >= logging.ERROR and executed.exists():
+            where = self._project.label(executed)
+            self._log.say(f"see the executed notebook: {where}", result.stage, level)

@@ -1,0 +1,49 @@
+"""What the builds of one command share, and what each of them is to do."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..console import Log
+from ..execution import Executors
+from ..plan import Task
+from ..project import Project, Settings
+from ..secrets import Mask
+from ..stop import Stop
+from .deadline import Deadline
+from .notify import Notifier
+
+if TYPE_CHECKING:
+    from ..kernels.warm import Warm
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line that builds, and what its builds use alike."""
+
+    project: Project
+    settings: Settings
+    words: tuple[str, ...]
+    log: Log
+    stop: Stop
+    mask: Mask
+    executors: Executors
+    until: Deadline | None
+    notifier: Notifier
+    warm: "Warm | None"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one build of a command is to do.
+
+    `then` are the folders of the runs with which the command goes on. The first build of a
+    command also tells what there is to `remark` of the project, with levels of the log, and
+    brings what all stages of the command need that lies elsewhere (`fetched`).
+    """
+
+    task: Task
+    run_id: str
+    then: tuple[str, ...] = ()
+    remarks: tuple[tuple[int, str], ...] = ()
+    fetched: Collection[Task] = ()

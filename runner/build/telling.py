@@ -1,0 +1,97 @@
+"""In words: how far a run is, how a stage ended, how a run ended."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from ..model import Result, State
+from ..system import machine
+from ..words import counted, few_in_words, seconds_in_words, size_in_words, state_in_words
+
+_FEW, _TOLD = 12, 3
+_PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".pdf", ".html"}
+_TABLES = {".csv", ".tsv", ".parquet", ".xlsx"}
+
+
+def situation(ended: int, stages: int, seconds: float, *, rest: float | None, memory: int) -> str:
+    """Say how far a run is, how long it will go on, and its memory.
+
+    Args:
+        ended: how many of its stages have ended.
+        stages: how many there are.
+        seconds: how long it has taken.
+        rest: how many seconds it will go on, by earlier runs, if that is known.
+        memory: the bytes that all its processes use, 0 if that is not known.
+    """
+    words = [f"{ended} of {counted(stages, 'stage')}", seconds_in_words(seconds)]
+    if rest is not None:
+        words.append(f"about {seconds_in_words(rest)} left")
+    if memory:
+        total = size_in_words(machine.memory_total())
+        words.append(f"{size_in_words(memory)} of {total}")
+    return " · ".join(words)
+
+
+def left_out(cells: Sequence[int], profile: str) -> str:
+    """Say which cells of a stage are not run."""
+    *before, last = map(str, cells)
+    what = f"cells {', '.join(before)} and {last} are" if before else f"cell {last} is"
+    return f"{what} left out in {profile}, by tags"
+
+
+def stage_end(result: Result) -> tuple[int, str]:
+    """Say how a stage ended, and the level of the log at which that is said."""
+    if result.state is State.SKIPPED:
+        return logging.INFO, "skipped, it is up to date"
+    if result.good:
+        how = "left early, with all its outputs written" if result.cell else "succeeded"
+        return logging.INFO, f"{how} in {seconds_in_words(result.seconds)}"
+    if result.state in {State.BLOCKED, State.CANCELLED} and result.cell is None:
+        return logging.WARNING, f"{state_in_words(result.state)}: {result.error}"
+    return logging.ERROR, _fault(result)
+
+
+def run_state(results: Sequence[Result]) -> State:
+    """Reduce the results to the run's state: the first bad one that is its own fault."""
+    bad = [result.state for result in results if not result.good]
+    own = [state for state in bad if state is not State.BLOCKED]
+    return (at_fault(results) or own or bad or [State.SUCCEEDED])[0]
+
+
+def at_fault(results: Collection[Result]) -> list[State]:
+    """Give the bad states that are neither another stage's fault nor a request to end."""
+    others = {State.BLOCKED, State.CANCELLED}
+    return [one.state for one in results if not one.good and one.state not in others]
+
+
+def summary(results: Collection[Result]) -> str:
+    """Write every stage with its state: how many, and their names while these are few."""
+    names: dict[str, list[str]] = {}
+    for result in results:
+        names.setdefault(state_in_words(result.state), []).append(result.stage)
+    parts = []
+    for word, stages in names.items():
+        parts.append(f"{len(stages)} {word} ({few_in_words(stages, _FEW)})")
+    return ", ".join(parts)
+
+
+def to_open(files: Iterable[Path]) -> list[Path]:
+    """Choose what a person looks at: pictures, then tables; the last ones, which conclude."""
+    found = list(dict.fromkeys(files))
+    pictures = [path for path in found if path.suffix.lower() in _PICTURES]
+    tables = [path for path in found if path.suffix.lower() in _TABLES]
+    return [*pictures[-_TOLD:], *tables[-_TOLD:]]
+
+
+def faults(results: Collection[Result]) -> list[str]:
+    """Write the stages that ended badly by themselves, a few of them, for a short message."""
+    own = [one for one in results if not one.good and one.state is not State.BLOCKED]
+    lines = [f"{one.stage}: {_fault(one)}" for one in own[:_TOLD]]
+    if len(own) > _TOLD:
+        lines.append(f"and {len(own) - _TOLD} more")
+    return lines
+
+
+def _fault(result: Result) -> str:
+    place = f" in {result.cell}" if result.cell else ""
+    return f"{state_in_words(result.state)}{place}: {result.error}"

@@ -1,0 +1,84 @@
+"""A build: what is asked for, what that means for each profile, and having it done."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import Exit
+from ..execution import Executors
+from ..plan import Request, preflight, request
+from ..project import Project, Settings, dotenv
+from ..system import portable
+from .options import Options
+
+if TYPE_CHECKING:
+    from ..build.command import Started
+    from ..kernels.root import Root
+
+
+def build(
+    loaded: Project,
+    settings: Settings,
+    chosen: Options,
+    arguments: Sequence[str],
+    executors: Executors,
+) -> int:
+    """Build what the words ask for, or say what would be done; give the exit code.
+
+    Raises:
+        RunnerError: it cannot be done; nothing was run.
+    """
+    asked = request.read(loaded, settings, chosen.words, chosen.parameters, chosen.forced)
+    if chosen.has("dry_run"):
+        return _show(asked)
+
+    def run(started: "Started | None" = None) -> int:
+        with _early(asked) as early:
+            # Imported beside that process, and not where a command only looks.
+            from ..build import command  # noqa: PLC0415
+
+            words = ("run.py", *arguments)
+            given = command.Given(words, chosen.changes, executors, early, started)
+            return command.build(asked, given)
+
+    if chosen.has("background"):
+        from .background import detach  # noqa: PLC0415 - few runs are
+
+        return detach(run)
+    return run()
+
+
+def _show(asked: Request) -> int:
+    from ..build import deadline  # noqa: PLC0415 - see above
+    from .shared import plan_lines  # noqa: PLC0415 - as above
+
+    mask = dotenv.mask(asked.project.root, os.environ, asked.settings.secrets)
+    deadline.check(os.environ)
+    todo = asked.tasks()
+    preflight.refuse_missing_packages(asked.project, todo)
+    for task in todo:
+        print(f"{task.profile}:")
+        for line in plan_lines(task, "skip   up to date"):
+            print(mask(f"  {line}"))
+    return Exit.OK
+
+
+@contextlib.contextmanager
+def _early(asked: Request) -> "Iterator[Root | None]":
+    """Start the process that kernels are forked from, if they will surely be needed.
+
+    It imports for longer than we need to find out what is to be done; so that this costs
+    little time, it begins as soon as there is no mistake.
+    """
+    root = None
+    if portable.on_linux() and asked.settings.warm and asked.from_scratch:
+        from ..kernels.root import start  # noqa: PLC0415 - other commands do not need it
+
+        with contextlib.suppress(OSError):
+            root = start(asked.project.working_directory)
+    try:
+        yield root
+    finally:
+        if root is not None:
+            root.end(0.0)

@@ -1,0 +1,31 @@
+"""`history`: the runs of builds."""
+
+import os
+from collections.abc import Sequence
+
+from ..errors import Exit
+from ..project import Project, Settings, dotenv
+from ..runs import store
+from .options import Options
+from .shared import profiles_only, warn
+
+
+def history(loaded: Project, settings: Settings, chosen: Options) -> int:
+    """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
+    mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
+    found = _built("history", chosen.rest, loaded)
+    for name in found:
+        print(f"{name}:")
+        for run in reversed(list(store.of_build(loaded.build(name), warn))):
+            print(mask(f"  {store.line(run)}"))
+            for line in store.given(run):
+                print(mask(f"      {line}"))
+    if not found:
+        print("nothing has run yet")
+    return Exit.OK
+
+
+def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
+    """Give the profiles that were named, or all that have a build."""
+    profiles_only(command, words, loaded)
+    return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]

@@ -1,0 +1,53 @@
+"""What several commands say, and refuse."""
+
+import sys
+from collections.abc import Sequence
+
+from ..errors import UsageError
+from ..model import Planned
+from ..plan import Task
+from ..project import Project, layout
+from ..words import did_you_mean
+
+
+def usual_profile(loaded: Project) -> str:
+    """Give the profile that is looked at where none is named: one that is built, and `test`."""
+
+    def rank(name: str) -> tuple[bool, bool]:
+        return not loaded.build(name).is_dir(), name != layout.TEST_PROFILE
+
+    return min(loaded.profiles, key=rank)
+
+
+def plan_lines(task: Task, skipped: str) -> list[str]:
+    """Write each stage and what becomes of it; `skipped` is said of one that is up to date."""
+    width = max(len(planned.stage) for planned in task.planned)
+    return [
+        f"{planned.stage:<{width}}  {_fate(planned) if planned.may_run else skipped}"
+        + ("" if planned.may_run or task.pipeline.declares(planned.stage) else " (seen)")
+        for planned in task.planned
+    ]
+
+
+def _fate(planned: Planned) -> str:
+    if planned.reasons:
+        return f"run    {'; '.join(reason.text for reason in planned.reasons)}"
+    return f"maybe  if {' or '.join(planned.before)} writes something else"
+
+
+def profiles_only(command: str, words: Sequence[str], loaded: Project) -> None:
+    """Refuse words that are no profiles.
+
+    Raises:
+        UsageError: there is one.
+    """
+    unknown = [word for word in words if word not in loaded.profiles]
+    if unknown:
+        hint = did_you_mean(unknown[0], loaded.profiles)
+        message = f"{command} takes names of profiles; there is no profile `{unknown[0]}`{hint}"
+        raise UsageError(message)
+
+
+def warn(text: str) -> None:
+    """Tell of what is left out."""
+    print(f"run.py: {text}", file=sys.stderr)

@@ -1,0 +1,63 @@
+"""What stands first in the executed notebook of a stage that failed: what, where, what to do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..model import Result
+from ..system import write_whole
+from ..words import state_in_words
+
+# Tools can tell by it what was not in the source notebook.
+TAG = "runner-banner"
+# In bytes: to read a larger one may take more memory than there is, and few would open it.
+_LARGEST = 16 << 20
+# Jupyter, VS Code and nbconvert make an anchor of a heading.
+_HEADING = "The run ended in the cell below"
+
+
+def add(path: Path, result: Result, error: str, source: str, command: str) -> None:
+    """Put a Markdown cell first into an executed notebook, and one before the cell at fault.
+
+    A very large one stays as it is; the record and the log say the same.
+
+    Args:
+        path: the executed notebook.
+        result: how the stage ended.
+        error: why, in words that hold no secret.
+        source: the source notebook, as a person names it.
+        command: what runs the stage again.
+
+    Raises:
+        OSError: it cannot be read or written; it stays as it is.
+    """
+    if path.stat().st_size > _LARGEST:
+        return
+    notebook = json.loads(path.read_text("utf-8"))
+    cells: list[dict[str, Any]] = notebook["cells"]
+    at = None if result.cell is None else result.cell.id
+    index = next((n for n, cell in enumerate(cells) if at and cell.get("id") == at), None)
+    where = "" if result.cell is None else result.cell.place.replace("[", r"\[").replace("]", r"\]")
+    if index is not None:
+        cells.insert(index, _cell(f"### {_HEADING}", "-cell"))
+        where = f"[{where}](#{_HEADING.replace(' ', '-')})"
+    head = f"**This run of the notebook: {state_in_words(result.state)}**"
+    text = [
+        f"{head} in {where}:" if where else f"{head}:",
+        "",
+        *(f"    {line}" for line in error.splitlines()),
+        "",
+        f"Mend `{source}`, then run `{command}`.",
+    ]
+    cells.insert(0, _cell("\n".join(text), ""))
+    data = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    write_whole(path, data.encode("utf-8", "backslashreplace"))
+
+
+def _cell(source: str, suffix: str) -> dict[str, Any]:
+    return {
+        "cell_type": "markdown",
+        "id": f"{TAG}{suffix}",
+        "metadata": {"tags": [TAG]},
+        "source": source.splitlines(keepends=True),
+    }

@@ -1,1 +1,0 @@
-"""How a kernel is started, watched and ended."""

@@ -1,0 +1,120 @@
+"""What a run needs of the system, looked at before anything of an old build is touched."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..errors import Problem, ProjectError, UsageError
+from ..project import Project, packages
+from ..system import is_full, kind, reserve
+from .freshness import Task
+
+# Open files: what the runner has, and what each stage takes that runs at once.
+_OURS, _EACH = 96, 32
+# In bytes: the record's beginning and an executed notebook.
+_ROOM = 2 << 20
+
+
+def refuse_no_folders(project: Project, profiles: Sequence[str]) -> None:
+    """See that `outputs/` and the builds' folders can be made.
+
+    Raises:
+        ProjectError: something else is there.
+    """
+    places = (project.outputs, *map(project.build, profiles))
+    problems = [
+        Problem(project.label(place), f"is {kind(place) or 'no folder'}; move it away")
+        for place in places
+        if os.path.lexists(place) and not place.is_dir()
+    ]
+    if problems:
+        raise ProjectError(problems)
+
+
+def refuse_too_little(project: Project, tasks: Sequence[Task], jobs: int) -> None:
+    """See that there is room on the disk, that files can be opened, and nothing is in the way.
+
+    The caller holds the builds' locks.
+
+    Raises:
+        ProjectError: a file is where an output's folder must be.
+        UsageError: there is too little of something.
+    """
+    count = sum(one.may_run for task in tasks for one in task.planned)
+    if not count:
+        return
+    problems = [problem for task in tasks for problem in _in_the_way(project, task)]
+    if problems:
+        raise ProjectError(problems)
+    _open_files(_OURS + _EACH * min(count, jobs))
+    if not any(task.fresh or not project.build(task.profile).exists() for task in tasks):
+        # What runs again makes room first: it removes its own old outputs.
+        return
+    aside = project.outputs / f".room-{os.getpid()}"
+    try:
+        reserve(aside, _ROOM)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        message = (
+            "the disk is full, nothing was run and the old build is as it was; free some space, "
+            "or let python run.py clean remove builds"
+        )
+        raise UsageError(message) from None
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def refuse_missing_packages(project: Project, tasks: Iterable[Task]) -> None:
+    """See that all is installed that the stages which may run surely import.
+
+    Raises:
+        ProjectError: something is not.
+    """
+    problems: list[Problem] = []
+    for task in tasks:
+        stages = task.pipeline.stages
+        coming = [stages[one.stage].notebook for one in task.planned if one.may_run]
+        problems += packages.missing(project, coming)
+    if problems:
+        raise ProjectError(problems)
+
+
+def _in_the_way(project: Project, task: Task) -> Iterator[Problem]:
+    """Find files, or links to nothing, where the folders of outputs must be."""
+    build = project.build(task.pipeline.profile)
+    for planned in task.planned:
+        stage = task.pipeline.stages[planned.stage]
+        for output in stage.outputs if planned.may_run and not task.fresh else ():
+            for place in _folders_of(output.path, build):
+                if os.path.lexists(place) and not place.is_dir():
+                    what = f"is a file, where {project.label(output.path)} needs a folder; "
+                    what += f"remove it, or build from nothing: -f {task.profile}"
+                    yield Problem(project.label(place), what)
+
+
+def _folders_of(path: Path, build: Path) -> Iterator[Path]:
+    for place in path.parents:
+        if place == build or not place.is_relative_to(build):
+            return
+        yield place
+
+
+def _open_files(wanted: int) -> None:
+    """Have this process, and its kernels, be allowed to open so many files."""
+    try:
+        import resource  # noqa: PLC0415 - only where there is such a limit
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        message = (
+            f"a process may open {hard} files here, this run needs {wanted}; "
+            "raise the limit (ulimit -n), or run fewer stages at once (-j)"
+        )
+        raise UsageError(message)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,35 @@
+"""What a project's files declare; looks at no build."""
+
+from .binding import bind, outputs
+from .document import NotebookError
+from .imports import files_of, imported_from, modules, parsed
+from .layout import CACHE, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
+from .notebooks import PYTHON, first_line
+from .requirements import installed, required
+from .settings import SettingError, Settings, duration
+from .sources import DOWNLOADS
+from .targets import Selection
+
+__all__ = [
+    "CACHE",
+    "DOWNLOADS",
+    "PYTHON",
+    "RESERVED_OUTPUTS",
+    "TEST_PROFILE",
+    "NotebookError",
+    "Outline",
+    "Project",
+    "Selection",
+    "SettingError",
+    "Settings",
+    "bind",
+    "duration",
+    "files_of",
+    "first_line",
+    "imported_from",
+    "installed",
+    "modules",
+    "outputs",
+    "parsed",
+    "required",
+]

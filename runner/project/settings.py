@@ -1,0 +1,177 @@
+"""What can be chosen for a run, on the command line or in `[tool.runner]`."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..model import LOG_LEVELS
+
+
+class SettingError(ValueError):
+    """A value that a setting cannot take; the text says what it takes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options; times in seconds, None is no bound.
+
+    Raises:
+        SettingError: a value is not of the option's kind.
+    """
+
+    jobs: int = 1
+    keep_going: bool = False
+    force: bool = False
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    deadline: float | None = None
+    start_timeout: float = 60.0
+    end_timeout: float = 60.0
+    log_level: str = "INFO"
+    kernel: str | None = None
+    tolerance: float = 1e-9
+    heartbeat: float | None = 60.0
+    silence: float | None = 600.0
+    secrets: tuple[str, ...] = ()
+    keep: int | None = None
+    retries: int | Mapping[str, int] = 0
+    retry_exceptions: bool = False
+    warm: bool = True
+    start_late: bool = False
+    notify: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+    portable: bool = False
+
+    def __post_init__(self) -> None:
+        """Check every value and bring it into its form."""
+        _set(self, "jobs", whole_number(self.jobs))
+        for name in ("timeout", "cell_timeout", "deadline", "heartbeat", "silence"):
+            _set(self, name, duration(getattr(self, name)))
+        for name in ("start_timeout", "end_timeout"):
+            bound = duration(getattr(self, name))
+            if bound is None:
+                message = f"a kernel's {name.partition('_')[0]} needs a limit; give a time above 0"
+                raise SettingError(message)
+            _set(self, name, bound)
+        _set(self, "log_level", level(self.log_level))
+        if self.keep is not None:
+            _set(self, "keep", whole_number(self.keep))
+        _set(self, "retries", retries(self.retries))
+        for name in ("keep_going", "force", "retry_exceptions", "start_late", "warm", "portable"):
+            if type(getattr(self, name)) is not bool:
+                message = "takes true or false"
+                raise SettingError(message)
+        if type(self.kernel) not in {str, type(None)}:
+            message = "takes the name of an installed kernel, as text"
+            raise SettingError(message)
+        _set(self, "secrets", names(self.secrets))
+        _set(self, "notify", urls(self.notify))
+        _set(self, "always", stages(self.always))
+        tolerance = self.tolerance
+        if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
+            message = "takes a number from 0 up"
+            raise SettingError(message)
+
+    def retries_of(self, stage: str) -> int:
+        """Say how often a stage is tried again."""
+        if isinstance(self.retries, int):
+            return self.retries
+        return self.retries.get(stage, 0)
+
+
+def _set(settings: Settings, name: str, value: object) -> None:
+    object.__setattr__(settings, name, value)
+
+
+def retries(value: object) -> int | dict[str, int]:
+    """Read a number of further attempts: one for all stages, or one for each that is named."""
+    each = dict(value) if isinstance(value, Mapping) else {"": value}
+    counts = {}
+    for stage, count in each.items():
+        text = _short(count)
+        if isinstance(count, bool) or not _is_count(text):
+            message = f"takes a whole number from 0 up, or one for each stage, not {text[:40]!r}"
+            raise SettingError(message)
+        counts[str(stage)] = int(text)
+    return counts if isinstance(value, Mapping) else counts[""]
+
+
+def names(value: object) -> tuple[str, ...]:
+    """Read a list of names, or patterns of names."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        message = 'takes a list of names in quotes, such as ["MY_PIN", "!MAX_TOKENS"]'
+        raise SettingError(message)
+    return tuple(value)
+
+
+def stages(value: object) -> tuple[str, ...]:
+    """Read a list of stages."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        message = 'takes a list of stages in quotes, such as ["fetch"]'
+        raise SettingError(message)
+    return tuple(value)
+
+
+def urls(value: object) -> tuple[str, ...]:
+    """Read one URL or several."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        message = 'takes a URL in quotes, or a list of them, such as ["slack://…", "mailto://…"]'
+        raise SettingError(message)
+    return tuple(value)
+
+
+def _short(value: object) -> str:
+    """Write a value for reading; Python refuses to write very long numbers."""
+    return str(value) if not isinstance(value, int) or abs(value) < _HUGE else "a huge number"
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS
+
+
+def whole_number(value: object) -> int:
+    """Read a number of jobs: at least 1."""
+    text = _short(value)
+    if isinstance(value, bool) or not _is_count(text) or int(text) < 1:
+        message = f"takes a whole number from 1 up, not {text[:40]!r}"
+        raise SettingError(message)
+    return int(text)
+
+
+# Waits that are longer are beyond what the system's clocks take.
+_LONGEST = 3650 * 86400.0
+_DIGITS = 9
+_HUGE = 10**40
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def duration(value: object) -> float | None:
+    """Read a time in seconds from `90`, `1.5` or `5h45m`; 0 and None are no bound."""
+    if value is None:
+        return None
+    text = _short(value).strip().lower()
+    seconds = None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        seconds = float(text)
+    elif re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
+        parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
+        seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds is not None and seconds > _LONGEST:
+        message = f"takes a time of at most {_LONGEST / _UNITS['d']:.0f}d, not {text[:40]!r}"
+        raise SettingError(message)
+    if seconds is None or isinstance(value, bool):
+        message = f"takes a time such as 90 (seconds), 10m or 5h45m, not {text!r}"
+        raise SettingError(message)
+    return seconds or None
+
+
+def level(value: object) -> str:
+    """Read a log level, in any case."""
+    text = str(value).upper()
+    if text not in LOG_LEVELS:
+        message = f"takes one of {', '.join(LOG_LEVELS)}, not {value!r}"
+        raise SettingError(message)
+    return text

@@ -1,0 +1,88 @@
+"""Words on the command line -> stages of profiles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..words import did_you_mean, then
+from .layout import DEFAULT_PROFILE, TEST_PROFILE, Project
+from .naming import FOLDER
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is asked of one profile.
+
+    `named` are the stages that stand on the line (all of them for a whole profile).
+    """
+
+    profile: str
+    named: tuple[str, ...]
+    whole: bool
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether this is `test`, which always starts from nothing and is checked."""
+        return self.whole and self.profile == TEST_PROFILE
+
+
+def select(words: Sequence[str], project: Project) -> tuple[Selection, ...]:
+    """Read targets from left to right; each profile is built once, in the order named.
+
+    A bare stage belongs to the profile that the words before it named last, else to
+    `all`.
+
+    Raises:
+        UsageError: a word is no target here.
+    """
+    named: dict[str, list[str]] = {}
+    whole: set[str] = set()
+    profile = DEFAULT_PROFILE
+    for word in words:
+        stage: str | None
+        if word in project.profiles:
+            profile, stage = word, None
+            whole.add(profile)
+        elif (stage := project.stage(word)) is not None:
+            if profile not in project.profiles:
+                message = (
+                    f"`{word}` belongs to the profile `{profile}`, and there is no "
+                    f"params/{profile}.yaml; write PROFILE-{stage}"
+                )
+                raise UsageError(message)
+        else:
+            profile, stage = _pair(word, project)
+        named.setdefault(profile, [])
+        if stage is not None and stage not in named[profile]:
+            named[profile].append(stage)
+    return tuple(
+        Selection(name, tuple(project.notebooks) if name in whole else tuple(stages), name in whole)
+        for name, stages in named.items()
+    )
+
+
+def _pair(word: str, project: Project) -> tuple[str, str]:
+    for profile in project.profiles:
+        rest = word.removeprefix(f"{profile}-")
+        stage = project.stage(rest) if rest != word else None
+        if stage is not None:
+            return profile, stage
+    raise UsageError(_unknown(word, project))
+
+
+def _unknown(word: str, project: Project) -> str:
+    if word in project.reserved:
+        return f"`{word}` is a command; it must be the first word"
+    below = word.removeprefix("./").removeprefix(f"{FOLDER}/")
+    for name in project.listing.left_out:
+        if name in {below, f"{below}.ipynb"} or (name[-1] == "/" and below.startswith(name)):
+            return f"`{word}` is no stage; {project.listing.words}"
+    for profile in project.profiles:
+        stage = word.removeprefix(f"{profile}-")
+        if stage != word:
+            hint = did_you_mean(stage, project.notebooks)
+            return f"there is no target `{word}`: no stage `{stage}`{hint}"
+    words = [*project.profiles, *project.notebooks]
+    pairs = [f"{profile}-{stage}" for profile in project.profiles for stage in project.notebooks]
+    hint = did_you_mean(word, [*words, *pairs] if "-" in word else words, project.reserved)
+    return then(f"there is no target `{word}`{hint}", "`python run.py list` shows all")

@@ -1,0 +1,216 @@
+"""What the record of a run says: the events of its journal, and `run.json` made from them."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..model import Reason, Result, Stage, State
+from .evidence import Fingerprint
+
+VERSION = 1
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What a record says of a stage; `state` is None before it has started.
+
+    `cell` is the one in which it is, or ended badly; `metrics` are numbers by their names.
+    """
+
+    name: str
+    state: str | None
+    began: float | None
+    seconds: float | None
+    error: str | None
+    cell: Mapping[str, Any] | None
+    metrics: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Name the cell, if there is one."""
+        return f"cell {self.cell['number']} ({self.cell['line']})" if self.cell else ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run says of itself; times in seconds since 1970.
+
+    `then` are the folders of the runs with which its command goes on, `beat` is its last sign
+    of life if it was lost.
+    """
+
+    id: str
+    profile: str | None
+    state: str
+    started: float
+    ended: float | None
+    seconds: float | None
+    exit_code: int | None
+    stages: tuple[StageRecord, ...]
+    then: tuple[str, ...]
+    parameters: tuple[str, ...]
+    host: str | None
+    jobs: int
+    beat: object = None
+
+
+def read(found: Mapping[str, Any]) -> Record:
+    """Read what `summary` has made, and `shapes.RECORD` fits."""
+    parameters = found.get("parameters")
+    return Record(
+        id=found["id"],
+        profile=found["profile"],
+        state=found["state"],
+        started=_seconds(found["started"]),
+        ended=_seconds(found["ended"]) if "ended" in found else None,
+        seconds=found.get("seconds"),
+        exit_code=found.get("exit_code"),
+        stages=tuple(map(_stage, found["stages"])),
+        then=tuple(found.get("then", ())),
+        parameters=tuple(map(str, parameters)) if isinstance(parameters, list) else (),
+        host=found.get("host"),
+        jobs=found.get("jobs") or 1,
+        beat=found.get("beat"),
+    )
+
+
+def _stage(found: Mapping[str, Any]) -> StageRecord:
+    return StageRecord(
+        name=found["name"],
+        state=found["state"],
+        began=_seconds(found["started"]) if "started" in found else None,
+        seconds=found.get("seconds"),
+        error=found.get("error"),
+        cell=found.get("cell"),
+        metrics=found.get("metrics") or {},
+    )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def moment(seconds: float) -> str:
+    """Write a time for the record: UTC, ISO 8601, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def storable(value: object) -> object:
+    """Give a value that JSON does not keep as it is (a tuple, a set) as Python writes it."""
+    try:
+        kept = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        return repr(value)
+    return value if repr(kept) == repr(value) else repr(value)
+
+
+def reasons_told(reasons: Iterable[Reason]) -> list[Event]:
+    """Write reasons for the record."""
+    return [asdict(reason) for reason in reasons]
+
+
+def stage_details(
+    stage: Stage, label: Callable[[Path], str], basis: Fingerprint, own: str
+) -> Event:
+    """Say what a stage was made from.
+
+    Args:
+        stage: the stage.
+        label: names a path for the record, relative to the project where possible.
+        basis: what it is made from.
+        own: the hash of the source notebook.
+    """
+    return {
+        "notebook": {"path": stage.notebook.label, "hash": own},
+        "parameters": {
+            name: {"value": storable(stage.injected.get(name, value.value)), "from": value.origin}
+            for name, value in stage.values.items()
+        },
+        "inputs": [
+            {
+                "parameter": one.parameter,
+                # Where a package lies is this machine's affair.
+                **({"source": one.source} if one.source else {"path": label(one.path)}),
+                "hash": basis.inputs[one.source or label(one.path)],
+            }
+            for one in stage.inputs
+        ],
+        "modules": basis.modules,
+        **({"left_out": [*stage.left_out]} if stage.left_out else {}),
+        "basis": asdict(basis),
+    }
+
+
+def result_details(result: Result) -> Event:
+    """Say how a stage ended."""
+    return {
+        "stage": result.stage,
+        "state": result.state,
+        "started": moment(result.started),
+        "seconds": round(result.seconds, 3),
+        "cpu_seconds": result.usage.cpu_seconds,
+        "peak_memory": result.usage.peak_memory,
+        "oom_kills": result.usage.oom_kills,
+        "error": result.error,
+        "cell": asdict(result.cell) if result.cell else None,
+        "exit_status": result.exit_status,
+        "attempts": result.attempts,
+        "warm": result.warm,
+    }
+
+
+def _ended(stage: dict[str, Any], running: State, why: str) -> dict[str, Any]:
+    """End a stage with its run, if it had not ended; `running` is what one that ran ends as."""
+    ends = {State.RUNNING: running, None: State.CANCELLED}
+    if stage["state"] not in ends:
+        return stage
+    return stage | {"state": ends[stage["state"]], "error": why}
+
+
+def _with_seen(details: Event) -> Event:
+    """Have what a stage was seen to use stand beside what it declares."""
+    seen = details.pop("seen", None)
+    return details if seen is None else details | {"reads": {}, "writes": {}, "modules": {}} | seen
+
+
+def summary(events: Iterable[Event]) -> dict[str, Any]:
+    """Fold a journal into what `run.json` holds."""
+    record: dict[str, Any] = {"version": VERSION, "id": None, "profile": None, "state": "running"}
+    stages: dict[str, dict[str, Any]] = {}
+    for event in events:
+        details = {k: v for k, v in event.items() if k not in {"v", "at", "event", "stage"}}
+        match event["event"]:
+            case "run_started":
+                details.pop("environment", None)
+                record |= details | {"started": moment(event["at"])}
+            case "facts":
+                record |= details
+            case "run_ended":
+                record |= details | {"ended": moment(event["at"])}
+                why = details.get("error") or "the run ended before it"
+                stages = {k: _ended(one, State.CANCELLED, why) for k, one in stages.items()}
+            case "run_lost":
+                record |= details | {"state": State.LOST, "ended": moment(event["at"])}
+                why = "the runner vanished"
+                stages = {k: _ended(one, State.LOST, why) for k, one in stages.items()}
+            case "stage_planned":
+                stages[event["stage"]] = {"name": event["stage"], "state": None} | details
+            case "stage_started":
+                # For programs that compare; people find the same in the other entries.
+                details.pop("basis", None)
+                stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
+                began = {"state": State.RUNNING, "started": moment(event["at"])}
+                stages[event["stage"]] |= began | details
+            case "cell_started":
+                stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
+                stages[event["stage"]]["cell"] = details.get("cell")
+            case "stage_ended":
+                stages.setdefault(event["stage"], {"name": event["stage"], "state": None})
+                stages[event["stage"]] |= _with_seen(details)
+    record["stages"] = list(stages.values())
+    return record
