@@ -172,6 +172,18 @@ class Stage:
         return tuple(cell.number for cell in self.notebook.cells if cell.left_out)
 
 
+class BuildKey(NamedTuple):
+    """The name of a build: a profile, and which variant of it, if it is one."""
+
+    profile: str
+    variant: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder below `outputs/`."""
+        return self.profile if self.variant is None else f"{self.profile}+{self.variant}"
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The stages of one profile in the order in which they run, and what each needs.
@@ -183,6 +195,11 @@ class Pipeline:
     stages: Mapping[str, Stage]
     needs: Mapping[str, frozenset[str]]
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> BuildKey:
+        """The name of the build that it makes."""
+        return BuildKey(self.profile)
 
     @property
     def outputs(self) -> list[Path]:

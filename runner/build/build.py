@@ -45,7 +45,7 @@ def run(
         ahead: knows what can be imported for its stages.
         on_start: told the run's folder once it is recorded that it has begun.
     """
-    folder = command.project.build(turn.task.profile)
+    folder = command.project.build(turn.task.key)
     runs.refuse_links(folder)
     if turn.task.fresh:
         verdict.clear(folder)
@@ -102,7 +102,7 @@ class _Build:
         self._ahead = ahead
         self._starter = Starter(command, turn, recorder, progress, ahead)
         self._committer = Committer(command, turn, recorder, progress, self._starter)
-        self._folder = command.project.build(turn.task.profile)
+        self._folder = command.project.build(turn.task.key)
 
     def begin(self, todo: Sequence[str]) -> None:
         """Record and tell what the run is to do."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..console import Log, console
 from ..errors import Exit
 from ..execution import Executors
+from ..model import BuildKey
 from ..plan import Request, Task, preflight
 from ..project import Project, Settings, dotenv, remarks
 from ..runs import journal
@@ -98,7 +99,7 @@ def build(asked: Request, given: Given) -> int:
 
 def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Iterator[Turn]:
     """Say what each build is to do; the first one does what is done once."""
-    folders = [loaded.build(one.profile) / "runs" / ids[one.profile] for one in todo]
+    folders = [loaded.build(one.key) / "runs" / ids[one.profile] for one in todo]
     labels = [*map(loaded.label, folders)]
     first = tuple(remarks.of_project(loaded))
     for number, task in enumerate(todo):
@@ -127,7 +128,7 @@ def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) 
     words: dict[str, str] = {}
     for name in profiles:
         after = f", which comes after {' and '.join(ids)}" if ids else ""
-        ids[name] = journal.new_run_id(loaded.build(name))
+        ids[name] = journal.new_run_id(loaded.build(BuildKey(name)))
         words[name] = f"run {ids[name]}{after}"
     # In this order whatever the command's, so that of two commands one gets all.
     for name in sorted(words):

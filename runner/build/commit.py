@@ -37,7 +37,7 @@ class Committer:
         self._recorder = recorder
         self._progress = progress
         self._starter = starter
-        self._folder = command.project.build(turn.task.profile)
+        self._folder = command.project.build(turn.task.key)
         self.witness = Witness(command.project, turn.task.freshness, command.log.say)
         self.results: dict[str, Result] = {}
         # The names of files that stages were seen to write, and did not declare.

@@ -27,7 +27,7 @@ class Starter:
         self._recorder = recorder
         self._progress = progress
         self._ahead = ahead
-        self._folder = command.project.build(turn.task.profile)
+        self._folder = command.project.build(turn.task.key)
         # The hashes of what each stage read when it was started, by names.
         self.read: dict[str, dict[str, str | None]] = {}
         # The stages that cannot end before the deadline.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..console import Log
 from ..errors import Exit
-from ..model import Result, State
+from ..model import BuildKey, Result, State
 from ..project import RESERVED_OUTPUTS, TEST_PROFILE, Project, Settings
 from ..runs import run_folders
 from ..stop import Stop
@@ -38,7 +38,7 @@ def check(project: Project, settings: Settings, log: Log, outputs: Collection[Pa
         mend = "if what was built is right, python run.py accept takes it there"
         log.say(f"nothing was checked: {what}; {mend}", "check", logging.WARNING)
         return Exit.OK
-    build = project.build(TEST_PROFILE)
+    build = project.build(BuildKey(TEST_PROFILE))
     count: Counter[str] = Counter()
     for difference in expected.compare(project.expected, build, settings.tolerance):
         count[difference.file] += 1

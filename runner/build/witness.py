@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..model import Result, Stage, State, Trace
+from ..model import BuildKey, Result, Stage, State, Trace
 from ..plan import Freshness, seen, written_by
 from ..project import Project
 from ..runs import Seen, last_made, with_parents
@@ -117,7 +117,7 @@ class Witness:
             return False
         if (
             build not in self._project.profiles
-            and not (self._project.build(build) / "runs").is_dir()
+            and not (self._project.build(BuildKey(build)) / "runs").is_dir()
         ):
             # People keep folders of their own there.
             return False
@@ -176,7 +176,7 @@ class Witness:
         found: dict[str, None] = {}
         others: dict[str, None] = {}
         for profile in self._project.profiles if self._outside else ():
-            build = self._project.build(profile)
+            build = self._project.build(BuildKey(profile))
             if profile == self._pipeline.profile or not build.is_dir():
                 continue
             for name, made in last_made(build, self._pipeline.stages).items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..build import expected
 from ..console import agreed
 from ..errors import Exit, UsageError
-from ..model import State
+from ..model import BuildKey, State
 from ..project import RESERVED_OUTPUTS, TEST_PROFILE, Project, Settings, binding, dotenv
 from ..runs import store
 from ..system import copy_whole, lock
@@ -27,7 +27,7 @@ def accept(loaded: Project, settings: Settings, chosen: Options) -> int:
     Raises:
         UsageError: a word names no file of the test build, or nobody can be asked.
     """
-    build, folder = loaded.build(TEST_PROFILE), loaded.label(loaded.expected)
+    build, folder = loaded.build(BuildKey(TEST_PROFILE)), loaded.label(loaded.expected)
     with lock.hold(loaded.outputs, TEST_PROFILE, "accept"):
         _refuse_unbuilt(build)
         there = expected.files(loaded.expected)

@@ -5,6 +5,7 @@ import os
 from ..build import verdict
 from ..console import Log, console
 from ..errors import Exit, ProjectError, UsageError
+from ..model import BuildKey
 from ..project import TEST_PROFILE, Project, Settings, bind, dotenv, outputs, packages, remarks
 from ..words import counted
 from .options import Options
@@ -36,7 +37,7 @@ def check(loaded: Project, settings: Settings, chosen: Options) -> int:
         stages = counted(len(loaded.notebooks), "stage")
         profiles = counted(len(loaded.profiles), "profile")
         log.say(f"no mistakes in {stages} and {profiles}", "check")
-        if loaded.build(TEST_PROFILE).is_dir():
+        if loaded.build(BuildKey(TEST_PROFILE)).is_dir():
             return verdict.check(loaded, settings, log, outputs(loaded, TEST_PROFILE))
         log.say("there is no test build to compare; python run.py test makes it", "check")
     return Exit.OK

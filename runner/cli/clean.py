@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..console import agreed
 from ..errors import Exit, UsageError
+from ..model import BuildKey
 from ..project import Outline, SettingError, duration
 from ..runs import last_made, run_folders, store
 from ..system import is_folder, lock, remove
@@ -27,7 +28,9 @@ def clean(known: Outline, chosen: Options) -> int:
         for name in sorted(names) if not dry else ():
             held.enter_context(lock.hold(known.outputs, name, "clean"))
         found = {name: _old(known, name, age or 0.0) if alone else None for name in names}
-        lines = [_line(known.build(name), old) for name, old in found.items() if old != []]
+        lines = [
+            _line(known.build(BuildKey(name)), old) for name, old in found.items() if old != []
+        ]
         if not lines:
             print("nothing to remove")
             return Exit.OK
@@ -41,9 +44,9 @@ def clean(known: Outline, chosen: Options) -> int:
                 return Exit.FAILED
         for name, old in found.items():
             if old is None:
-                remove(known.build(name))
+                remove(known.build(BuildKey(name)))
             else:
-                store.remove(known.build(name), old, " ".join(chosen.words))
+                store.remove(known.build(BuildKey(name)), old, " ".join(chosen.words))
         print("\n".join(f"removed {line}" for line in lines))
     return Exit.OK
 
@@ -84,7 +87,7 @@ def _named(known: Outline, words: Sequence[str]) -> list[str]:
 
 def _old(known: Outline, name: str, age: float) -> list[Path]:
     """Give the runs that can go: not the newest one, nor one that made what stands."""
-    build = known.build(name)
+    build = known.build(BuildKey(name))
     needed = {one.run for one in last_made(build, known.stages).values()}
     before = time.time() - age
     found = (store.of_folder(folder) for folder in run_folders(build)[:-1])

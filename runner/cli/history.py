@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from ..errors import Exit
+from ..model import BuildKey
 from ..project import Project, Settings, dotenv
 from ..runs import store
 from .options import Options
@@ -16,7 +17,7 @@ def history(loaded: Project, settings: Settings, chosen: Options) -> int:
     found = _built("history", chosen.rest, loaded)
     for name in found:
         print(f"{name}:")
-        for run in reversed(list(store.of_build(loaded.build(name), warn))):
+        for run in reversed(list(store.of_build(loaded.build(BuildKey(name)), warn))):
             print(mask(f"  {store.line(run)}"))
             for line in store.given(run):
                 print(mask(f"      {line}"))
@@ -28,4 +29,4 @@ def history(loaded: Project, settings: Settings, chosen: Options) -> int:
 def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
     """Give the profiles that were named, or all that have a build."""
     profiles_only(command, words, loaded)
-    return [name for name in words or loaded.profiles if loaded.build(name).is_dir()]
+    return [name for name in words or loaded.profiles if loaded.build(BuildKey(name)).is_dir()]

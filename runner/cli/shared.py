@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from ..model import Planned
+from ..model import BuildKey, Planned
 from ..plan import Task
 from ..project import Project, layout
 from ..words import did_you_mean
@@ -14,7 +14,7 @@ def usual_profile(loaded: Project) -> str:
     """Give the profile that is looked at where none is named: one that is built, and `test`."""
 
     def rank(name: str) -> tuple[bool, bool]:
-        return not loaded.build(name).is_dir(), name != layout.TEST_PROFILE
+        return not loaded.build(BuildKey(name)).is_dir(), name != layout.TEST_PROFILE
 
     return min(loaded.profiles, key=rank)
 

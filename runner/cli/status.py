@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Exit, ProjectError, UsageError
-from ..model import State
+from ..model import BuildKey, State
 from ..plan import Task, request
 from ..project import Outline, Project, dotenv, layout
 from ..runs import RUN_ID, VERSION, find, store
@@ -37,8 +37,8 @@ def status(known: Outline, chosen: Options) -> int:
             message = f"status: `{name}` is no profile and no run's id{hint}"
             raise UsageError(message)
     if not words:
-        names = [name for name in known.profiles if known.build(name).is_dir()]
-    past = {name: list(store.of_build(known.build(name), warn)) for name in names}
+        names = [name for name in known.profiles if known.build(BuildKey(name)).is_dir()]
+    past = {name: list(store.of_build(known.build(BuildKey(name)), warn)) for name in names}
     loaded, mistakes = _load(known.root, past)
     mask = dotenv.mask(known.root, os.environ, loaded.settings.secrets if loaded else ())
     newest = find.newest(known)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .. import graph
-from ..model import Pipeline, Planned, Reason, Stage
+from ..model import BuildKey, Pipeline, Planned, Reason, Stage
 from ..project import CACHE, Project, dotenv
 from ..runs import Fingerprint, Made, Seen, last_made, with_parents
 from . import fingerprint, plan, seen
@@ -21,7 +21,7 @@ class Freshness:
     def __init__(self, project: Project, pipeline: Pipeline) -> None:
         """Read the history of the build."""
         self._project = project
-        self._build = project.build(pipeline.profile)
+        self._build = project.build(pipeline.key)
         self.hashes = Hashes(project.outputs / CACHE / "hashes.json")
         self._look = seen.Look(project.root, self.hashes)
         self._mask = dotenv.mask(project.root, os.environ, project.settings.secrets)
@@ -180,6 +180,11 @@ class Task:
     def profile(self) -> str:
         """The profile's name."""
         return self.pipeline.profile
+
+    @property
+    def key(self) -> BuildKey:
+        """The name of the build."""
+        return self.pipeline.key
 
 
 def written_by(stage: Stage, made: Made | None, project: Project) -> Iterator[str]:

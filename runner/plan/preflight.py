@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import Problem, ProjectError, UsageError
+from ..model import BuildKey
 from ..project import Project, packages
 from ..system import is_full, kind, reserve
 from .freshness import Task
@@ -22,7 +23,7 @@ def refuse_no_folders(project: Project, profiles: Sequence[str]) -> None:
     Raises:
         ProjectError: something else is there.
     """
-    places = (project.outputs, *map(project.build, profiles))
+    places = (project.outputs, *(project.build(BuildKey(one)) for one in profiles))
     problems = [
         Problem(project.label(place), f"is {kind(place) or 'no folder'}; move it away")
         for place in places
@@ -48,7 +49,7 @@ def refuse_too_little(project: Project, tasks: Sequence[Task], jobs: int) -> Non
     if problems:
         raise ProjectError(problems)
     _open_files(_OURS + _EACH * min(count, jobs))
-    if not any(task.fresh or not project.build(task.profile).exists() for task in tasks):
+    if not any(task.fresh or not project.build(task.key).exists() for task in tasks):
         # What runs again makes room first: it removes its own old outputs.
         return
     aside = project.outputs / f".room-{os.getpid()}"
@@ -84,7 +85,7 @@ def refuse_missing_packages(project: Project, tasks: Iterable[Task]) -> None:
 
 def _in_the_way(project: Project, task: Task) -> Iterator[Problem]:
     """Find files, or links to nothing, where the folders of outputs must be."""
-    build = project.build(task.pipeline.profile)
+    build = project.build(task.key)
     for planned in task.planned:
         stage = task.pipeline.stages[planned.stage]
         for output in stage.outputs if planned.may_run and not task.fresh else ():

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
+from ..model import BuildKey
 from ..words import did_you_mean
 from .layout import TEST_PROFILE, Project
 from .sources import SourceError
@@ -39,7 +40,7 @@ def locate(project: Project, own: str, text: str, coming: Collection[Path]) -> P
     if not name or not inner.parts or inner.is_absolute() or ".." in inner.parts:
         message = f"{text}: write build:NAME/path/of/the/file, such as build:all/model.json"
         raise SourceError(message)
-    folder = project.build(name)
+    folder = project.build(BuildKey(name))
     path = folder / inner
     if name == own:
         message = (
@@ -63,7 +64,7 @@ def locate(project: Project, own: str, text: str, coming: Collection[Path]) -> P
 
 def of_default(project: Project, name: str, path: Path) -> str | None:
     """Say what is wrong with a notebook's own path if it lies in another build than `test`."""
-    test = project.build(TEST_PROFILE)
+    test = project.build(BuildKey(TEST_PROFILE))
     if not path.is_relative_to(project.outputs) or path.is_relative_to(test):
         return None
     what = (
@@ -76,7 +77,9 @@ def of_default(project: Project, name: str, path: Path) -> str | None:
 
 def of_profile(project: Project, own: str, name: str, path: Path) -> str | None:
     """Say what is wrong with a profile's path if it lies in another profile's build."""
-    if not path.is_relative_to(project.outputs) or path.is_relative_to(project.build(own)):
+    if not path.is_relative_to(project.outputs) or path.is_relative_to(
+        project.build(BuildKey(own))
+    ):
         return None
     other = _named(project, path)
     mend = f"write {other} to read another build" if other else "give a path of this build"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..errors import Problem, ProjectError
-from ..model import SourceNotebook
+from ..model import BuildKey, SourceNotebook
 from ..system import is_folder
 from ..words import did_you_mean
 from . import naming, notebooks
@@ -51,9 +51,9 @@ class Project:
         """The folder that says what the test build must produce."""
         return self.root / "testdata" / "expected"
 
-    def build(self, profile: str) -> Path:
-        """Give the folder of a profile's build."""
-        return self.outputs / profile
+    def build(self, key: BuildKey) -> Path:
+        """Give the folder of a build."""
+        return self.outputs / key.folder
 
     def module_folders(self, notebook: SourceNotebook) -> tuple[Path, ...]:
         """Give the folders where modules of the project are looked for, in this order."""
@@ -95,9 +95,9 @@ class Outline:
         """The folder of all builds."""
         return self.root / "outputs"
 
-    def build(self, profile: str) -> Path:
-        """Give the folder of a profile's build."""
-        return self.outputs / profile
+    def build(self, key: BuildKey) -> Path:
+        """Give the folder of a build."""
+        return self.outputs / key.folder
 
 
 def outline(root: Path) -> Outline:

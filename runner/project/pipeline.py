@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import graph
 from ..errors import Problem
-from ..model import Input, Output, Pipeline, SourceNotebook, Stage, Value
+from ..model import BuildKey, Input, Output, Pipeline, SourceNotebook, Stage, Value
 from ..words import did_you_mean
 from . import foreign, notebooks, parameters, tags
 from .layout import RESERVED_OUTPUTS, TEST_PROFILE, Project
@@ -116,10 +116,10 @@ class _Binder:
     def _moved(self, text: str, value: Value) -> tuple[Path, str]:
         """Move a notebook's own path from the test build into this profile's."""
         path = self._local(text)
-        test = self.project.build(TEST_PROFILE)
+        test = self.project.build(BuildKey(TEST_PROFILE))
         if value.origin != "notebook" or not path.is_relative_to(test):
             return path, text
-        path = self.project.build(self.profile) / path.relative_to(test)
+        path = self.project.build(BuildKey(self.profile)) / path.relative_to(test)
         seen = str(path) if Path(text).is_absolute() else self._relative(path)
         return path, seen if not text.endswith("/") else f"{seen}/"
 
@@ -169,7 +169,7 @@ class _Binder:
         return Input(name, path, source=text), self._relative(path)
 
     def _output(self, name: str, text: str, value: Value, where: str) -> tuple[Output, str]:
-        build = self.project.build(self.profile)
+        build = self.project.build(BuildKey(self.profile))
         if is_outside(text) or foreign.is_named(text):
             self.problems.append(Problem(where, f"`{name}`: an output is a local path"))
             return Output(name, build / name), text
@@ -295,7 +295,7 @@ def _writers(project: Project, stages: Mapping[str, Stage], problems: list[Probl
 
 
 def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Iterator[Problem]:
-    build = project.build(profile)
+    build = project.build(BuildKey(profile))
     unknown = False
     written = [project.label(o.path) for stage in stages.values() for o in stage.outputs]
     for stage in stages.values():

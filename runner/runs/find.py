@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..model import State
+from ..model import BuildKey, State
 from ..project import Outline
 from ..words import did_you_mean
 from . import store
@@ -19,7 +19,7 @@ _DEPTH = 4
 def newest(known: Outline, profiles: Iterable[str] = ()) -> list[store.Run]:
     """Give the newest run of each of some profiles, or of all, that has one."""
     names = tuple(profiles) or known.profiles
-    found = (next(store.of_build(known.build(name)), None) for name in names)
+    found = (next(store.of_build(known.build(BuildKey(name))), None) for name in names)
     return [run for run in found if run is not None]
 
 
@@ -30,7 +30,7 @@ def with_id(known: Outline, run_id: str) -> store.Run:
         UsageError: there is none.
     """
     for name in known.profiles:
-        if (run := store.of_folder(known.build(name) / "runs" / run_id)) is not None:
+        if (run := store.of_folder(known.build(BuildKey(name)) / "runs" / run_id)) is not None:
             return run
     message = f"there is no run {run_id}; python run.py history shows them"
     raise UsageError(message)
@@ -40,7 +40,7 @@ def to_come(known: Outline, run: store.Run) -> list[Path]:
     """Give the folders of the runs that come after one in the same command."""
     folders = (Path(label) for label in run.record.then)
     return [
-        known.build(one.parts[1]) / "runs" / one.name
+        known.build(BuildKey(one.parts[1])) / "runs" / one.name
         for one in folders
         if len(one.parts) == _DEPTH and one.parts[1] in known.profiles
     ]

@@ -63,7 +63,7 @@ def built(root: Path, stages: int) -> TemporaryProject:
         made.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
     loaded = layout.load(root)
     (task,) = request.read(loaded, loaded.settings, ["all"]).tasks()
-    folder, freshness = loaded.build("all"), task.freshness
+    folder, freshness = loaded.build(task.key), task.freshness
     (folder / "notebooks").mkdir(parents=True)
     for stage in task.pipeline.stages.values():
         (folder / "notebooks" / f"{stage.name}.ipynb").write_text("{}")
