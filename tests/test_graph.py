@@ -1,42 +1,72 @@
-"""`graph`: the stages as a tree, and for programs that draw."""
+"""Orders of names: knows nothing of stages."""
 
-from tests.project import TemporaryProject
+import itertools
+from random import Random
 
-TREE = """\\
-data
-├── features
-│   ├── a
-│   │   └── report  (and data)
-│   └── b
-└── other
-""".replace("\\\n", "")
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from runner import graph
 
-def test_the_stages_are_drawn_below_what_they_need(project: TemporaryProject) -> None:
-    project.profile("test")
-    project.stage("data", writes=("d.txt",))
-    project.stage("features", reads=("d.txt",), writes=("f.txt",))
-    project.stage("a", reads=("f.txt",), writes=("a.txt",))
-    project.stage("b", reads=("f.txt",), writes=("b.txt",))
-    project.stage("other", reads=("d.txt",), writes=("o.txt",))
-    project.stage("report", reads=("a.txt", "d.txt"), writes=("r.txt",))
-    assert project.call("graph").out == TREE
-    assert project.call("graph", "test").out == TREE
-    dot = project.call("graph", "--dot").out
-    assert '    "a" -> "report";\n' in dot
-    assert dot.count("->") == 6
-    mermaid = project.call("graph", "--mermaid").out
-    assert mermaid.startswith("flowchart TD\n")
-    assert mermaid.count("-->") == 6
-    assert "one profile" in project.call("graph", "--mermaid", "--dot", code=2).err
-    assert "no profile `al`" in project.call("graph", "al", code=2).err
+Needs = dict[str, set[str]]
 
 
-def test_a_stage_that_only_waits_for_another_is_dashed(project: TemporaryProject) -> None:
-    project.profile("all")
-    project.notebook("1_one", "1")
-    project.notebook('2_t"wo', "1")
-    assert project.call("graph").out == 'one\n└── t"wo\n'
-    assert '    "one" -> "t\\"wo" [style=dashed];\n' in project.call("graph", "--dot").out
-    told = project.call("graph", "--mermaid").out
-    assert '    n1["t#quot;wo"]\n    n0 -.-> n1\n' in told
+@pytest.mark.parametrize(
+    ("needs", "order"),
+    [
+        ({}, ()),
+        ({"b": set(), "a": set()}, ("b", "a")),
+        ({"a": {"b"}, "b": set()}, ("b", "a")),
+        ({"a": {"d"}, "b": set(), "c": set(), "d": set()}, ("b", "c", "d", "a")),
+        ({"a": {"c"}, "b": set(), "c": {"b"}, "d": set()}, ("b", "c", "a", "d")),
+    ],
+)
+def test_names_come_after_what_they_need_else_as_they_stand(
+    needs: Needs, order: tuple[str, ...]
+) -> None:
+    assert graph.order(needs) == order
+
+
+@pytest.mark.parametrize(
+    ("needs", "paths"),
+    [
+        ({"a": {"a"}}, {"a a"}),
+        ({"a": {"b"}, "b": {"a"}}, {"a b a", "b a b"}),
+        ({"x": set(), "a": {"c", "x"}, "b": {"a"}, "c": {"b"}, "y": {"a"}}, {"a b c a"}),
+    ],
+)
+def test_a_cycle_is_given_from_each_name_to_what_needs_it(needs: Needs, paths: set[str]) -> None:
+    with pytest.raises(graph.Cycle) as caught:
+        graph.order(needs)
+    path = caught.value.path
+    assert path[0] == path[-1]
+    assert all(one in needs[other] for one, other in itertools.pairwise(path))
+    assert {frozenset(path)} == {frozenset(one.split()) for one in paths}
+
+
+acyclic = st.integers(0, 8).flatmap(
+    lambda size: st.tuples(
+        *(st.frozensets(st.sampled_from(range(n)) if n else st.nothing()) for n in range(size))
+    )
+)
+
+
+@given(acyclic, st.randoms(use_true_random=False))
+def test_every_order_holds_each_name_once_after_its_needs(
+    needed: tuple[frozenset[int], ...], random: Random
+) -> None:
+    names = [f"n{number}" for number in range(len(needed))]
+    needs = {names[n]: {names[one] for one in ones} for n, ones in enumerate(needed)}
+    shuffled = dict(random.sample(sorted(needs.items()), len(needs)))
+    order = graph.order(shuffled)
+    assert sorted(order) == sorted(names)
+    assert all(order.index(one) < order.index(name) for name in names for one in needs[name])
+    for name in names:
+        reached = graph.closure((name,), needs)
+        assert {name} | {each for one in needs[name] for each in graph.closure((one,), needs)} == (
+            reached
+        )
+        assert graph.readers(name, needs) == {
+            other for other in names if other != name and name in graph.closure((other,), needs)
+        }

@@ -22,7 +22,7 @@ from traitlets import TraitError
 
 from tests.faults import Faults
 from tests.project import WAIT, TemporaryProject, below_it, environment, left, wait_for
-from tests.test_states import ENDS
+from tests.test_build_states import ENDS
 
 # Event loops that papermill leaves open are its own affair.
 pytestmark = [pytest.mark.rare, pytest.mark.filterwarnings("ignore")]

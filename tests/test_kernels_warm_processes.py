@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.project import WAIT, TemporaryProject, below_it, none_left, short_folder, wait_for
-from tests.test_warm import installed, texts
+from tests.test_kernels_warm import installed, texts
 
 
 @pytest.fixture
