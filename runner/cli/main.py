@@ -29,15 +29,7 @@ def main(arguments: Sequence[str], root: Path, executors: Executors = LocalExecu
         ):
             if file is not None:  # closed by whoever started us
                 held.enter_context(streams(cast("IO[str]", Shown(file))))
-        return _start(arguments, root, executors)
-
-
-def _start(arguments: Sequence[str], root: Path, executors: Executors) -> int:
-    if os.getpid() != 1:
         return _carry_out(arguments, root, executors)
-    from ..system.init import as_first  # noqa: PLC0415 - only in a container without an init
-
-    return as_first(lambda: _carry_out(arguments, root, executors))
 
 
 def _carry_out(arguments: Sequence[str], root: Path, executors: Executors) -> int:
