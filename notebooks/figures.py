@@ -13,8 +13,10 @@ def set_style() -> None:
 
 def formula(curve: Polynomial) -> str:
     """Write H(x) for matplotlib, each weight with four digits."""
-    digits = {"precision": 4, "fractional": False, "trim": "-", "sign": True}
-    weights = [np.format_float_positional(weight, **digits) for weight in curve.coef]
+    weights = [
+        np.format_float_positional(weight, precision=4, fractional=False, trim="-", sign=True)
+        for weight in curve.coef.astype(float)
+    ]
     terms = " ".join(f"{text} x^{{{power}}}" for power, text in enumerate(weights))
     terms = terms.replace(" x^{0}", "").replace("x^{1}", "x")
     return f"$H(x) = {terms.removeprefix('+')}$"
