@@ -4,12 +4,9 @@ import contextlib
 import logging
 import os
 import platform
-import signal
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..console import Log, console
@@ -20,7 +17,7 @@ from ..plan import Request, Task, preflight
 from ..project import Project, Settings, dotenv, remarks
 from ..runs import journal
 from ..stop import Stop
-from ..system import lock, why
+from ..system import lock, signals, why
 from . import deadline, notify
 from .ahead import Ahead
 from .build import run
@@ -58,7 +55,7 @@ def build(asked: Request, given: Given) -> int:
     hidden = {**os.environ, "RUN_NOTIFY": "\n".join(notifier.urls)}
     stop, mask = Stop(), dotenv.mask(loaded.root, hidden, settings.secrets)
     until = deadline.of(settings, os.environ, option="deadline" in given.options)
-    with contextlib.ExitStack() as held, _signals(stop), deadline.watching(until, stop):
+    with contextlib.ExitStack() as held, signals.ending(stop), deadline.watching(until, stop):
         ids = _hold(loaded, asked.profiles, held)
         todo = asked.tasks()
         preflight.refuse_missing_packages(loaded, todo)
@@ -176,33 +173,3 @@ def _warm(
     # It imports what the first stage does while the run is prepared.
     warm.expect([first.wanted])
     return warm
-
-
-@contextlib.contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """End in good order on SIGINT and SIGTERM; a second one ends at once.
-
-    The guards kill the kernels when this process vanishes. A terminal that closes does
-    not end a run, which may be in the background.
-    """
-    codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
-    came: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        code = codes[signal.Signals(number)]
-        came.append(number)
-        # A deadline, or `run.py stop`, does not make a first signal the second one.
-        if len(came) > 1:
-            os._exit(code)
-        name = "interrupted" if code is Exit.INTERRUPTED else "terminated"
-        reason = f"{name} ({signal.Signals(number).name})"
-        # In a thread: what runs here may hold a lock that ending needs.
-        threading.Thread(target=stop.request, args=(reason, code)).start()
-
-    before = {number: signal.signal(number, handle) for number in codes}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

@@ -66,7 +66,7 @@ def _tell_of_namesake(known: "Outline", chosen: Options) -> None:
     word, command = chosen.words[0], chosen.command
     if word not in known.stages:
         return
-    from ..project.layout import DEFAULT_PROFILE  # noqa: PLC0415 - as above
+    from ..project import DEFAULT_PROFILE  # noqa: PLC0415 - as above
 
     stage = f"the stage is {DEFAULT_PROFILE}-{word}, or its notebook's path"
     if command.spelt is not None and not (chosen.rest or chosen.given):

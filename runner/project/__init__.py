@@ -3,7 +3,7 @@
 from .binding import bind, outputs
 from .document import NotebookError
 from .imports import files_of, imported_from, modules, parsed
-from .layout import CACHE, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
+from .layout import CACHE, DEFAULT_PROFILE, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
 from .notebooks import PYTHON, first_line
 from .requirements import installed, required
 from .settings import SettingError, Settings, duration
@@ -12,6 +12,7 @@ from .targets import Selection
 
 __all__ = [
     "CACHE",
+    "DEFAULT_PROFILE",
     "DOWNLOADS",
     "PYTHON",
     "RESERVED_OUTPUTS",
