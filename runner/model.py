@@ -333,12 +333,14 @@ class Trace:
     """What a stage was seen to do to files of the project, named relative to its root.
 
     Its kernel is the witness: `reads`, `writes`, `gone` (removed or renamed), `listed` folders,
-    `modules` that were loaded, `moments` when files were first read, and folders of which too
-    many files were opened to name them (`many_read`, `many_written`). `either` was opened for
+    `folders` and `links` that were made, `modules` that were loaded, `moments` when files were
+    first read and `listings` when folders were first listed, and folders of which too many files
+    were opened to name them (`many_read`, `many_written`). `either` was opened for
     both. Hints come from the system, which does not say who it was: `perhaps_read`,
     `perhaps_written`, `perhaps_listed`, and of those that were written `doubted`, which may have
     been read before that, and written by anyone; `alone` says whether no other stage ran meanwhile,
-    `children` whether the kernel started processes, which the witness does not see into.
+    `children` whether the kernel started processes, or has a library that opens files by itself:
+    the witness does not see into these.
     `witness` and `watched` are whether there was a witness, and whether hints could be had;
     unless `whole` something was missed.
     """
@@ -349,6 +351,9 @@ class Trace:
     either: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     listed: frozenset[str] = frozenset()
+    listings: Mapping[str, float] = field(default_factory=dict)
+    folders: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()
     many_read: frozenset[str] = frozenset()
     many_written: frozenset[str] = frozenset()

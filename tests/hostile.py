@@ -731,6 +731,7 @@ DISPLAYS = {
 }
 
 KERNEL = {
+    "shell_closed": Row(DEAD, "get_ipython().kernel.shell_stream.close()"),
     "iopub_closed": Row(LATE, "get_ipython().kernel.iopub_socket.close()"),
     "send_replaced": Row(DEAD, "get_ipython().kernel.session.send = lambda *a, **k: None"),
     "send_raises": Row(

@@ -125,3 +125,14 @@ def test_of_many_differences_of_a_file_ten_are_shown_and_the_others_counted(
     assert out.count("expected 1, got 0") == 10
     assert "a.json: 2 more differences" in out
     assert "differs from testdata/expected/ in 12 places" in out
+
+
+def test_what_is_built_is_not_for_git(project: TemporaryProject) -> None:
+    project.stage("a", writes=("a.txt",))
+    project.profile("all")
+    project.pretend("all")
+    ignored = project.root / "outputs/.gitignore"
+    assert ignored.read_text("utf-8").endswith("\n*\n")
+    ignored.unlink()
+    project.pretend("all")
+    assert not ignored.exists()

@@ -295,6 +295,15 @@ def test_leaving_early_with_all_outputs_written_is_no_failure(project: Temporary
     assert project.states("all") == {"a": "exited_early", "b": "succeeded"}
 
 
+def test_leaving_early_proves_nothing_where_nothing_is_declared(project: TemporaryProject) -> None:
+    project.profile("all")
+    for name, source in {"a": "exit()", "b": "import os\nos._exit(0)"}.items():
+        project.notebook(name, source, "never = 1")
+    done = project.run("all", "-k", code=1)
+    assert "left early, and declares no `output_…` that would show it is done" in done.out
+    assert set(project.states("all").values()) == {"exited_early"}
+
+
 @both_ways
 def test_a_command_of_the_shell_or_of_ipython_fails_as_in_jupyter(
     project: TemporaryProject,

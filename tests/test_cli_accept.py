@@ -91,3 +91,27 @@ def test_check_and_test_say_how_many_of_the_outputs_are_compared(
     words = f"1 file as expected in {EXPECTED}/ (1 of 3 outputs compared; not t.txt, c.csv)"
     assert words in built.call("check").out
     assert words in built.pretend("test").out
+
+
+def test_accept_takes_only_what_test_would_make(built: TemporaryProject) -> None:
+    def refused() -> str:
+        return built.call("accept", "--yes", code=2).err
+
+    again = "; python run.py test first\n"
+    start = "run.py: the test build is not as `test` makes it (m: "
+    built.write("outputs/test/m.json", '{"loss": 9}')
+    assert refused().startswith(f"{start}output outputs/test/m.json is not as the stage left it")
+    built.pretend("test", "-p", "m.x=100")
+    assert refused() == f"{start}parameter x: 100.0 → 1.0){again}"
+    assert not (built.root / EXPECTED).exists()
+    built.pretend("test")
+    built.call("accept", "--yes")
+    assert len(expected(built)) == 3
+
+
+def test_where_nothing_is_declared_there_is_nothing_to_accept(project: TemporaryProject) -> None:
+    project.profile("test")
+    project.notebook("a", "x = 1")
+    project.pretend("test")
+    told = "nothing to accept: no stage declares an `output_…`\n"
+    assert project.call("accept", "--yes").out == told

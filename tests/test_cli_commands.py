@@ -267,9 +267,11 @@ def test_clean_of_runs_leaves_what_stands_and_a_line_about_each_that_went(
     told = f"2 runs of outputs/all/ ({old.name} to {other.name}, "
     assert project.call("clean", "--runs", "-n").out.startswith(f"would remove {told}")
     assert project.call("clean", "--older-than", "1h", "--yes").out == "nothing to remove\n"
-    assert project.call("clean-all", "--runs", "--older-than", "x", code=2).err.startswith(
-        "run.py: --older-than takes a time such as 90 (seconds)"
-    )
+    for age in ("x", "30", "30y"):
+        refused = project.call("clean-all", "--runs", "--older-than", age, code=2).err
+        assert refused == (
+            f"run.py: --older-than takes an age with its unit, such as 30d or 12h, not {age!r}\n"
+        )
     assert len(project.runs("all")) == 5
     hashes = [digest(folder / "run.json") for folder in (old, other)]
     assert project.call("clean", "--runs", "--yes").out.startswith(f"removed {told}")

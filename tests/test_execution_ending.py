@@ -38,6 +38,13 @@ CELLS = {
 }
 # How a later cell waits for it.
 LATER = {"thread": "t.join()", "task": "await t", "executor": "future.result()"}
+# A shell that waits for a command of its script has not ended.
+SHELLS = {
+    "script": 'subprocess.Popen(f"sleep {0}; printf %s begun, > {{output_x}}; sleep {0}; '
+    "printf %s ' done' >> {{output_x}}\", shell=True)",
+    "script_list": 'subprocess.Popen(["sh", "-c", f"sleep {0}; printf %s \'begun, done\' > '
+    '{{output_x}}; :"])',
+}
 # A process prints for itself; that it has ended is all that counts.
 PROCESS = f'p = subprocess.Popen([sys.executable, "-c", "{CHILD}", output_x])'
 
@@ -60,6 +67,7 @@ ENDLESS = {
     ),
     "handler": Endless("atexit.register(time.sleep, 600);", "an exit handler"),
     "process": Endless(PROCESS.format(600), "writes outputs/all/process.txt"),
+    "script": Endless(f"Path(output_x).touch()\n{SHELLS['script'].format(600)};", "(/bin/sh -c"),
 }
 DEATHS = {
     "exits": ("import os\natexit.register(os._exit, 3);", "exit status 3"),
@@ -91,6 +99,9 @@ def test_what_a_notebook_began_is_waited_for_and_its_text_is_kept(
     for name, later in LATER.items():
         stage(project, f"{name}_later", CELLS[name], f"go.set()\n{later}\nprint('next')")
     stage(project, "process", PROCESS.format(1), "print('next')")
+    for name, cell in SHELLS.items():
+        begun = f"Path(output_x).touch()\n{cell.format(0.7)};"
+        stage(project, name, begun, "print('next')")
     daemon = "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
     stage(project, "daemon", daemon, WRITE)
     project.run("all", "-k")
@@ -101,7 +112,7 @@ def test_what_a_notebook_began_is_waited_for_and_its_text_is_kept(
             continue
         text = (project.outputs("all") / f"{name}.txt").read_text("utf-8")
         assert (name, text) == (name, "begun, done")
-        if name == "process":
+        if name in {"process", *SHELLS}:
             continue
         # As in Jupyter, a thread's text stands below the cell that runs, a task's below its own.
         last = "LATE\nnext\n" if name.endswith("_later") else "next\nLATE\n"
@@ -120,7 +131,7 @@ def test_what_does_not_end_fails_the_stage_and_is_named(
     warm = "warm = false\n" if cold else ""
     project.write("pyproject.toml", f'[tool.runner]\nend-timeout = "2s"\n{warm}')
     for name, (cell, _) in ENDLESS.items():
-        stage(project, name, cell, WRITE if name != "process" else "")
+        stage(project, name, cell, WRITE if name not in {"process", "script"} else "")
     for name, (cell, _) in DEATHS.items():
         stage(project, name, cell, WRITE)
     project.run("all", "-k", code=1)

@@ -183,6 +183,28 @@ READS = {
         {"none.txt": made},
     ),
     "glob": Form("import glob\nglob.glob('{0}/in/*.txt')", LISTED, IN_LIST),
+    "glob_of_no_folder": Form("import glob\nglob.glob('{0}/more/*.csv')", {}, {"more/a.csv": made}),
+    "hidden": Form("open('{0}/.work/deep/x.txt').read()", {".work/deep/x.txt": "1"}),
+    "config": Form("open('{0}/.config/x.yaml').read()", {".config/x.yaml": "x: 1"}),
+    "consumed": Form(
+        "import os\ntry:\n    open('{0}/in.csv').read()\n    os.remove('{0}/in.csv')\n"
+        "except FileNotFoundError:\n    pass",
+        {"in.csv": "1"},
+        {"in.csv": made},
+    ),
+    "plugins": Form(
+        "import sys, pkgutil\nsys.path.append('{0}')\nimport plug_{1} as p\n"
+        "[m.name for m in pkgutil.iter_modules(p.__path__)]",
+        {"plug_{0}/__init__.py": "x = 1\n"},
+        {"plug_{0}/b.py": made},
+    ),
+    "namespace": Form(
+        "import sys\nsys.path.append('{0}')\n"
+        "try:\n    import optional_{1}\nexcept ImportError:\n    pass",
+        {},
+        {"optional_{0}/x.txt": made},
+    ),
+    "notebook_in_child": Form("!cat _{1}.ipynb", {"../../notebooks/_{0}.ipynb": OTHER}),
     "listdir": Form("import os\nos.listdir('{0}/in')", LISTED, IN_LIST),
     "iterdir": Form("from pathlib import Path\nlist(Path('{0}/in').iterdir())", LISTED, IN_LIST),
     "walk": Form(

@@ -170,6 +170,15 @@ def test_a_parameter_whose_name_looks_like_a_secret_is_a_mistake(project: Tempor
         assert line.startswith(f"{place}: `{name}` looks like a secret")
 
 
+def test_a_name_that_is_said_to_be_no_secret_may_be_a_parameters(project: TemporaryProject) -> None:
+    project.profile("test")
+    project.stage("a", writes=("a.txt",), parameters="token_col = 'token'")
+    (line,) = told(project, "test")
+    assert line.endswith('secrets = ["!token_col"] under [tool.runner] says so')
+    project.write("pyproject.toml", '[tool.runner]\nsecrets = ["!token_col"]\n')
+    assert project.to_run("test") == ["a"]
+
+
 def test_a_parameter_whose_name_only_resembles_a_secret_is_none(project: TemporaryProject) -> None:
     names = ("max_tokens", "tokenizer", "secretary", "keys", "monkey")
     parameters = "\n".join(f"{name} = 1" for name in names)

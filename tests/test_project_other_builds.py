@@ -155,6 +155,16 @@ def test_an_absolute_path_into_another_build_is_a_mistake_too(project: Temporary
     assert "write build:all/a.txt to read another build" in told_once(project, "other")
 
 
+def test_a_link_into_another_build_is_a_mistake_too(project: TemporaryProject) -> None:
+    project.write("outputs/all/a.txt", "1")
+    (project.root / "data").mkdir()
+    (project.root / "data/link").symlink_to("../outputs/all")
+    project.profile("other")
+    project.stage("a", parameters="input_a = '../data/link/a.txt'")
+    done = project.call("other", code=2)
+    assert "a profile says `input_a: build:all/a.txt`" in done.err
+
+
 def test_a_build_whose_profile_is_gone_can_be_read_as_long_as_it_is_there(
     project: TemporaryProject,
 ) -> None:

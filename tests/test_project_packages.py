@@ -8,6 +8,9 @@ from tests.project import TemporaryProject
 MISSING = "import no_such_package_xyz"
 
 
+OWN = "if it is a module of the project, add its folder to sys.path; else "
+
+
 def told_of(name: str = "no_such_package_xyz") -> str:
     """Give the words about a missing package."""
     return f"the package {name} is not installed"
@@ -24,8 +27,8 @@ def test_a_missing_package_is_told_before_anything_runs(
     assert done.out == ""
     assert done.err == (
         "run.py: 1 mistake in the project, nothing was run:\n"
-        f"  notebooks/b.ipynb, cell 3 ({MISSING}): {told_of()}; pip install no_such_package_xyz, "
-        "and add it to requirements.txt\n"
+        f"  notebooks/b.ipynb, cell 3 ({MISSING}): {told_of()}; {OWN}pip install "
+        "no_such_package_xyz, and add it to requirements.txt\n"
     )
     assert not [*project.outputs("all").glob("*")]
 
@@ -56,15 +59,15 @@ def test_every_missing_package_is_told_with_who_imports_it(project: TemporaryPro
     assert told(project, "-n", "test", "all") == [
         (
             f"notebooks/a.ipynb, cell 1 ({first}): {told_of('no_such_a')}{also}; "
-            "pip install no_such_a, and add it to requirements.txt"
+            f"{OWN}pip install no_such_a, and add it to requirements.txt"
         ),
         (
             f"notebooks/a.ipynb, cell 1 ({first}): {told_of('no_such_b')}{also}; "
-            "pip install no_such_b, and add it to requirements.txt"
+            f"{OWN}pip install no_such_b, and add it to requirements.txt"
         ),
         (
             "notebooks/b.ipynb, cell 2 (import no_such_c; import no_such_a): "
-            f"{told_of('no_such_c')}; pip install no_such_c, and add it to requirements.txt"
+            f"{told_of('no_such_c')}; {OWN}pip install no_such_c, and add it to requirements.txt"
         ),
     ]
 

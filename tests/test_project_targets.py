@@ -294,3 +294,14 @@ def test_a_stage_that_is_forced_must_be_needed(project: TemporaryProject) -> Non
         done = project.call("--force=b", *words, code=2)
         assert done.err == ("run.py: --force=b: `a` does not need b; make it a target, too\n")
     assert project.to_run("--force=a", "b") == ["a", "b?"]
+
+
+def test_a_notebooks_name_with_its_number_is_near_its_stage(project: TemporaryProject) -> None:
+    project.profile("all")
+    for name in ("01_data", "02_clean"):
+        project.notebook(name, "x = 1")
+    # Not the command that destroys.
+    for word, meant in {"02_clean": "all-clean", "01_data": "data", "data.py": "data"}.items():
+        told = project.call(word, code=2).err
+        assert f"there is no target `{word}`; did you mean `{meant}`?" in told
+    assert "`clean-all` is a command; it must be" in project.call("all", "clean-all", code=2).err

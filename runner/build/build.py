@@ -291,6 +291,8 @@ class _Build:
         self._log.say(text, level=level)
         if state is State.SUCCEEDED and (files := self._to_open()):
             self._log.say(f"to open: {', '.join(files)}")
+        if state in {State.CANCELLED, State.TIMED_OUT} and not self._task.fresh:
+            self._log.say("the same command goes on from here")
         if self._log.failure:
             self._log.say(self._log.failure, level=logging.ERROR)
         self._notify(f"{self._task.profile} {how}", results, seconds)
@@ -299,9 +301,12 @@ class _Build:
     def _to_open(self) -> list[str]:
         """Name what a person looks at: pictures, tables, the last stage's executed notebook."""
         root, label = self._project.root, self._project.label
-        written = self._task.pipeline.outputs
-        before = [one.seen.writes for one in self._task.freshness.made.values() if one.seen]
-        seen = [name for names in (*before, self._committer.written) for name in names]
+        made, stages = self._task.freshness.made, self._task.pipeline.stages
+        names = [planned.stage for planned in self._task.planned]
+        written = [one.path for name in names for one in stages[name].outputs]
+        skipped = (name for name in names if not self._progress.has_run(name) and name in made)
+        before = [found.writes for name in skipped if (found := made[name].seen)]
+        seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
         files = telling.to_open(path for path in written if path.is_relative_to(root))
         last = self._folder / "notebooks" / f"{self._task.planned[-1].stage}.ipynb"

@@ -65,6 +65,7 @@ def build(asked: Request, given: Given) -> int:
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
+        held.enter_context(stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)))
         aheads = [Ahead(loaded, settings, task) for task in todo]
         warm = _warm(loaded, settings, aheads, log, given.early)
         if warm is not None:
@@ -92,6 +93,13 @@ def build(asked: Request, given: Given) -> int:
                 worst = worst or stop.exit_code
                 break
         return worst
+
+
+def _ending(stop: Stop) -> str:
+    """Say at once that a request to end has come."""
+    interrupted = stop.exit_code is Exit.INTERRUPTED
+    more = "; Ctrl-C once more ends it at once" if interrupted and not stop.at_once else ""
+    return f"{stop.reason}: what runs is ended and saved{more}"
 
 
 def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Iterator[Turn]:
@@ -123,6 +131,11 @@ def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) 
     """Hold the builds of profiles, and give the run of each its id."""
     ids: dict[str, str] = {}
     words: dict[str, str] = {}
+    if not os.path.lexists(loaded.outputs):
+        # Locking says what is wrong, if anything is.
+        with contextlib.suppress(OSError):
+            loaded.outputs.mkdir()
+            (loaded.outputs / ".gitignore").write_text("# what is built\n*\n", "utf-8")
     for name in profiles:
         after = f", which comes after {' and '.join(ids)}" if ids else ""
         ids[name] = journal.new_run_id(loaded.build(BuildKey(name)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..model import BuildKey, Result, Stage, State, Trace
 from ..plan import Freshness, seen, written_by
-from ..project import Project
+from ..project import Project, naming
 from ..runs import Seen, last_made, with_parents
 from ..system import content
 
@@ -32,6 +32,7 @@ class Witness:
         self._look = seen.Look(project.root, freshness.hashes)
         self._as_made: dict[str, str | None] = {}
         self._outside: set[str] = set()
+        self._writers: dict[str, str] = {}
 
     def committed(self, hashes: Mapping[str, str | None]) -> None:
         """Take note of the hashes of what a stage of this run has written."""
@@ -55,16 +56,24 @@ class Witness:
         stage = self._pipeline.stages[result.stage]
         others = trace.perhaps_read - own(trace.perhaps_read)
         spoken_of = {one for one in others if self._speaks_of(one, stage, trace)}
+        code = "\n".join(cell.source for cell in stage.notebook.cells)
+        edited = {one for one in own(trace.perhaps_read) if naming.is_notebook(one)}
+        edited = {one for one in edited if one.rpartition("/")[2] not in code}
         trace = replace(
             trace,
-            perhaps_read=own(trace.perhaps_read) | spoken_of,
+            perhaps_read=(own(trace.perhaps_read) - edited) | spoken_of,
             perhaps_written=own(trace.perhaps_written),
             perhaps_listed=frozenset(one for one in trace.perhaps_listed if own({f"{one}/x"})),
             listed=frozenset(one for one in trace.listed if own({f"{one}/x"})),
+            folders=own(trace.folders),
         )
-        return seen.of_trace(
-            trace, declared, self._look, result.started, self._before(result.stage)
+        around = seen.Around(
+            declared,
+            result.started,
+            self._before(result.stage),
+            self._freshness.written_later(result.stage),
         )
+        return seen.of_trace(trace, self._look, around)
 
     def _before(self, stage: str) -> Seen:
         """Give what a stage was seen to use when it last ran."""
@@ -85,6 +94,12 @@ class Witness:
         foreign = self._foreign(stage, trace)
         if foreign is not None:
             build = foreign.split("/")[1]
+            if foreign in trace.writes | trace.gone:
+                what = (
+                    f"it changed {foreign}, a file of the build {build}, which `python run.py "
+                    f"{build}` makes again; take the path from an `output_…` in the parameters cell"
+                )
+                return replace(result, state=State.FAILED, error=what)
             what = (
                 f"it used {foreign}, a file of the build {build}; take the path from an `input_…` "
                 f"in the parameters cell, which is moved into each build, or set that to "
@@ -169,7 +184,20 @@ class Witness:
                 what = f"it writes {_few(writes)}, which is no declared output (`output_…`)"
                 self._say(what, stage.name, logging.WARNING)
         new = [one for one in found.writes if one not in before.writes]
+        for other in {self._writer_of(one, stage.name) for one in new} - {None}:
+            files = [one for one in new if self._writer_of(one, stage.name) == other]
+            what = f"it writes {_few(files)}, as {other} does; give each stage a file of its own"
+            self._say(what, stage.name, logging.WARNING)
+        self._writers |= dict.fromkeys(found.writes, stage.name)
         self._outside |= {one for one in new if not one.startswith("outputs/")}
+
+    def _writer_of(self, name: str, stage: str) -> str | None:
+        """Give another stage that was seen to write a file, in this run or when it last ran."""
+        made = self._freshness.made.items()
+        seen_by = (other for other, one in made if one.seen and name in one.seen.writes)
+        writers = [*([self._writers[name]] if name in self._writers else []), *seen_by]
+        known = self._pipeline.stages
+        return next((one for one in writers if one != stage and one in known), None)
 
     def shared(self) -> str | None:
         """Say, once, which files this build and others write alike, outside of `outputs/`."""

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..build import expected
 from ..console import agreed
 from ..errors import Exit, UsageError
 from ..model import BuildKey, State
+from ..plan import request
 from ..project import RESERVED_OUTPUTS, TEST_PROFILE, Project, Settings, binding, dotenv
 from ..runs import store
 from ..system import copy_whole, lock
@@ -30,6 +32,7 @@ def accept(loaded: Project, settings: Settings, chosen: Options) -> int:
     build, folder = loaded.build(BuildKey(TEST_PROFILE)), loaded.label(loaded.expected)
     with lock.hold(loaded.outputs, TEST_PROFILE, "accept"):
         _refuse_unbuilt(build)
+        _refuse_stale(loaded, settings)
         there = expected.files(loaded.expected)
         names = list(_named(loaded, chosen.rest, build))
         if not chosen.rest:
@@ -46,7 +49,8 @@ def accept(loaded: Project, settings: Settings, chosen: Options) -> int:
             if len(told) > _SHOWN:
                 print(f"{name}: {len(told) - _SHOWN} more differences")
         if not wanted:
-            print(f"nothing to accept: what test built is as expected in {folder}/")
+            why = f"what test built is as expected in {folder}/"
+            print(f"nothing to accept: {why if names else 'no stage declares an `output_…`'}")
             return Exit.OK
         what = f"{counted(len(wanted), 'file')} into {folder}/"
         if chosen.has("dry_run"):
@@ -70,6 +74,23 @@ def _refuse_unbuilt(build: Path) -> None:
     if newest.state != State.SUCCEEDED:
         message = "the newest run of test did not succeed; mend that, then python run.py test"
         raise UsageError(message)
+
+
+def _refuse_stale(loaded: Project, settings: Settings) -> None:
+    """Refuse a build that `test` would not leave as it is: another one's numbers are no measure.
+
+    Raises:
+        UsageError: a stage would run, for another reason than that it always does.
+    """
+    (task,) = request.read(loaded, replace(settings, force=False), [TEST_PROFILE]).tasks(anew=False)
+    for planned in task.planned:
+        reasons = [one for one in planned.reasons if one.kind != "always"]
+        if reasons:
+            message = (
+                f"the test build is not as `test` makes it ({planned.stage}: {reasons[0].text}); "
+                "python run.py test first"
+            )
+            raise UsageError(message)
 
 
 def _named(loaded: Project, words: Sequence[str], build: Path) -> Iterator[Path]:
@@ -99,7 +120,7 @@ def _named(loaded: Project, words: Sequence[str], build: Path) -> Iterator[Path]
 def _declared(loaded: Project, build: Path) -> list[Path]:
     """Give the files that the stages declare to write."""
     paths = binding.outputs(loaded, TEST_PROFILE)
-    return [name for path in paths for name in _named(loaded, [str(path)], build)]
+    return [name for path in paths for name in _named(loaded, [loaded.label(path)], build)]
 
 
 def _told(folder: Path, build: Path, name: Path, tolerance: float) -> Iterator[str]:

@@ -59,11 +59,12 @@ def _age(chosen: Options) -> float | None:
     """
     if not chosen.has("older_than"):
         return None
-    try:
-        return duration(chosen.given["older_than"]) or 0.0
-    except SettingError as error:
-        message = f"--older-than {error}"
-        raise UsageError(message) from None
+    text = str(chosen.given["older_than"])
+    with contextlib.suppress(SettingError):
+        if text[-1:].isalpha():
+            return duration(text) or 0.0
+    message = f"--older-than takes an age with its unit, such as 30d or 12h, not {text[:40]!r}"
+    raise UsageError(message)
 
 
 def _named(known: Outline, words: Sequence[str]) -> list[str]:

@@ -41,6 +41,8 @@ _CELL = re.compile(r"\[\d+/\d+\]$")
 _FAILED = ("✗", "x", "red")
 # How wide the column of the names is, at first and at most.
 _NARROWEST, _WIDEST = 8, 24
+# How often the line below the bars is made anew, in seconds.
+_ANEW = 0.5
 
 
 class _Lasting:
@@ -64,6 +66,20 @@ class _Lasting:
         self._screen.close()
 
 
+class _Situation:
+    """A line that is made anew each time that it is shown, but not too often."""
+
+    def __init__(self) -> None:
+        self.text: Callable[[], str] | None = None
+        self._shown, self._at = "", 0.0
+
+    def __rich__(self) -> Text:
+        if self.text is not None and time.monotonic() - self._at > _ANEW:
+            self._at = time.monotonic()
+            self._shown = self.text()
+        return Text(self._shown, style="dim")
+
+
 class LiveConsole:
     """The log's lines scroll by, lighter than in the file; below them a bar for each stage."""
 
@@ -79,7 +95,7 @@ class LiveConsole:
             TimeElapsedColumn(),
             console=self._console,
         )
-        self._situation = Text(style="dim")
+        self._situation = _Situation()
         shown = Group(self._progress, self._situation)
         self._live = Live(shown, console=self._console, transient=True, refresh_per_second=8)
         self._tasks: dict[str, TaskID] = {}
@@ -171,7 +187,8 @@ class LiveConsole:
 
     def situation(self, text: Callable[[], str]) -> None:
         """Show a line below the bars."""
-        self._situation.plain = text()
+        text()  # it may have to look at earlier runs, which is not to hold up the display
+        self._situation.text = text
 
     def close(self) -> None:
         """Show nothing more."""

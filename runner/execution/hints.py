@@ -10,14 +10,18 @@ from pathlib import Path
 from ..kernels.trace import (
     BOTH,
     END,
+    FOLDER,
     GONE,
+    LINK,
     LISTED,
     LOST,
     MANY_READ,
     MANY_WRITTEN,
     MODULE,
+    NATIVE,
     READ,
     STARTED,
+    TIMED,
     WRITTEN,
     records,
 )
@@ -34,6 +38,8 @@ _HIDDEN = {
     *(".cache", ".config", ".local", ".ipython", ".jupyter", ".matplotlib", ".conda"),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache"),
 }
+# Of these, what lies in folders; a file directly in one is someone's own.
+_OF_TOOLS = {".cache", ".config", ".local"}
 _OUTPUTS = "outputs"
 
 
@@ -45,33 +51,32 @@ class ProjectFiles:
         self._root = str(root)
         self._real = lru_cache(maxsize=1 << 14)(os.path.realpath)
 
-    def names_of(self, path: str, *, hidden: bool = False) -> set[str]:
+    def names_of(self, path: str, *, follow: bool = True) -> set[str]:
         """Give a path's names as far as it is a file of the project that could matter.
 
         There are two where a link led to it; what the link points to may be another file later.
+        Without `follow` a link itself is meant.
         """
         if path == self._root:
             return {"."}
         folder, _, name = path.rpartition("/")
-        real = self._real(path) if os.path.islink(path) else f"{self._real(folder)}/{name}"  # noqa: PTH114
+        is_link = follow and os.path.islink(path)  # noqa: PTH114 - quick
+        real = self._real(path) if is_link else f"{self._real(folder)}/{name}"
         inner = {one.removeprefix(f"{self._root}/") for one in (real, path)} - {real, path}
-        return {one for one in inner if matters(one, hidden=hidden)}
+        return {one for one in inner if matters(one)}
 
-    def names(self, paths: Iterable[str], *, hidden: bool = False) -> frozenset[str]:
+    def names(self, paths: Iterable[str], *, follow: bool = True) -> frozenset[str]:
         """Give the names of those that matter."""
-        return frozenset(name for path in paths for name in self.names_of(path, hidden=hidden))
+        return frozenset(name for path in paths for name in self.names_of(path, follow=follow))
 
 
-def matters(name: str, *, hidden: bool = False) -> bool:
-    """Tell whether a file of the project, named relative to its root, can be data or code.
-
-    In hidden folders people keep caches, and sometimes data: `hidden` is for what is read.
-    """
+def matters(name: str) -> bool:
+    """Tell whether a file of the project, named relative to its root, can be data or code."""
     parts = name.split("/")
-    skipped = _SKIPPED | _HIDDEN
-    if parts[0] in _RUNNER or any(
-        part in skipped or (part.startswith(".") and not hidden) for part in parts[:-1]
-    ):
+    inside = parts[:-1]
+    if inside and inside[-1] in _OF_TOOLS:
+        inside = inside[:-1]
+    if parts[0] in _RUNNER or not (_SKIPPED | _HIDDEN).isdisjoint(inside):
         return False
     if parts[0] != _OUTPUTS:
         return True
@@ -93,7 +98,7 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
     found: dict[str, set[str]] = defaultdict(set)
     moments: dict[str, float] = {}
     for kind, text in records(data or b""):
-        moment, slash, rest = text.partition("/") if kind == READ else ("", "", text)
+        moment, slash, rest = text.partition("/") if kind in TIMED else ("", "", text)
         found[kind].add(slash + rest)
         if moment:
             moments[slash + rest] = float(moment)
@@ -103,18 +108,26 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
     reads = {
         name: moments.get(path, 0.0)
         for path in found[READ] - compiled
-        for name in files.names_of(path, hidden=True)
+        for name in files.names_of(path)
     }
-    loaded = frozenset(name for name in files.names(modules, hidden=True) if _is_file(root / name))
+    loaded = frozenset(name for name in files.names(modules) if _is_file(root / name))
     written = found[WRITTEN] | found[BOTH]
+    listings = {
+        name: moments.get(path, 0.0)
+        for path in found[LISTED] - written
+        for name in files.names_of(path)
+    }
     named = _in_commands(found[STARTED], working_directory)
     return Trace(
         reads=frozenset(reads.keys() - loaded),
         moments=reads,
         writes=files.names(found[WRITTEN]),
+        links=files.names(found[LINK], follow=False),
         either=files.names(found[BOTH]),
         gone=files.names(found[GONE]),
-        listed=files.names({path for path in found[LISTED] if path not in written}),
+        listed=frozenset(listings),
+        listings=listings,
+        folders=files.names(found[FOLDER]),
         modules=loaded,
         many_read=files.names(found[MANY_READ]),
         many_written=files.names(found[MANY_WRITTEN]),
@@ -122,7 +135,7 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
         perhaps_listed=files.names({one for one in named if os.path.isdir(one)}),  # noqa: PTH112
         witness=data is not None,
         whole=data is None or (bool(found[END]) and not found[LOST]),
-        children=data is None or bool(found[STARTED]),
+        children=data is None or bool(found[STARTED] or found[NATIVE]),
     )
 
 

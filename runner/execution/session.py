@@ -416,6 +416,8 @@ class Session(NotebookClient):
         """Judge a notebook that left before its last cell: it may, with its outputs written."""
         names = unwritten(self.job)
         what = f"the notebook left early and did not write {names}" if names else None
+        if not self.job.outputs:
+            what = "the notebook left early, and declares no `output_…` that would show it is done"
         return Outcome(State.EXITED_EARLY, what, ref)
 
     async def _check_raise_for_error(

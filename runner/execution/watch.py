@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model import Trace
+from ..project import naming
 from ..system import files, on_linux
 from .hints import ProjectFiles, matters, source_of
 
@@ -57,21 +58,19 @@ class Window:
         # Folders are listed to find modules, and by whoever shows files to a person.
         modules = {_folder(name) for name in trace.modules}
         crowded = trace.many_read | trace.many_written
-        perhaps = {
-            name
-            for name in opened | trace.perhaps_read
-            if _folder(name) not in crowded and not _is_edited(name)
-        }
+        perhaps = {name for name in opened | trace.perhaps_read if _folder(name) not in crowded}
         used = {*map(_folder, perhaps - seen), *trace.perhaps_listed}
         listed = (names(entered) & used) - trace.listed - modules - {"notebooks"}
         late = {name for name in names(self.late) if _folder(name) in listed | trace.listed}
-        late = {name for name in late if not _is_edited(name)}
+        late = {name for name in late if not naming.is_notebook(name)}
+        doubted = (names(self.doubted) & perhaps) | late
+        own = trace.many_written
         return replace(
             trace,
             perhaps_read=frozenset(perhaps - seen),
             perhaps_written=written - trace.writes - trace.either,
             perhaps_listed=listed,
-            doubted=((names(self.doubted) & perhaps) | late) - seen,
+            doubted=frozenset(one for one in doubted - seen if _folder(one) not in own),
             watched=self.watch.works,
             alone=self.alone,
             whole=trace.whole and self.whole and (self.watch.complete or not trace.children),
@@ -309,8 +308,3 @@ def _bits(*names: str) -> int:
     from inotify_simple import flags  # noqa: PLC0415 - a build with nothing to do needs none
 
     return sum(int(flags[name]) for name in names)
-
-
-def _is_edited(name: str) -> bool:
-    """Tell whether a file is one that people open while a stage runs: a notebook."""
-    return name.startswith("notebooks/") and name.endswith(".ipynb")

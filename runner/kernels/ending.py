@@ -31,6 +31,8 @@ _WORKERS = ("multiprocessing", "loky", "joblib", "ipykernel", "nursery.py", "ker
 _LONGEST = 80
 # What ends within this is not worth a line.
 _SOON = 2.0
+# Who carries out a script is at work while it waits for one of its commands.
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}
 # So long a process that is busy may take to begin to write; one so young is busy.
 _TO_BEGIN, _YOUNG = 5.0, 1.0
 
@@ -113,8 +115,8 @@ class Ending:
         """Look at the processes below the kernel.
 
         Returns:
-            Those that have a file of the project open to write, in words; and whether one is
-            busy, which may be about to open one.
+            Those that have a file of the project open to write, or carry out a script, in words;
+            and whether one is busy, which may be about to open one.
         """
         pid = self._manager.guarded.kernel_pid
         if pid is None or not self._has_started_any():
@@ -133,6 +135,9 @@ class Ending:
                 with contextlib.suppress(psutil.Error, OSError):
                     self._note_left(process)
                     busy |= (now := self._is_busy(process))
+                    if process.name() in _SHELLS and process.status() != "zombie":
+                        line = shortened(" ".join(process.cmdline()), _LONGEST)
+                        writing.append(f"process {process.pid} ({line})")
                     for file in process.open_files():
                         name = file.path.removeprefix(f"{self._job.root}/")
                         if file.mode == "r" or name == file.path:

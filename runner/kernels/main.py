@@ -208,6 +208,10 @@ class HeadlessKernel(IPythonKernel):
         """Take in a request, and see that its end is told."""
         with _ends_if_it_fails():
             await super().dispatch_shell(*words, **options)
+            stream = self.shell_stream
+            if stream is None or stream.closed() or stream.socket.closed:
+                message = "its shell stream is closed"
+                raise OSError(message)
 
     def _mend_streams(self) -> None:
         """Have streams again that can be flushed, which each answer needs."""

@@ -4,13 +4,14 @@ A kernel loads this file; nothing of the runner is imported. Events are those of
 https://docs.python.org/3/library/audit_events.html. A hook sees what Python opens, in this
 process and in those that are forked from it; not what C libraries and other programs open.
 
-The trace is a file of records, each a letter, a path and a NUL; before a path that was read
-stands when, in seconds since 1970. It outlasts any end of the
+The trace is a file of records, each a letter, a path and a NUL; before a path that was read or
+listed stands when, in seconds since 1970. It outlasts any end of the
 kernel. `READ`, `WRITTEN` and `BOTH` say how a path was opened, `GONE` that it was removed,
 `LISTED` that a folder was looked into, `MANY_READ` and `MANY_WRITTEN` that too many files of
-a folder were opened to name them, `MODULE` that a module was loaded from there, `STARTED` has
-the words of a command, `LOST` says that there was more than the trace can hold, and `END`
-that the kernel could write to the end.
+a folder were opened to name them, `MODULE` that a module was loaded from there, `FOLDER` that a
+folder was made, `LINK` that a symbolic link was. `STARTED` has the words of a command, `NATIVE`
+says that a library was loaded that opens files by itself, `LOST` that there was more than the
+trace can hold, and `END` that the kernel could write to the end.
 """
 
 import fcntl
@@ -19,12 +20,16 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
 from typing import Any
 
 READ, WRITTEN, BOTH, GONE, LISTED = "RWBDL"
 _OPENED = READ + WRITTEN + BOTH
 MANY_READ, MANY_WRITTEN, MODULE, STARTED, LOST, END = "rwMSXE"
+FOLDER, LINK, NATIVE = "FKN"
+# Kinds that say when.
+TIMED = READ + LISTED
 # So many files of one folder, and so many in all, are named.
 MOST_IN_FOLDER, MOST = 1000, 100_000
 _LONGEST_COMMAND = 4000
@@ -34,9 +39,21 @@ _HERE = -1
 _HIGH = 900
 # What a cell's code is called after, and where a module may lie, the first one first.
 _CELL = "/ipykernel_"
-_MODULE_FILES = ("/__init__.py", ".py")
+_MODULE_FILES = ("/__init__.py", *EXTENSION_SUFFIXES, ".py", "")
 # Those who list a folder only to find modules.
 _FINDERS = ("<frozen importlib", "importlib", "pkgutil.py", "pkg_resources")
+# Packages whose compiled modules have Python open files. Of pyarrow, which pandas loads, these do.
+_QUIET = frozenset(
+    {
+        *("numpy", "scipy", "pandas", "sklearn", "statsmodels", "matplotlib", "PIL", "skimage"),
+        *("kiwisolver", "contourpy", "numexpr", "bottleneck", "numba", "llvmlite", "joblib"),
+        *("zmq", "tornado", "psutil", "debugpy", "charset_normalizer", "wrapt", "greenlet"),
+        *("yaml", "_yaml", "_ruamel_yaml", "markupsafe", "msgpack", "regex", "rpds", "cffi"),
+        *("pydantic_core", "simplejson", "ujson", "orjson"),
+        *("aiohttp", "multidict", "yarl", "frozenlist", "propcache", "_cffi_backend", "_cyutility"),
+    }
+)
+_QUIET_PYARROW = ("lib", "_compute", "_compute_docstrings")
 
 
 class Recorder:
@@ -64,7 +81,7 @@ class Recorder:
             path = "/dev/fd" if isinstance(path, int) else os.fsdecode(path)
         if path[:1] != "/":
             path = os.path.normpath(os.path.join(os.getcwd(), path))  # noqa: PTH109, PTH118 - quick
-        elif "/." in path or "//" in path:
+        elif "/." in path or "//" in path or path[-1] == "/":
             path = os.path.normpath(path)
         if not path.startswith(self._elsewhere):
             self._note(kind, path)
@@ -89,7 +106,7 @@ class Recorder:
             named.clear()
         elif self._left > 0:
             # When it was first read tells whether a later change was met.
-            self._write(kind, f"{time.time():.3f}{path}" if kind == READ else path)
+            self._write(kind, f"{time.time():.3f}{path}" if kind in TIMED else path)
         else:
             self._left = -1
             self._write(LOST, "")
@@ -101,6 +118,10 @@ class Recorder:
         if line not in self._commands and len(self._commands) < MOST_IN_FOLDER:
             self._commands.add(line)
             self._write(STARTED, line.replace("\0", " "))
+
+    def is_own(self, file: str) -> bool:
+        """Tell whether code lies in the project."""
+        return file.startswith(self._root)
 
     def imported(self, name: str, importer: str) -> None:
         """Take in that a cell, or a module of the project, imports a name."""
@@ -132,7 +153,22 @@ class Recorder:
                 path = object.__getattribute__(module, "__dict__").get("__file__")
                 if isinstance(path, str) and path.startswith("/"):
                     self.note(MODULE, path)
+                    if path.endswith(".so") and not self._is_quiet(path):
+                        self._note(NATIVE, "/")
         self._write(END, "")
+
+    def _is_quiet(self, path: str) -> bool:
+        """Tell whether a compiled module is known to open no files but by Python."""
+        inner = path.rpartition("-packages/")[2]
+        package, _, module = inner.removesuffix(".so").partition("/")
+        if "/lib-dynload/" in path:
+            return not inner.rpartition("/")[2].startswith(("_dbm", "_gdbm", "_ctypes_test"))
+        if package == "pyarrow" and module.partition(".")[0] in _QUIET_PYARROW:
+            # As pandas loads it. A notebook that has it may have it open files.
+            own = {id(one) for one in vars(sys.modules.get("__main__", sys)).values()}
+            named = any(name.partition(".")[0] == "pyarrow" for name in self._imports)
+            return not named and id(sys.modules.get("pyarrow")) not in own
+        return package.partition(".")[0] in _QUIET
 
     def _tell_many(self, folder: str, kind: str) -> None:
         self._many[folder] = kind
@@ -188,7 +224,16 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
     def listed(path: Any = ".", *_: object) -> None:  # noqa: ANN401 - as it comes
         # Above us: the hook, and who listed.
         frame = sys._getframe(2)  # noqa: SLF001 - the quick way
-        if not any(one in frame.f_code.co_filename for one in _FINDERS):
+        file = frame.f_code.co_filename
+        if file.endswith("pkgutil.py"):
+            # A notebook that looks for plugins wants to know the names.
+            while frame.f_back and frame.f_code.co_filename.endswith("pkgutil.py"):
+                frame = frame.f_back
+            file = frame.f_code.co_filename
+            found = _CELL in file or recorder.is_own(file)
+        else:
+            found = not any(one in file for one in _FINDERS)
+        if found:
             note(LISTED, "." if path is None else path)
 
     def imported(name: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
@@ -211,6 +256,13 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
     def linked(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
         note(WRITTEN, target)
 
+    def linked_softly(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
+        note(LINK, target)
+
+    def made(path: Any, _mode: object, at: int) -> None:  # noqa: ANN401 - as it comes
+        if at == _HERE:
+            note(FOLDER, path)
+
     def database(name: Any) -> None:  # noqa: ANN401 - as it comes
         text = os.fsdecode(name)
         if text.startswith("file:"):
@@ -231,7 +283,8 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         "os.scandir": listed,
         "os.rename": renamed,
         "os.link": linked,
-        "os.symlink": linked,
+        "os.symlink": linked_softly,
+        "os.mkdir": made,
         "os.truncate": first(WRITTEN),
         "os.remove": removed,
         "shutil.rmtree": first(GONE),

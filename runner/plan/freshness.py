@@ -48,7 +48,9 @@ class Freshness:
         for name in [one for one in stages if former and one not in made]:
             now = self.of_stage(stages[name])
             for old, one in former.items():
-                if now.code and _is_the_same(now, one.basis):
+                # In another folder its paths would mean other files.
+                moved = name.rpartition("/")[0] != old.rpartition("/")[0]
+                if now.code and not moved and _is_the_same(now, one.basis):
                     made[name] = replace(former.pop(old), was=old)
                     break
         return {name: self._apart(name, one, made) for name, one in made.items()}
@@ -119,10 +121,22 @@ class Freshness:
                 for other in self._later(name)
                 if (one := self.made.get(other))
             ),
-            of_later=lambda: [
-                one for other in self._later(name) for one in self._written_by(other)
-            ],
+            of_later=lambda: self.written_later(name),
+            of_earlier=lambda: {
+                one
+                for other in list(self.pipeline.stages)[: self._place[name]]
+                for one in self._made_by(other)
+            },
         )
+
+    def written_later(self, name: str) -> Collection[str]:
+        """Give the names of the files that stages write which come after one."""
+        return {one for other in self._later(name) for one in self._written_by(other)}
+
+    def _made_by(self, name: str) -> Collection[str]:
+        """Give the names of the folders that a stage was seen to make."""
+        made = self.made.get(name)
+        return made.seen.folders if made is not None and made.seen is not None else ()
 
     def _later(self, name: str) -> list[str]:
         """Give the stages that come after one."""
@@ -268,6 +282,22 @@ def _pairs(
                     if writer != reader:
                         found[writer, reader] = None
     yield from found
+    yield from _of_folders(used, written)
+
+
+def _of_folders(
+    used: Mapping[str, Seen], written: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str]]:
+    """Give pairs of the stage that first makes a folder, and one that writes into it."""
+    makers: dict[str, str] = {}
+    for name in written:
+        for folder in used[name].folders if name in used else ():
+            makers.setdefault(folder, name)
+    for name, one in used.items():
+        folders = {above for file in one.writes for above in with_parents(file.rpartition("/")[0])}
+        for folder in sorted(folders - {*one.folders}):
+            if makers.get(folder, name) != name:
+                yield makers[folder], name
 
 
 def _is_the_same(now: Fingerprint, before: Fingerprint) -> bool:

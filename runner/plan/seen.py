@@ -19,6 +19,8 @@ _MOST_NAMES = 1000
 _FEW = 3
 # In the place of a hash: the file changed after it was read, and not by the stage.
 CHANGED = "changed meanwhile"
+# Before where a link leads.
+_LINK = "link:"
 # What people write while a stage runs is no output of it, unless its kernel is the witness.
 _WRITTEN_BY_HAND = (".py", ".ipynb", ".md")
 
@@ -43,6 +45,13 @@ class Look:
             # It is none of the stage's own, and what matters is whether that changes.
             return f"unreadable: {error.strerror}"
 
+    def link(self, name: str) -> str | None:
+        """Say where a link leads; None if there is none."""
+        try:
+            return f"{_LINK}{os.readlink(self.root / name)}"  # noqa: PTH115 - as above
+        except OSError:
+            return None
+
     def is_there(self, name: str) -> bool:
         """Tell whether there is a file, a folder or whatever else of that name."""
         return os.path.exists(self.root / name)  # noqa: PTH110 - Path's may raise
@@ -60,6 +69,10 @@ class Look:
         # The time of its content may have come with it.
         return status.st_mtime >= moment or (moved and status.st_ctime >= moment)
 
+    def any_changed_since(self, folder: str, moment: float) -> bool:
+        """Tell whether a file in a folder was changed after a moment."""
+        return any(self.changed_since(f"{folder}/{name}", moment) for name in self.names(folder))
+
     def names(self, folder: str) -> list[str]:
         """Give the names in a folder; hidden ones and compiled modules do not count."""
         path = self.root / folder
@@ -71,10 +84,12 @@ class Look:
         left_out = {"__pycache__", *(RESERVED_OUTPUTS if path.parent.name == "outputs" else ())}
         return sorted(name for name in found if name[0] != "." and name not in left_out)
 
-    def looks(self, folder: str) -> str:
-        """Give a digest of the names, sizes and times of the files in a folder."""
+    def looks(self, folder: str, without: Collection[str] = ()) -> str:
+        """Give a digest of the names, sizes and times of the files in a folder, but for some."""
         total = hashlib.sha256()
         for name in self.names(folder):
+            if f"{folder}/{name}" in without:
+                continue
             try:
                 status = (self.root / folder / name).stat()
             except OSError:
@@ -84,29 +99,37 @@ class Look:
         return f"looks:{total.hexdigest()}"
 
 
-def of_trace(
-    trace: Trace, declared: Collection[str], look: Look, began: float, before: Seen
-) -> Seen:
-    """Look at what a stage has used, when it has ended.
+@dataclass(frozen=True)
+class Around:
+    """What is known of a stage beside its trace.
 
-    Args:
-        trace: what was seen.
-        declared: the names of its inputs and outputs, files or folders.
-        look: looks at files.
-        began: when it began, in seconds since 1970.
-        before: what it used when it last ran.
+    `declared` are the names of its inputs and outputs, files or folders; it `began` in seconds
+    since 1970; `before` is what it used when it last ran; `later` are files that stages write
+    which come after it.
+    """
+
+    declared: Collection[str]
+    began: float
+    before: Seen
+    later: Collection[str] = ()
+
+
+def of_trace(trace: Trace, look: Look, around: Around) -> Seen:
+    """Look at what a stage has used, when it has ended.
 
     Raises:
         OSError: a file cannot be read.
     """
+    began, before = around.began, around.before
 
     def is_declared(name: str) -> bool:
-        return any(one in declared for one in with_parents(name))
+        return any(one in around.declared for one in with_parents(name))
 
     changed = {one for one in trace.either if look.changed_since(one, began)}
     by_hand = {one for one in trace.perhaps_written if one.endswith(_WRITTEN_BY_HAND)}
     hinted = trace.perhaps_written - by_hand
     changes = {one for one in trace.doubted & trace.perhaps_written if not is_declared(one)}
+    changes |= {f"{one}/" for one in trace.listed if _is_overtaken(one, trace, look)}
     own = changes.intersection((*before.doubted, *before.own))
     doubted = changes - own
     hinted -= doubted
@@ -132,7 +155,7 @@ def of_trace(
         value = look.of(name)
         if value is not None:
             reads[name] = CHANGED if is_stale(name) else value
-        elif not look.is_there(name) and name not in touched | hinted:
+        elif not look.is_there(name) and name not in trace.writes | trace.either:
             absent.append(name)
     modules = {one: CHANGED if is_stale(one) else look.of(one) for one in sorted(trace.modules)}
     opened = trace.perhaps_read - reads.keys() - modules.keys() - written
@@ -143,14 +166,26 @@ def of_trace(
     }
     folders = sorted(one for one in trace.listed | trace.perhaps_listed if not is_declared(one))
     many = sorted(one for one in trace.many_read | trace.many_written if not is_declared(one))
+    # What was removed, or listed, and is not there: it is looked for again.
+    others = (trace.gone | trace.listed) - trace.writes - trace.either - trace.folders - {*absent}
+    absent += sorted(one for one in others if not is_declared(one) and not look.is_there(one))
     return Seen(
         reads=reads,
-        writes={name: look.of(name) for name in sorted(written)},
+        writes={name: look.of(name) for name in sorted(written - trace.links)}
+        | {one: look.link(one) for one in sorted(trace.links) if not is_declared(one)},
         modules=modules,
         perhaps=perhaps,
         absent=tuple(absent),
+        folders=tuple(
+            sorted(one for one in trace.folders if not is_declared(one) and look.is_folder(one))
+        ),
         listed={one: _short(look.names(one)) for one in folders if look.is_folder(one)},
-        many={one: look.looks(one) for one in many},
+        many={
+            one: CHANGED
+            if one not in trace.many_written and look.any_changed_since(one, began)
+            else look.looks(one, around.later)
+            for one in many
+        },
         written={name: look.of(name) for name in sorted(by_some)},
         entered=() if trace.alone else tuple(sorted(trace.perhaps_listed.intersection(folders))),
         doubted=tuple(sorted(doubted)),
@@ -159,6 +194,20 @@ def of_trace(
         alone=trace.alone,
         whole=trace.whole,
         children=trace.children,
+    )
+
+
+def _is_overtaken(folder: str, trace: Trace, look: Look) -> bool:
+    """Tell whether a folder has other names than when it was listed, and not by the stage.
+
+    Where the system tells of changes, these are looked at instead.
+    """
+    touched = trace.writes | trace.either | trace.gone | trace.folders
+    return (
+        not trace.watched
+        and look.is_folder(folder)
+        and look.changed_since(folder, trace.listings.get(folder, 0.0), moved=False)
+        and not any((one.rpartition("/")[0] or ".") == folder for one in touched)
     )
 
 
@@ -186,13 +235,15 @@ class Comparison:
 
     `left_out` tells what is not to be looked at, since it may be made anew before; `as_left`
     whether a file that the stage wrote is as it, or a later stage, left it; `of_later` gives the
-    names of files that stages write which come after it.
+    names of files that stages write which come after it, `of_earlier` folders that those before
+    it make.
     """
 
     look: Look
     left_out: Callable[[str], bool]
     as_left: Callable[[str, str | None], bool]
     of_later: Callable[[], Collection[str]]
+    of_earlier: Callable[[], Collection[str]]
 
     def reasons(self, seen: Seen) -> Iterator[Reason]:
         """Say what of all that a stage has used is another one now; a few of each kind."""
@@ -222,7 +273,8 @@ class Comparison:
             if not self.left_out(name) and self.look.is_there(name):
                 yield Reason("read", f"{name}, which it looked for, is there now")
         for folder, looks in seen.many.items():
-            if not self.left_out(f"{folder}/") and self.look.looks(folder) != looks:
+            now = self.look.looks(folder, self.of_later())
+            if not self.left_out(f"{folder}/") and now != looks:
                 yield Reason("read", f"files in {folder}/, many of which it used, changed")
         for folder, names in seen.listed.items():
             if not self.left_out(f"{folder}/"):
@@ -233,11 +285,16 @@ class Comparison:
             if not self.left_out(name):
                 yield Reason("read", f"{name} changed while it ran, perhaps not by it")
         for name, value in seen.writes.items():
-            now = self.look.of(name)
+            is_link = value is not None and value.startswith(_LINK)
+            now = self.look.link(name) if is_link else self.look.of(name)
             if now is None:
                 yield Reason("written", f"{name}, which it wrote, is missing")
             elif now != value and not self.as_left(name, now):
                 yield Reason("written", f"{name}, which it wrote, was changed")
+
+        for name in seen.folders:
+            if not self.look.is_folder(name) and name not in self.of_earlier():
+                yield Reason("written", f"{name}/, which it made, is missing")
 
     def _other(self, kind: str, words: str, name: str, value: str | None) -> Iterator[Reason]:
         now = self.look.of(name)

@@ -1,5 +1,6 @@
 """Other builds are foreign ground: a stage reads one by `build:NAME/path`, and only so."""
 
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -65,6 +66,7 @@ def locate(project: Project, own: str, text: str, coming: Collection[Path]) -> P
 def of_default(project: Project, name: str, path: Path) -> str | None:
     """Say what is wrong with a notebook's own path if it lies in another build than `test`."""
     test = project.build(BuildKey(TEST_PROFILE))
+    path = _real(project, path)
     if not path.is_relative_to(project.outputs) or path.is_relative_to(test):
         return None
     what = (
@@ -77,6 +79,7 @@ def of_default(project: Project, name: str, path: Path) -> str | None:
 
 def of_profile(project: Project, own: str, name: str, path: Path) -> str | None:
     """Say what is wrong with a profile's path if it lies in another profile's build."""
+    path = _real(project, path)
     if not path.is_relative_to(project.outputs) or path.is_relative_to(
         project.build(BuildKey(own))
     ):
@@ -84,6 +87,14 @@ def of_profile(project: Project, own: str, name: str, path: Path) -> str | None:
     other = _named(project, path)
     mend = f"write {other} to read another build" if other else "give a path of this build"
     return f"`{name}`: {project.label(path)} is not in outputs/{own}/; {mend}"
+
+
+def _real(project: Project, path: Path) -> Path:
+    """Follow a link of the project that leads into `outputs/`, which may be a link itself."""
+    real, outputs = Path(os.path.realpath(path)), Path(os.path.realpath(project.outputs))
+    if real.is_relative_to(outputs):
+        return project.outputs / real.relative_to(outputs)
+    return path
 
 
 def _named(project: Project, path: Path) -> str | None:

@@ -115,3 +115,8 @@ def _notebooks_in(folder: str) -> Iterator[str]:
         for _, folders, names in os.walk(folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (name for name in names if name.endswith(_SUFFIX) and name[0] != ".")
+
+
+def is_notebook(name: str) -> bool:
+    """Tell whether a file is one that people open while a stage runs: a notebook."""
+    return name.startswith("notebooks/") and name.endswith(".ipynb")

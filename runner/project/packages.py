@@ -107,6 +107,8 @@ def _problem(
         close = get_close_matches(name, [one.name for one in iter_modules()], 1, _CLOSE)
         if name not in _CALLED and close:
             mend = f"did you mean `{close[0]}`? Else {mend}"
+        elif name not in _CALLED and module is None:
+            mend = f"if it is a module of the project, add its folder to sys.path; else {mend}"
     if module is not None:
         mend = f"if {module} is meant, add its folder to sys.path; else {mend}"
     also = f" (also imported by {', '.join(one.label for one, _ in others)})" if others else ""

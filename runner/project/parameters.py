@@ -1,6 +1,6 @@
 """The layers of parameters: notebook default, `params/<profile>.yaml`, `-p`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,15 +117,21 @@ def read_override(text: str, stages: Mapping[str, SourceNotebook]) -> Setting:
 
 
 def layered(
-    stages: Mapping[str, SourceNotebook], settings: list[Setting], problems: list[Problem]
+    stages: Mapping[str, SourceNotebook],
+    settings: list[Setting],
+    problems: list[Problem],
+    secrets: Collection[str] = (),
 ) -> dict[str, dict[str, Value]]:
-    """Give every stage's parameters after all layers; later settings win."""
+    """Give every stage's parameters after all layers; later settings win.
+
+    `secrets` are the patterns of the settings: `!NAME` is none, whatever it looks like.
+    """
     values = {
         stage: {name: Value(one.default, "notebook") for name, one in notebook.parameters.items()}
         for stage, notebook in stages.items()
     }
     for each in stages.values():
-        problems += _own_mistakes(each)
+        problems += _own_mistakes(each, [one[1:] for one in secrets if one[:1] == "!"])
     for setting in settings:
         notebook = stages.get(setting.stage)
         if notebook is None and not setting.name:
@@ -142,14 +148,15 @@ def layered(
     return values
 
 
-def _own_mistakes(notebook: SourceNotebook) -> Iterator[Problem]:
+def _own_mistakes(notebook: SourceNotebook, harmless: Collection[str]) -> Iterator[Problem]:
     """Check a notebook's own parameters: their names and, if annotated, their values."""
     for one in notebook.parameters.values():
-        if looks_secret(one.name):
+        if looks_secret(one.name) and one.name not in harmless:
             where = f"{notebook.label}, parameters, line {one.line}"
             what = (
                 f"`{one.name}` looks like a secret, and parameters are written into the record; "
-                "read it from an environment variable in a later cell"
+                "read it from an environment variable in a later cell; if it is none, "
+                f'secrets = ["!{one.name}"] under [tool.runner] says so'
             )
             yield Problem(where, what)
         wanted = fits(one.default, one.annotation, one.default)

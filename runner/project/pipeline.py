@@ -32,7 +32,7 @@ def resolve(
     None. `coming` are files of other builds that the same command makes before.
     """
     settings = parameters.read_profile(project.profiles[profile], problems) + overrides
-    values = parameters.layered(project.notebooks, settings, problems)
+    values = parameters.layered(project.notebooks, settings, problems, project.settings.secrets)
     stages = {
         name: _Binder(project, profile, one.folder, coming, problems).stage(one, values[name])
         for name, one in project.notebooks.items()

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from ..errors import UsageError
 from ..words import did_you_mean, then
 from .layout import DEFAULT_PROFILE, TEST_PROFILE, Project
-from .naming import FOLDER
+from .naming import FOLDER, stage_name
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,12 @@ def _pair(word: str, project: Project) -> tuple[str, str]:
 
 
 def _unknown(word: str, project: Project) -> str:
-    if word in project.reserved:
+    if project.is_reserved(word):
         return f"`{word}` is a command; it must be the first word"
+    if (stage := stage_name(PurePath(FOLDER, word))) in project.notebooks:
+        # With the number of its file, or its suffix.
+        named = f"{DEFAULT_PROFILE}-{stage}" if project.is_reserved(stage) else stage
+        return f"there is no target `{word}`; did you mean `{named}`?"
     below = word.removeprefix("./").removeprefix(f"{FOLDER}/")
     for name in project.listing.left_out:
         if name in {below, f"{below}.ipynb"} or (name[-1] == "/" and below.startswith(name)):
@@ -83,6 +88,7 @@ def _unknown(word: str, project: Project) -> str:
             hint = did_you_mean(stage, project.notebooks)
             return f"there is no target `{word}`: no stage `{stage}`{hint}"
     words = [*project.profiles, *project.notebooks]
+    commands = [one for one in project.reserved if one[-1] != "-"]
     pairs = [f"{profile}-{stage}" for profile in project.profiles for stage in project.notebooks]
-    hint = did_you_mean(word, [*words, *pairs] if "-" in word else words, project.reserved)
+    hint = did_you_mean(word, [*words, *pairs] if "-" in word else words, commands)
     return then(f"there is no target `{word}`{hint}", "`python run.py list` shows all")

@@ -37,8 +37,9 @@ class Seen:
     """Files of the project by their names, each with its hash when the stage had ended.
 
     Nothing of it is declared. `perhaps` are files that may have been read, `absent` names that
-    were looked for in vain, `listed` has the names in folders that were listed, or a digest of
-    them, `many` a digest of how the files in a folder look of which very many were opened.
+    were looked for in vain, `folders` are those that it made, `listed` has the names in folders
+    that were listed, or a digest of them, `many` a digest of how the files in a folder look of
+    which very many were opened.
     Where stages ran at once, `written` are files that one of them has written, and
     `entered` those of the listed folders that one of them has listed. `doubted` were changed
     after they may have been read, perhaps by someone else: the stage runs again. Those that it
@@ -50,6 +51,7 @@ class Seen:
     modules: Named = field(default_factory=dict)
     perhaps: Named = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     listed: Mapping[str, list[str] | str] = field(default_factory=dict)
     many: Named = field(default_factory=dict)
     written: Named = field(default_factory=dict)

@@ -41,6 +41,7 @@ _BASIS = {
 _SEEN = {
     **dict.fromkeys(("reads?", "writes?", "modules?", "perhaps?", "many?", "written?"), _HASHES),
     "absent?": [str],
+    "folders?": [str],
     "entered?": [str],
     "doubted?": [str],
     "own?": [str],

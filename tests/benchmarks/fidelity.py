@@ -27,7 +27,7 @@ from tests.corpus import without_chance
 from tests.project import TemporaryProject
 
 # How long something took is printed in many ways.
-TIME = re.compile(r"\d+(\.\d+)? ?(ns|µs|us|ms|s)\b( ± .*)?")
+TIME = re.compile(r'\d+(\.\d+)? ?(ns|µs|us|ms|s)\b( ± [^"\\]*)?')
 Shown = dict[int, list[Any]]
 ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0", "MPLBACKEND": ""}
 
