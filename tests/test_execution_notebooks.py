@@ -107,7 +107,7 @@ ENDS = [
     ("raise ValueError('é ✓ \\ud800')", "failed", r"ValueError: é ✓ \ud800"),
     ("raise BaseException('base')", "failed", "BaseException: base"),
     ("%no_such_magic", "failed", "UsageError: Line magic function `%no_such_magic` not found"),
-    ("def f(:", "failed", "SyntaxError: invalid syntax"),
+    ("return 1", "failed", "SyntaxError: 'return' outside function"),
     ("import sys\nsys.exit('words')", "failed", "SystemExit: words"),
     ("await __import__('asyncio').sleep(0)", "succeeded", None),
     ("def f(n):\n    return f(n + 1)\nf(0)", "failed", "RecursionError: maximum recursion"),

@@ -267,3 +267,43 @@ def test_a_value_for_a_notebook_without_parameters_cell_is_a_mistake(
         "params/test.yaml:2: notebooks/make.ipynb has no cell tagged `parameters`; "
         "add one with `x = …`"
     )
+
+
+NO_PYTHON = {
+    "def f(:": "invalid syntax, line 1 (def f(:)",
+    "x = 1\nprint(x": "'(' was never closed, line 2 (print(x)",
+    "async def f():\n    await x\nx = = 2": "invalid syntax, line 3 (x = = 2)",
+}
+PYTHON = [
+    "await x",
+    "async for y in z():\n    pass",
+    "%time x = 1 +",
+    "!ls (",
+    "x = !ls (",
+    "x = %who (",
+    "open?",
+    "%%bash\nif (",
+    "/print 1",
+    ">>> x = 1",
+    "    indented = 1",
+    "for x in y:\n    %time f(",
+]
+
+
+def test_a_cell_that_is_no_python_is_told_before_anything_runs(project: TemporaryProject) -> None:
+    project.profile("test")
+    project.notebook("z", "x = 1", *NO_PYTHON)
+    project.notebook("b", "x = 1")
+    for words in (("test",), ("check",), ("-n", "test")):
+        lines = project.call(*words, code=2).err.splitlines()[1:]
+        assert len(lines) == len(NO_PYTHON)
+        for line, what in zip(lines, NO_PYTHON.values(), strict=True):
+            assert line.endswith(f"is no Python: {what}")
+    assert project.to_run("test-b") == ["b"]
+
+
+def test_what_ipython_makes_python_of_is_no_mistake(project: TemporaryProject) -> None:
+    project.profile("test")
+    project.notebook("a", *PYTHON)
+    project.notebook("b", "get_ipython().input_transformers_cleanup.append(f)", "def f(:")
+    assert project.to_run("test") == ["a", "b"]

@@ -144,7 +144,6 @@ def test_an_import_that_cannot_work_is_told(project: TemporaryProject, cells: li
         ["import os, sys\nsys.path.append(os.environ['LIB'])", MISSING],
         ["import json, __main__, winreg\nfrom __future__ import annotations"],
         ["from . import no_such_package_xyz"],
-        ["def f(:\nimport no_such_package_xyz"],
     ],
 )
 def test_an_import_that_may_work_is_none_of_our_business(

@@ -58,7 +58,7 @@ def build(asked: Request, given: Given) -> int:
     with contextlib.ExitStack() as held, signals.ending(stop), deadline.watching(until, stop):
         ids = _hold(loaded, asked.profiles, held)
         todo = asked.tasks()
-        preflight.refuse_missing_packages(loaded, todo)
+        preflight.refuse_what_cannot_run(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
         shown = held.enter_context(console(plain=given.started is not None))
         log = Log(shown, settings.log_level, mask)

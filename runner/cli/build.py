@@ -56,7 +56,7 @@ def _show(asked: Request) -> int:
     mask = dotenv.mask(asked.project.root, os.environ, asked.settings.secrets)
     deadline.check(os.environ)
     todo = asked.tasks()
-    preflight.refuse_missing_packages(asked.project, todo)
+    preflight.refuse_what_cannot_run(asked.project, todo)
     for task in todo:
         print(f"{task.profile}:")
         for line in plan_lines(task, "skip   up to date"):

@@ -6,7 +6,17 @@ from ..build import verdict
 from ..console import Log, console
 from ..errors import Exit, ProjectError, UsageError
 from ..model import BuildKey
-from ..project import TEST_PROFILE, Project, Settings, bind, dotenv, outputs, packages, remarks
+from ..project import (
+    TEST_PROFILE,
+    Project,
+    Settings,
+    bind,
+    dotenv,
+    outputs,
+    packages,
+    remarks,
+    syntax,
+)
 from ..words import counted
 from .options import Options
 
@@ -22,10 +32,12 @@ def check(loaded: Project, settings: Settings, chosen: Options) -> int:
         message = f"check takes no further words, not `{chosen.rest[0]}`"
         raise UsageError(message)
     bound = bind(loaded, list(loaded.profiles), chosen.parameters)
-    orders = ([stage.notebook for stage in one.stages.values()] for one in bound.values())
+    orders = [[stage.notebook for stage in one.stages.values()] for one in bound.values()]
     missing = [problem for order in orders for problem in packages.missing(loaded, order)]
-    if missing:
-        raise ProjectError(missing)
+    # A cell may be left out in one profile.
+    wrong = [problem for order in orders for problem in syntax.mistakes(loaded, order)]
+    if wrong or missing:
+        raise ProjectError([*dict.fromkeys([*wrong, *missing])])
     mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
     with console() as shown:
         log = Log(shown, settings.log_level, mask)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import Problem, ProjectError, UsageError
 from ..model import BuildKey
-from ..project import Project, packages
+from ..project import Project, packages, syntax
 from ..system import is_full, kind, reserve
 from .freshness import Task
 
@@ -68,17 +68,18 @@ def refuse_too_little(project: Project, tasks: Sequence[Task], jobs: int) -> Non
             aside.unlink(missing_ok=True)
 
 
-def refuse_missing_packages(project: Project, tasks: Iterable[Task]) -> None:
-    """See that all is installed that the stages which may run surely import.
+def refuse_what_cannot_run(project: Project, tasks: Iterable[Task]) -> None:
+    """See that the stages which may run are Python, and what they surely import is installed.
 
     Raises:
-        ProjectError: something is not.
+        ProjectError: something is not so.
     """
     problems: list[Problem] = []
     for task in tasks:
         stages = task.pipeline.stages
         coming = [stages[one.stage].notebook for one in task.planned if one.may_run]
-        problems += packages.missing(project, coming)
+        found = [*syntax.mistakes(project, coming), *packages.missing(project, coming)]
+        problems += [one for one in found if one not in problems]
     if problems:
         raise ProjectError(problems)
 

@@ -1,0 +1,41 @@
+"""Cells that are no Python: found before anything runs, where that is beyond doubt."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from ..errors import Problem
+from ..model import SKIP_CELL, Cell, SourceNotebook
+from .layout import Project
+from .notebooks import PYTHON, place
+
+# What IPython makes something of: magics, shell commands, help, quoted calls, prompts, indentation.
+_IPYTHON = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]|^\s*(>>>|In *\[)|\A\s*^[ \t]", re.MULTILINE)
+_CHANGES = "input_transformers"
+_MAY_FAIL = {"raises-exception", SKIP_CELL}
+
+
+def mistakes(project: Project, notebooks: Iterable[SourceNotebook]) -> Iterator[Problem]:
+    """Find cells that would surely fail; another kernel may have another language, or Python."""
+    for notebook in notebooks if project.settings.kernel is None else ():
+        sources = [cell.source for cell in notebook.cells]
+        if notebook.language != PYTHON or any(_CHANGES in source for source in sources):
+            continue
+        for cell in notebook.cells:
+            if not cell.left_out and _MAY_FAIL.isdisjoint(cell.tags):
+                yield from _of_cell(notebook, cell)
+
+
+def _of_cell(notebook: SourceNotebook, cell: Cell) -> Iterator[Problem]:
+    if _IPYTHON.search(cell.source):
+        return
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        compile(cell.source, "<cell>", "exec", flags, dont_inherit=True)
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        what = f"is no Python: {error.msg}, line {error.lineno}{f' ({line})' if line else ''}"
+        yield Problem(place(notebook, cell), what)
+    except (ValueError, MemoryError, RecursionError):
+        # What this Python cannot say, the kernel will.
+        return
