@@ -155,6 +155,7 @@ def test_a_drawing_without_pixels_must_only_hold_something(tmp_path: Path, name:
         ("one\ntwo\n", "one\ntwo\n", []),
         ("one\ntwo\n", "one\ntoo\n", ["x.txt, line 2: expected 'two', got 'too'"]),
         ("one\n", "one\ntwo\n", ["x.txt: expected 4 bytes, got 8 bytes"]),
+        ("\0\1ab", "\0\1ac\n", ["x.txt, byte 4: expected 4 bytes, got 5 other ones"]),
         ("1.0\n", "1.00\n", ["x.txt, line 1: expected '1.0', got '1.00'"]),
     ],
 )

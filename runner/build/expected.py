@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..words import shortened
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -59,6 +61,8 @@ def compare(
 
 
 _Place = tuple[str, str, str]
+# So much of a line of a text is shown.
+_LINE = 200
 
 
 def _differences(wanted: Path, got: Path, tolerance: float) -> Iterator[_Place]:
@@ -76,9 +80,13 @@ def _differences(wanted: Path, got: Path, tolerance: float) -> Iterator[_Place]:
         at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
         if at is None:
             yield "", f"{len(one)} bytes", f"{len(other)} bytes"
+        elif b"\0" in one or b"\0" in other:
+            # No text, such as a pickle, whose bytes say nothing to a person.
+            yield f"byte {at + 1}", f"{len(one)} bytes", f"{len(other)} other ones"
         else:
             line = one.count(b"\n", 0, at)
-            yield f"line {line + 1}", repr(_line(one, line)), repr(_line(other, line))
+            wanted_line, got_line = (repr(_line(each, line)) for each in (one, other))
+            yield f"line {line + 1}", shortened(wanted_line, _LINE), shortened(got_line, _LINE)
 
 
 def _line(data: bytes, number: int) -> str:
