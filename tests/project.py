@@ -383,6 +383,8 @@ def below_it(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def environment(changes: Mapping[str, Text] | None = None) -> dict[str, str]:
     """Give this process's environment with changes; None removes a variable."""
     merged: dict[str, Text] = {**os.environ, **(changes or {})}
+    # With it ipykernel leaves alone what is written past `sys.stdout`.
+    merged.pop("PYTEST_CURRENT_TEST", None)
     return {name: value for name, value in merged.items() if value is not None}
 
 
