@@ -389,8 +389,9 @@ PROCESSES = {
     ),
     "child_daemon": Row(BAD, "!(setsid nohup sleep 600 >/dev/null 2>&1 &) &"),
     "child_holds_output": Row(
-        GOOD,
+        BAD,
         "import subprocess\np = subprocess.Popen('trap \"\" TERM INT HUP; sleep 600', shell=True)",
+        "still at work",
     ),
     "child_stopped": Row(
         GOOD, "import os, subprocess\np = subprocess.Popen(['sleep', '600'])\nos.kill(p.pid, 19)"
@@ -477,9 +478,8 @@ SURROUNDINGS = {
         "import sys\nfor n in ('json', 'threading', 'traceback', 'gc', 'time'):\n    sys.modules[n] = None",
     ),
     "import_replaced": Row(
-        BAD,
+        f"{BAD} {DEAD} {LATE}",
         "import builtins\ndef f(*a, **k):\n    raise ImportError('no imports')\nbuiltins.__import__ = f\nimport json",
-        "no imports",
     ),
     "print_overwritten": Row(GOOD, "import builtins\nbuiltins.print = builtins.open = None"),
     "len_overwritten": Row(
@@ -504,7 +504,8 @@ SURROUNDINGS = {
         "import sys, threading\ndef f(*a):\n    return f\nsys.settrace(f)\nthreading.settrace(f)",
     ),
     "setprofile_raises": Row(
-        GOOD, "import sys\ndef f(*a):\n    raise ValueError('in profile')\nsys.setprofile(f)"
+        f"{GOOD} {BAD}",
+        "import sys\ndef f(*a):\n    raise ValueError('in profile')\nsys.setprofile(f)",
     ),
     "recursionlimit": Row(
         BAD, "import sys\nsys.setrecursionlimit(50)\n# %%\nraise ValueError('x')"

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable, Iterator
 
 # By their names, for a notebook may put others into the modules: no answer could be written.
@@ -58,6 +59,8 @@ if _NO_DEBUGPY:
 # ipykernel puts the notebook in the place of `__main__`.
 NAME = "_runner_kernel"
 _PIECE = 1 << 17
+# So many seconds an answer may take once a cell has run.
+_TO_ANSWER = 60.0
 # Tasks of these are the kernel's own.
 _OWN_TASKS = ("/ipykernel/", "/tornado/", "/zmq/", "/jupyter_client/")
 _LOOK = 0.05
@@ -142,6 +145,36 @@ def _ends_if_it_fails() -> Iterator[None]:
         leave(1)
 
 
+class _Answer:
+    """Ends the kernel if an answer is not given in time: a notebook may have made it impossible.
+
+    Nothing is imported for that, and the thread is none of those that a notebook finds.
+    """
+
+    def __init__(self) -> None:
+        self._given: Any = None
+
+    def due(self) -> None:
+        """Begin to wait: the notebook's own code is done."""
+        given = allocate_lock()
+        given.acquire()
+        self._given = given
+
+        def wait() -> None:
+            if not given.acquire(True, _TO_ANSWER):  # noqa: FBT003 - as a lock has it
+                write(2, b"the kernel cannot answer any more\n")
+                leave(1)
+
+        with contextlib.suppress(RuntimeError):
+            start_new_thread(wait, ())
+
+    def given(self) -> None:
+        """End to wait, if that had begun."""
+        given, self._given = self._given, None
+        if given is not None:
+            given.release()
+
+
 class HeadlessKernel(IPythonKernel):
     """A kernel with such a shell."""
 
@@ -160,6 +193,7 @@ class HeadlessKernel(IPythonKernel):
         shell.ipython_dir = str(Path(place.location).parent)
         self.shell_handlers[ENVIRONMENT] = self._take_environment
         self._process = os.getpid()
+        self._answer = _Answer()
 
     def tell(self, record: logging.LogRecord, text: str) -> bool:
         """Have a record in the runner's log, and in the notebook what it would show of it.
@@ -197,6 +231,7 @@ class HeadlessKernel(IPythonKernel):
             self.send_response(self.iopub_socket, "error", content)
             return {"status": "error", "execution_count": self.execution_count, **content}
         finally:
+            self._answer.due()
             self._mend_streams()
 
     async def execute_request(self, *words: Any) -> None:  # noqa: ANN401 - as above
@@ -212,6 +247,7 @@ class HeadlessKernel(IPythonKernel):
             if stream is None or stream.closed() or stream.socket.closed:
                 message = "its shell stream is closed"
                 raise OSError(message)
+        self._answer.given()
 
     def _mend_streams(self) -> None:
         """Have streams again that can be flushed, which each answer needs."""
