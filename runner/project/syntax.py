@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import Problem
 from ..model import SKIP_CELL, Cell, SourceNotebook
+from ..words import shortened
 from .layout import Project
 from .notebooks import PYTHON, place
 
 # What IPython makes something of: magics, shell commands, help, quoted calls, prompts, indentation.
 _IPYTHON = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]|^\s*(>>>|In *\[)|\A\s*^[ \t]", re.MULTILINE)
 _CHANGES = "input_transformers"
+# So much of a line is shown.
+_LONGEST = 80
 _MAY_FAIL = {"raises-exception", SKIP_CELL}
 
 
@@ -33,8 +36,9 @@ def _of_cell(notebook: SourceNotebook, cell: Cell) -> Iterator[Problem]:
     try:
         compile(cell.source, "<cell>", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
-        line = (error.text or "").strip()
-        what = f"is no Python: {error.msg}, line {error.lineno}{f' ({line})' if line else ''}"
+        line = shortened((error.text or "").strip(), _LONGEST)
+        where = f", line {error.lineno}" if error.lineno else ""
+        what = f"is no Python: {error.msg}{where}{f' ({line})' if line else ''}"
         yield Problem(place(notebook, cell), what)
     except (ValueError, MemoryError, RecursionError):
         # What this Python cannot say, the kernel will.
