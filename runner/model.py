@@ -1,4 +1,4 @@
-"""The frozen values that everything speaks in."""
+"""The frozen values that everything speaks in: stages, jobs, results, events, their states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -109,7 +109,7 @@ def _import_runner() -> None:
     """Import what a build imports, where the runner lies: it is the same one for all projects."""
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
     commands = ("main", "dispatch", "build", "list", "log", "stop", "history")
-    others = ("build.command", "console.display", "execution.engine")
+    others = ("build.command", "console.choice", "execution.engine")
     for name in (*(f"cli.{one}" for one in commands), *others):
         __import__(f"runner.{name}")
 

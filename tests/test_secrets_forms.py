@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from runner.project.dotenv import mask
+from runner.secrets.forms import normal, placed
 from runner.secrets.mask import Mask, MaskedStream
-from runner.secrets.normal import normal, placed
 from tests.project import TemporaryProject
 
 ODD = 's3cr3t/"quoted"\'\\pa ss&<ü>\U0001f511'

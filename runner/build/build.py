@@ -18,13 +18,13 @@ from ..project import TEST_PROFILE
 from ..runs import Recorder, RunStarted, last_made, store
 from ..system import machine, resources, why, write_whole
 from ..words import clock_in_words, seconds_in_words, state_in_words
-from . import fetch, scheduler, telling, verdict
+from . import downloads, leftovers, scheduler, sentences, verdict
 from .ahead import Ahead
 from .commit import Committer
 from .notify import LIMIT
 from .progress import Progress
-from .shared import Command, Turn
 from .start import Starter, not_run, skipped
+from .turn import Command, Turn
 
 
 class Outcome(NamedTuple):
@@ -48,7 +48,7 @@ def run(
     folder = command.project.build(turn.task.key)
     runs.refuse_links(folder)
     if turn.task.fresh:
-        verdict.clear(folder)
+        leftovers.clear(folder)
     told = runs.settle(folder)
     todo = [planned.stage for planned in turn.task.planned if planned.may_run]
     progress = Progress(folder, todo, command.settings.jobs)
@@ -138,7 +138,7 @@ class _Build:
         facts.start()
         try:
             try:
-                fetch.fetch(self._turn.fetched, self._log, self._command.stop)
+                downloads.fetch(self._turn.fetched, self._log, self._command.stop)
             except RunnerError as problem:
                 return self._give_up(problem)
             results = self._stages()
@@ -245,13 +245,13 @@ class _Build:
     def _end(self, results: Mapping[str, Result]) -> Outcome:
         """Look at what the stages have left together, and say how the run ended."""
         pipeline, command = self._task.pipeline, self._command
-        for text in verdict.strays_told(self._project, self._folder, pipeline.outputs):
+        for text in leftovers.strays_told(self._project, self._folder, pipeline.outputs):
             self._log.say(text, level=logging.WARNING)
         if (shared := self._committer.witness.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
-        if telling.run_state(list(results.values())) is State.SUCCEEDED:
-            for path in verdict.remove_of_no_stage(self._folder, pipeline.stages):
+        if sentences.run_state(list(results.values())) is State.SUCCEEDED:
+            for path in leftovers.remove_of_no_stage(self._folder, pipeline.stages):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)
         if code is Exit.OK and self._task.profile == TEST_PROFILE and self._task.whole:
@@ -281,7 +281,7 @@ class _Build:
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
         self._log.results([results[one.stage] for one in self._task.planned])
-        words = telling.summary(results.values())
+        words = sentences.summary(results.values())
         log = self._project.label(self._folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state_in_words(state)
@@ -308,7 +308,7 @@ class _Build:
         before = [found.writes for name in skipped if (found := made[name].seen)]
         seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
-        files = telling.to_open(path for path in written if path.is_relative_to(root))
+        files = sentences.to_open(path for path in written if path.is_relative_to(root))
         last = self._folder / "notebooks" / f"{self._task.planned[-1].stage}.ipynb"
         return [label(path) for path in (*files, last) if path.is_file()]
 
@@ -317,7 +317,7 @@ class _Build:
         command, host = self._command, platform.node()
         took = seconds_in_words(seconds)
         lines = [f"{self._project.root.name}, run {self._turn.run_id} on {host}, after {took}"]
-        lines += telling.faults(results.values())
+        lines += sentences.faults(results.values())
         # Whoever asked us to end does not wait long.
         limit = 5.0 if command.stop.asked() else LIMIT
         problem = command.notifier.send(command.mask(title), [*map(command.mask, lines)], limit)

@@ -21,7 +21,7 @@ from ..system import lock, signals, why
 from . import deadline, notify
 from .ahead import Ahead
 from .build import run
-from .shared import Command, Turn
+from .turn import Command, Turn
 
 if TYPE_CHECKING:
     from ..kernels.root import Root

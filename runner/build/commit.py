@@ -9,10 +9,10 @@ from ..execution import banner
 from ..model import Result, State
 from ..runs import Recorder, Seen, metrics
 from ..system import copy_whole, sync, why
-from . import telling
+from . import sentences
 from .progress import Progress
-from .shared import Command, Turn
 from .start import Starter
+from .turn import Command, Turn
 from .witness import Witness
 
 Outputs = list[dict[str, Any]]
@@ -153,7 +153,7 @@ class Committer:
 
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
-        level, text = telling.stage_end(result)
+        level, text = sentences.stage_end(result)
         self._log.say(text, result.stage, level, result.state)
         executed = self._recorder.notebooks / f"{result.stage}.ipynb"
         if level >= logging.ERROR and executed.exists():

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..runs import store
-from . import telling
+from . import sentences
 
 
 class Progress:
@@ -58,7 +58,7 @@ class Progress:
         running = {one: now - began for one, began in [*self._since.items()] if one in left}
         waiting = [stage for stage in left if stage not in running]
         rest = store.estimate(self.usual, running, waiting, self._jobs)
-        return telling.situation(
+        return sentences.situation(
             len(self._stages) - len(left),
             len(self._stages),
             self.seconds,

@@ -8,10 +8,10 @@ from ..project import NotebookError, notebooks
 from ..runs import Recorder, stage_details
 from ..system import kind, link_on_the_way, why
 from ..words import seconds_in_words
-from . import telling
+from . import sentences
 from .ahead import Ahead
 from .progress import Progress
-from .shared import Command, Turn
+from .turn import Command, Turn
 
 
 class Starter:
@@ -108,7 +108,7 @@ class Starter:
         words = "; ".join(reason.text for reason in reasons)
         log.say(f"started ({words})", stage.name, state=State.RUNNING)
         if stage.left_out:
-            words = telling.left_out(stage.left_out, self._task.profile)
+            words = sentences.left_out(stage.left_out, self._task.profile)
             log.say(words, stage.name, logging.INFO)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)

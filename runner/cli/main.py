@@ -1,4 +1,4 @@
-"""The visible sequence: load, select, check, plan, run, record, exit."""
+"""What stands around every command: errors become a line and an exit code, streams are safe."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Reads the command line: words, and the options that the command has."""
+"""The table of options, each once, and the parser, the help and a Job's command made from it."""
 
 import argparse
 import platform

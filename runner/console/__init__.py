@@ -1,6 +1,6 @@
 """What a person sees of a run, and its log."""
 
-from .display import agreed, console
+from .choice import agreed, console
 from .log import Log
 
 __all__ = ["Log", "agreed", "console"]

@@ -1,4 +1,4 @@
-"""One notebook through papermill, to one true result."""
+"""One job to one result: through papermill, tried again where that helps, its outputs checked."""
 
 import asyncio
 import builtins

@@ -1,4 +1,4 @@
-"""Runs jobs on this machine, in threads: each thread waits for a kernel of its own."""
+"""The seam between deciding and doing, and who does it here: threads, each with a kernel."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

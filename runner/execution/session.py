@@ -1,4 +1,4 @@
-"""One notebook in one kernel, cell by cell, to exactly one true end."""
+"""One notebook in one kernel, cell by cell: how each ends, and what it says on the way."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from ..stop import Stop
 from ..system import why
 from ..words import one_line, seconds_in_words, shortened, shown
 from .executed import ExecutedNotebook, hidden, now
-from .outputs import Printed, relative
+from .printed import Printed, relative
 from .pulse import Pulse
 from .streams import Lines
 from .widgets import Bars

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..model import SKIP_CELL, Input, Stage
-from ..project import PYTHON, Project, installed, modules, required
+from ..project import PYTHON, Project, installed, modules, required, sources
 from ..runs import Environment, Fingerprint, storable
 from ..secrets import MASK, Mask
 from ..system import read_plain
@@ -28,8 +28,8 @@ def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Fingerprint:
     """
     notebook = stage.notebook
     folders = project.module_folders(notebook)
-    sources = [cell.source for cell in notebook.cells]
-    own = modules(sources, folders) if notebook.language == PYTHON else frozenset()
+    texts = [cell.source for cell in notebook.cells]
+    own = modules(texts, folders) if notebook.language == PYTHON else frozenset()
     runner = project.root / "runner"
     return Fingerprint(
         code={
@@ -99,9 +99,7 @@ def _paths(project: Project, stage: Stage) -> dict[str, list[str]]:
 
 def _hash(one: Input, hashes: Hashes) -> str | None:
     """Give an input's hash; that of a URL stands in it, and is verified when it is fetched."""
-    if one.source is not None and "#sha256=" in one.source:
-        return f"sha256:{one.source.partition('#sha256=')[2].lower()}"
-    return hashes.of(one.path)
+    return sources.digest_of(one.source) or hashes.of(one.path)
 
 
 def _code(source: str, tags: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Looks at the stages of a build as they stand, and says why each must run."""
+"""Looks at the stages of a build as they stand, for `plan` to say why each must run."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping

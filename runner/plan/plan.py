@@ -1,4 +1,4 @@
-"""Which stages must run, and why. Pure: it looks at nothing but its arguments."""
+"""Which stages must run, and in which words that is said: reasons, from what is and was."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping

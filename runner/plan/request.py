@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..model import Pipeline, Reason, Stage
-from ..project import Project, Selection, Settings, bind, foreign, targets
+from ..project import Project, Selection, Settings, bind, other_builds, targets
 from ..words import did_you_mean
 from . import preflight
 from .freshness import Freshness, Task
@@ -121,5 +121,5 @@ def _forced(project: Project, word: str) -> str:
 def _anew(stage: Stage, built: Collection[str]) -> Iterable[Reason]:
     """Say which builds a stage reads that the same command may change before."""
     for one in stage.inputs:
-        if foreign.build_of(one.source) in built:
+        if other_builds.build_of(one.source) in built:
             yield Reason("upstream", f"{one.source} may be made anew before it")

@@ -11,7 +11,7 @@ from .. import graph
 from ..errors import Problem
 from ..model import BuildKey, Input, Output, Pipeline, SourceNotebook, Stage, Value
 from ..words import did_you_mean
-from . import foreign, notebooks, parameters, tags
+from . import notebooks, other_builds, parameters, tags
 from .layout import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .sources import DOWNLOADS, SourceError, is_outside, locate
 
@@ -127,7 +127,7 @@ class _Binder:
         return os.path.relpath(path, self.folder)
 
     def _input(self, name: str, text: str, value: Value, where: str) -> tuple[Input, str]:
-        if foreign.is_named(text):
+        if other_builds.is_named(text):
             return self._of_another_build(name, text, value, where)
         if is_outside(text):
             try:
@@ -143,9 +143,9 @@ class _Binder:
             self.problems.append(Problem(where, what))
             return Input(name, self.folder, source=text), text
         if value.origin == "notebook":
-            wrong = foreign.of_default(self.project, name, self._local(text))
+            wrong = other_builds.of_default(self.project, name, self._local(text))
         else:
-            wrong = foreign.of_profile(self.project, self.profile, name, self._local(text))
+            wrong = other_builds.of_profile(self.project, self.profile, name, self._local(text))
         if wrong is not None:
             self.problems.append(Problem(where, wrong))
             # It is not looked for, too.
@@ -160,7 +160,7 @@ class _Binder:
         what = f"{text} would be no path in Jupyter; write it in a profile, not in the notebook"
         try:
             if value.origin != "notebook":
-                path = foreign.locate(self.project, self.profile, text, self.coming)
+                path = other_builds.locate(self.project, self.profile, text, self.coming)
                 what = ""
         except SourceError as error:
             what = str(error)
@@ -170,10 +170,10 @@ class _Binder:
 
     def _output(self, name: str, text: str, value: Value, where: str) -> tuple[Output, str]:
         build = self.project.build(BuildKey(self.profile))
-        if is_outside(text) or foreign.is_named(text):
+        if is_outside(text) or other_builds.is_named(text):
             self.problems.append(Problem(where, f"`{name}`: an output is a local path"))
             return Output(name, build / name), text
-        what = foreign.of_default(self.project, name, self._local(text))
+        what = other_builds.of_default(self.project, name, self._local(text))
         if value.origin == "notebook" and what is not None:
             self.problems.append(Problem(where, what))
             return Output(name, build / name), text
@@ -192,7 +192,7 @@ class _Binder:
 
     def _refuse_hidden_path(self, name: str, value: Value, where: str) -> None:
         for item in _texts_in(value.value):
-            if foreign.build_of(item) in self.project.profiles:
+            if other_builds.build_of(item) in self.project.profiles:
                 what = f"`{name}`: {item} is for inputs alone; call it `input_{name}`"
                 self.problems.append(Problem(where, what))
             if "outputs" not in item or "\0" in item:
@@ -204,7 +204,7 @@ class _Binder:
                 )
                 if value.origin != "notebook":
                     path = self._local(item)
-                    what = foreign.of_profile(self.project, self.profile, name, path) or what
+                    what = other_builds.of_profile(self.project, self.profile, name, path) or what
                 self.problems.append(Problem(where, what))
 
 

@@ -120,3 +120,9 @@ def _reason(error: Exception) -> str:
         cause = inner
     text = str(cause).strip().splitlines()
     return text[0] if text else type(cause).__name__
+
+
+def digest_of(source: str | None) -> str | None:
+    """Give the checksum that stands in a source, as hashes are written; None if there is none."""
+    _, mark, digest = (source or "").partition("#sha256=")
+    return f"sha256:{digest.lower()}" if mark else None

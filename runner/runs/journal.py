@@ -10,16 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UsageError
-from ..system import (
-    count,
-    fits,
-    is_folder,
-    kind,
-    open_plain,
-    read_json,
-    read_plain,
-    why,
-)
+from ..system import count, fits, is_folder, kind, open_plain, read_json, read_plain, why
 from . import shapes
 from .record import VERSION, Event, summary
 

@@ -1,4 +1,4 @@
-"""Makes the records of earlier runs true: of one that was killed, however far it had come."""
+"""Makes true what killed runs have left: their records; and removes what they were writing."""
 
 import contextlib
 import errno

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from .normal import encoded, first_gap, forms, has_gap, normal, placed
+from .forms import encoded, first_gap, forms, has_gap, normal, placed
 
 PATTERNS = (
     "*TOKEN*",

@@ -24,7 +24,7 @@ from .files import (
 )
 from .machine import HASH_SEED, have_children_go_on, tree_memory
 from .portable import on_linux
-from .shapes import Shape, count, fits, number, read_json, second
+from .strict_json import Shape, count, fits, number, read_json, second
 
 __all__ = [
     "HASH_SEED",

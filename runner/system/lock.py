@@ -12,12 +12,12 @@ from typing import Any
 
 from ..errors import BuildLockedError, UsageError
 from ..words import clock_in_words
-from . import shapes
+from . import strict_json
 from .files import is_full, kind, open_plain, read_plain, remove, to_json
 
 LOCKS = ".locks"
 _MOMENT = 0.3
-_TOLD = {"what": str, "since": shapes.second, "host": str, "pid": shapes.count}
+_TOLD = {"what": str, "since": strict_json.second, "host": str, "pid": strict_json.count}
 
 
 @contextlib.contextmanager
@@ -129,10 +129,10 @@ def holder(outputs: Path, profile: str) -> str | None:
 def _told(words: Path) -> dict[str, Any] | None:
     """Read what a holder says of itself; None while it has not said all."""
     try:
-        told: dict[str, Any] = shapes.read_json(read_plain(words))
+        told: dict[str, Any] = strict_json.read_json(read_plain(words))
     except (OSError, ValueError):
         return None
-    return told if shapes.fits(told, _TOLD) else None
+    return told if strict_json.fits(told, _TOLD) else None
 
 
 def _holder(words: Path) -> str:

@@ -1,4 +1,4 @@
-"""Texts without escapes, quotes and white space, so that they can be compared."""
+"""The forms that a secret may take in a text: escaped, quoted, in base64, wrapped, cut."""
 
 import base64
 import html

@@ -39,13 +39,13 @@ def fetch(todo: Collection[Task], log: Log, stop: Stop) -> None:
 def _fetch_for(task: Task, name: str, log: Log, problems: list[Problem]) -> None:
     stage = task.pipeline.stages[name]
     for one in stage.inputs:
-        if one.source is None or "#sha256=" not in one.source:
+        digest = sources.digest_of(one.source)
+        if one.source is None or digest is None:
             continue
-        url, _, digest = one.source.partition("#sha256=")
         try:
-            if task.freshness.hashes.of(one.path) == f"sha256:{digest.lower()}":
+            if task.freshness.hashes.of(one.path) == digest:
                 continue
-            log.say(f"fetching {url}", stage.name)
+            log.say(f"fetching {one.source.partition('#sha256=')[0]}", stage.name)
             sources.fetch(one.source, one.path)
         except (sources.SourceError, OSError) as error:
             origin = stage.values[one.parameter].origin

@@ -1,0 +1,64 @@
+"""What lies in a build that is none of its own: told, or removed where it is ours."""
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from ..project import RESERVED_OUTPUTS, Project
+from ..runs import run_folders
+from ..system import is_folder, remove
+
+
+def clear(build: Path) -> None:
+    """Remove a build, except the history of its runs."""
+    if build.is_dir():
+        for path in build.iterdir():
+            if path.name not in {"runs", "log.txt"}:
+                remove(path)
+
+
+def strays_told(project: Project, build: Path, declared: Sequence[Path]) -> Iterator[str]:
+    """Say of files of a build that no stage declares them."""
+    for path in strays(build, declared):
+        yield f"{project.label(path)} is no stage's output; declare it as `output_…` or delete it"
+
+
+def remove_of_no_stage(build: Path, stages: Collection[str]) -> Iterator[Path]:
+    """Remove executed notebooks of stages that are none any more; the runs keep theirs."""
+    folder = build / "notebooks"
+    for path in of_no_stage(folder, stages):
+        inner = path.relative_to(folder)
+        if not any((one / "notebooks" / inner).exists() for one in run_folders(build)):
+            # It is no run's.
+            continue
+        with contextlib.suppress(OSError):
+            path.unlink()
+            yield path
+
+
+def strays(build: Path, declared: Sequence[Path]) -> list[Path]:
+    """Find files of a build that no stage declares; hidden ones do not count."""
+    known = set(declared)
+    around = {parent for path in declared for parent in path.parents}
+    found: list[Path] = []
+    todo = [build]
+    while todo:
+        for entry in os.scandir(todo.pop()):
+            path = Path(entry.path)
+            if path.parent == build and path.name in RESERVED_OUTPUTS:
+                continue
+            if path in around and is_folder(path):
+                todo.append(path)
+            elif path not in known and not path.name.startswith("."):
+                found.append(path)
+    return sorted(found)
+
+
+def of_no_stage(notebooks: Path, stages: Collection[str]) -> Iterator[Path]:
+    """Find a build's executed notebooks that are not those of its stages."""
+    for path in sorted(notebooks.rglob("*.ipynb")):
+        inner = path.relative_to(notebooks)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        if not hidden and inner.with_suffix("").as_posix() not in stages:
+            yield path
