@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.project import WAIT, TemporaryProject, wait_for
 
@@ -58,6 +59,7 @@ def test_a_notebook_that_moved_to_another_folder_runs_again(project: TemporaryPr
     assert project.to_run() == ["eda/g"]
 
 
+@pytest.mark.slow
 def test_files_that_a_later_stage_adds_to_very_many_change_nothing(
     project: TemporaryProject,
 ) -> None:
@@ -77,6 +79,7 @@ def test_files_that_a_later_stage_adds_to_very_many_change_nothing(
     assert project.to_run()[0] == "a"
 
 
+@pytest.mark.slow
 def test_one_of_very_many_files_that_changes_meanwhile_makes_its_reader_run_again(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

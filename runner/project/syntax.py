@@ -36,9 +36,11 @@ def _of_cell(notebook: SourceNotebook, cell: Cell) -> Iterator[Problem]:
     try:
         compile(cell.source, "<cell>", "exec", flags, dont_inherit=True)
     except SyntaxError as error:
+        if error.lineno is None or error.msg.startswith("too many"):
+            # It has no place, or is nested too deeply: the kernel says it better.
+            return
         line = shortened((error.text or "").strip(), _LONGEST)
-        where = f", line {error.lineno}" if error.lineno else ""
-        what = f"is no Python: {error.msg}{where}{f' ({line})' if line else ''}"
+        what = f"is no Python: {error.msg}, line {error.lineno}{f' ({line})' if line else ''}"
         yield Problem(place(notebook, cell), what)
     except (ValueError, MemoryError, RecursionError):
         # What this Python cannot say, the kernel will.
