@@ -93,6 +93,7 @@ def test_an_executed_notebook_that_cannot_be_saved_fails_its_stage(
     assert not [*project.root.glob("outputs/**/*.tmp")]
 
 
+@pytest.mark.slow
 def test_a_journal_that_could_not_take_a_line_has_all_others_whole(
     project: TemporaryProject, faults: Faults
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_journal_that_could_not_take_a_line_has_all_others_whole(
     assert project.states("all") == {"a": "succeeded"}
 
 
+@pytest.mark.slow
 def test_a_write_that_takes_less_than_all_is_gone_on_with(
     project: TemporaryProject, faults: Faults
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_write_that_takes_less_than_all_is_gone_on_with(
     assert project.record("all")["state"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_what_takes_a_name_is_on_the_disk_before_that_and_the_name_soon_after(
     project: TemporaryProject, faults: Faults
 ) -> None:

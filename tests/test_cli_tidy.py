@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from runner.cli.tidy import without
@@ -28,6 +29,7 @@ def with_outputs(project: TemporaryProject, name: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_tidy_takes_out_what_a_run_leaves_and_nothing_else(project: TemporaryProject) -> None:
     project.profile("test")
     clean = project.notebook("a", "print('é')", "# Words", "1 + 1").read_bytes()

@@ -148,6 +148,7 @@ def test_what_does_not_end_fails_the_stage_and_is_named(
     assert project.to_run() == [*sorted({**ENDLESS, **DEATHS})]
 
 
+@pytest.mark.slow
 def test_a_run_can_be_stopped_while_a_stage_ends(project: TemporaryProject) -> None:
     project.profile("all")
     stage(project, "a", ENDLESS["thread"].cell, WRITE)

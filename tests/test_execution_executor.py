@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import pytest
+
 from runner.model import Event, Job, Preload, Result
 from runner.stop import Stop
 from tests.project import ROOT, TemporaryProject
@@ -71,6 +73,7 @@ class Elsewhere:
         return result  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_a_job_can_be_done_by_a_process_that_has_nothing_but_its_pickle(
     project: TemporaryProject,
 ) -> None:

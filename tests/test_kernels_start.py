@@ -247,6 +247,7 @@ WAITS = {
 }
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_person_is_named_with_the_mend(project: TemporaryProject) -> None:
     project.profile("all")
     for name, (cell, _) in WAITS.items():

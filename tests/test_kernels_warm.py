@@ -158,6 +158,7 @@ def assert_told_once(project: TemporaryProject) -> None:
         assert (words, log.count(words)) == (words, 1)
 
 
+@pytest.mark.slow
 def test_what_a_fork_could_not_hide_is_left_to_the_kernel(
     project: TemporaryProject, site: Path
 ) -> None:

@@ -437,6 +437,7 @@ def test_a_build_runs_what_has_changed_and_nothing_else(
     assert project.to_run() == []
 
 
+@pytest.mark.slow
 def test_what_a_child_reads_is_noticed_whatever_the_runner_has_opened_itself(
     project: TemporaryProject,
 ) -> None:
