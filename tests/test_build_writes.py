@@ -65,12 +65,17 @@ def test_a_write_that_fails_leaves_all_whole_and_what_is_said_true(
     project.pretend("all", env={"VALUE": "old"})
     good = (project.outputs("all") / "notebooks/a.ipynb").read_bytes()
     environment = faults.environment(project.root / "outputs", how, at, name)
-    done = pretend(project, "-f", "a", code=1, env=environment | {"VALUE": "new"})
+    done = pretend(project, "-f", "a", code=None, env=environment | {"VALUE": "new"})
     assert faults.struck()
     assert "Traceback (most recent call last)" not in done.text
+    whole(project, "new")
+    if name == "run.json" and done.code == 0:
+        # On a slow machine that is the writing between, after which there is another one.
+        assert project.record("all")["state"] == "succeeded"
+        return
+    assert done.code == 1
     assert ("the disk is full" in done.text) == (how == "ENOSPC")
     assert ("Input/output error" in done.text) == (how == "EIO")
-    whole(project, "new")
     assert (project.outputs("all") / "notebooks/a.ipynb").read_bytes() == good
     assert not [*project.root.glob("outputs/**/*.tmp")]
     project.pretend("all", env={"VALUE": "new"})

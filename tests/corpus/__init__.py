@@ -27,6 +27,7 @@ _VARIES = (
     (r"ipykernel_\d+/\d+", "ipykernel_N/N"),
     (r"(IPY_MODEL_|\"model_id\": \")[0-9a-f]{32}", r"\1N"),
     (r"0x[0-9a-f]{6,}", "0xN"),
+    (r"pipe:\[\d+\]", "pipe:[N]"),
     (r"(CPU times|Wall time)[^\"]*?\\n", "times"),
     (r"<dc:date>[^<]*", ""),
 )
