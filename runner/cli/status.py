@@ -13,6 +13,7 @@ from ..plan import Task, request
 from ..project import Outline, Project, dotenv, layout
 from ..runs import RUN_ID, VERSION, find, store
 from ..words import did_you_mean, state_in_words
+from .commands import RESERVED
 from .options import Options
 from .shared import plan_lines, warn
 
@@ -107,7 +108,7 @@ def _load(
     if all(past and past[0].state == State.RUNNING for past in builds.values()):
         return None, None
     try:
-        return layout.load(root), None
+        return layout.load(root, RESERVED), None
     except ProjectError as error:
         return None, error
 

@@ -273,8 +273,9 @@ class Comparison:
             if not self.left_out(name) and self.look.is_there(name):
                 yield Reason("read", f"{name}, which it looked for, is there now")
         for folder, looks in seen.many.items():
-            now = self.look.looks(folder, self.of_later())
-            if not self.left_out(f"{folder}/") and now != looks:
+            if self.left_out(f"{folder}/"):
+                continue
+            if self.look.looks(folder, self.of_later()) != looks:
                 yield Reason("read", f"files in {folder}/, many of which it used, changed")
         for folder, names in seen.listed.items():
             if not self.left_out(f"{folder}/"):
