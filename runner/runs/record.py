@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..model import Reason, Result, Stage, State
+from ..model import Reason, Result, Stage, State, Value
 from .evidence import Fingerprint
 
 VERSION = 1
@@ -16,10 +16,25 @@ Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class File:
+    """A file or folder that a stage declares; `name` is relative to the project, or a source.
+
+    `hash` is None for one that was not there.
+    """
+
+    parameter: str
+    name: str
+    hash: str | None
+
+
+@dataclass(frozen=True)
 class StageRecord:
     """What a record says of a stage; `state` is None before it has started.
 
-    `cell` is the one in which it is, or ended badly; `metrics` are numbers by their names.
+    `cell` is the one in which it is, or ended badly; `metrics` are numbers by their names;
+    `parameters` are values with where each came from; `reads` and `writes` are the files that it
+    was seen to use and does not declare, with their hashes. `made_by` is the run that made what
+    was skipped. Memory is in bytes.
     """
 
     name: str
@@ -29,6 +44,21 @@ class StageRecord:
     error: str | None
     cell: Mapping[str, Any] | None
     metrics: Mapping[str, Any]
+    reasons: tuple[Reason, ...] = ()
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    inputs: tuple[File, ...] = ()
+    outputs: tuple[File, ...] = ()
+    reads: Mapping[str, str | None] = field(default_factory=dict)
+    writes: Mapping[str, str | None] = field(default_factory=dict)
+    modules: Mapping[str, str | None] = field(default_factory=dict)
+    notebook: str | None = None
+    left_out: tuple[int, ...] = ()
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    attempts: int = 1
+    warm: bool | None = None
+    exit_status: str | None = None
+    made_by: str | None = None
 
     @property
     def place(self) -> str:
@@ -41,7 +71,7 @@ class Record:
     """What a run says of itself; times in seconds since 1970.
 
     `then` are the folders of the runs with which its command goes on, `beat` is its last sign
-    of life if it was lost.
+    of life if it was lost; `facts` is what it says of its surroundings, such as the machine.
     """
 
     id: str
@@ -57,6 +87,22 @@ class Record:
     host: str | None
     jobs: int
     beat: object = None
+    number: int | None = None
+    command: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    error: str | None = None
+    python: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The numbers that its stages wrote."""
+        return {name: value for stage in self.stages for name, value in stage.metrics.items()}
+
+
+# What is said of the surroundings.
+_FACTS = ("platform", "interpreter", "limits", "disk_free", "git", "determinism", "portable")
 
 
 def read(found: Mapping[str, Any]) -> Record:
@@ -76,10 +122,18 @@ def read(found: Mapping[str, Any]) -> Record:
         host=found.get("host"),
         jobs=found.get("jobs") or 1,
         beat=found.get("beat"),
+        number=found.get("number"),
+        command=tuple(found.get("command", ())),
+        targets=tuple(found.get("targets", ())),
+        error=found.get("error"),
+        python=found.get("python"),
+        packages=found.get("packages") or {},
+        facts={name: found[name] for name in _FACTS if found.get(name) is not None},
     )
 
 
 def _stage(found: Mapping[str, Any]) -> StageRecord:
+    notebook = found.get("notebook") or {}
     return StageRecord(
         name=found["name"],
         state=found["state"],
@@ -88,6 +142,30 @@ def _stage(found: Mapping[str, Any]) -> StageRecord:
         error=found.get("error"),
         cell=found.get("cell"),
         metrics=found.get("metrics") or {},
+        reasons=tuple(Reason(one["kind"], one["text"]) for one in found.get("reasons", ())),
+        parameters={
+            name: Value(one.get("value"), one["from"])
+            for name, one in (found.get("parameters") or {}).items()
+        },
+        inputs=tuple(map(_file, found.get("inputs", ()))),
+        outputs=tuple(map(_file, found.get("outputs", ()))),
+        reads=found.get("reads") or {},
+        writes=found.get("writes") or {},
+        modules=found.get("modules") or {},
+        notebook=notebook.get("path"),
+        left_out=tuple(found.get("left_out", ())),
+        cpu_seconds=found.get("cpu_seconds"),
+        peak_memory=found.get("peak_memory"),
+        attempts=found.get("attempts") or 1,
+        warm=found.get("warm"),
+        exit_status=found.get("exit_status"),
+        made_by=found.get("made_by"),
+    )
+
+
+def _file(found: Mapping[str, Any]) -> File:
+    return File(
+        found.get("parameter", ""), found.get("path") or found.get("source", ""), found["hash"]
     )
 
 

@@ -21,9 +21,21 @@ def _state(value: object) -> bool:
 _TEXT_OR_NOT = (str, None)
 _CELL = {"id": _TEXT_OR_NOT, "number": count, "line": str, "execution?": (count, None)}
 _HASHES = {str: _TEXT_OR_NOT}
+_FILE = {"path?": str, "source?": str, "parameter?": str, "hash": _TEXT_OR_NOT}
 _STAGE = {
     "reasons?": [{"kind": str, "text": str}],
     "parameters?": {str: {"from": str}},
+    "notebook?": {"path?": str},
+    "inputs?": [_FILE],
+    "outputs?": [_FILE],
+    "modules?": _HASHES,
+    "left_out?": [count],
+    "cpu_seconds?": (number, None),
+    "peak_memory?": (count, None),
+    "attempts?": count,
+    "warm?": (bool, None),
+    "exit_status?": _TEXT_OR_NOT,
+    "made_by?": str,
     "cell?": (_CELL, None),
     "error?": _TEXT_OR_NOT,
     "metrics?": dict,
@@ -68,9 +80,7 @@ EVENTS: dict[str, Shape] = {
         "stage": str,
         **_STAGE,
         "state": _state,
-        "outputs?": [{"path": str, "hash": _TEXT_OR_NOT}],
         "seen?": _SEEN,
-        "made_by?": str,
     },
     "run_ended": _END,
     "run_lost": {"beat?": (BEAT, None)},
@@ -83,7 +93,25 @@ RECORD = {
     "profile": _TEXT_OR_NOT,
     "started": _moment,
     "ended?": _moment,
-    "stages": [{"name": str, "state": (_state, None), **_STAGE}],
+    "number?": count,
+    "command?": [str],
+    "targets?": [str],
+    "error?": _TEXT_OR_NOT,
+    "python?": _TEXT_OR_NOT,
+    "packages?": {str: str},
+    "limits?": {"cpus?": (number, None), "memory?": (count, None)},
+    "git?": ({"commit?": _TEXT_OR_NOT, "dirty?": bool}, None),
+    "determinism?": dict,
+    "disk_free?": (count, None),
+    "stages": [
+        {
+            "name": str,
+            "state": (_state, None),
+            **_STAGE,
+            "reads?": _HASHES,
+            "writes?": _HASHES,
+        }
+    ],
     "then?": [str],
     "host?": str,
     "jobs?": count,
