@@ -1,0 +1,93 @@
+"""What a notebook shows is foreign: what of its HTML a page may hold, and its formulas as MathML."""
+
+import re
+from html import escape
+
+import nh3
+from latex2mathml.converter import convert
+
+# Names and anchors of a notebook's own begin so: none is that of the page.
+PREFIX = "n-"
+_TEXT = {
+    "abbr", "b", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd",
+    "del", "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3",
+    "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s",
+    "samp", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot",
+    "th", "thead", "tr", "tt", "u", "ul", "var", "a",
+}  # fmt: skip
+_MATHML = {
+    "math", "menclose", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded", "mphantom",
+    "mprescripts", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup",
+    "mtable", "mtd", "mtext", "mtr", "munder", "munderover", "none",
+}  # fmt: skip
+_OF_MATHML = {
+    "accent", "accentunder", "columnalign", "columnlines", "columnspacing", "depth", "display",
+    "displaystyle", "fence", "form", "height", "largeop", "linethickness", "lspace", "mathvariant",
+    "maxsize", "minsize", "movablelimits", "notation", "rowlines", "rowspacing", "rspace",
+    "scriptlevel", "separator", "stretchy", "symmetric", "width", "xmlns",
+}  # fmt: skip
+_ATTRIBUTES = {
+    **{tag: {*_OF_MATHML} for tag in _MATHML},
+    **{f"h{level}": {"id"} for level in range(1, 7)},
+    "a": {"href", "title", "id"},
+    "code": {"class"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "div": {"class", "id"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "ol": {"start"},
+    "pre": {"class"},
+    "span": {"class", "title", "id"},
+    "table": {"class"},
+    "td": {"colspan", "rowspan", "align"},
+    "th": {"colspan", "rowspan", "align", "scope"},
+}
+# The colours of code, and what the style sheet knows of tables.
+_CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|[a-z][a-z0-9]{0,2}|ansi-[\w-]+")
+
+
+def clean(html: str) -> str:
+    """Give what a page may hold of foreign HTML: no script, no style, nothing from elsewhere."""
+    return _CLEANER.clean(html)
+
+
+def formula(source: str, *, block: bool) -> str:
+    """Write a formula of LaTeX as MathML, or as its source where that cannot be read.
+
+    What comes out may hold HTML of the formula's author: see `clean`.
+    """
+    try:
+        found = convert(source, display="block" if block else "inline")
+    except Exception:  # noqa: BLE001 - it raises whatever it comes to
+        found = ""
+    # A command that it does not know stays as it is.
+    if not found or re.search(r"<m[iot][^>]*>\\", found):
+        tag = "pre" if block else "code"
+        return f'<{tag} class="tex">{escape(source)}</{tag}>'
+    return f'<div class="tex">{found}</div>' if block else found
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    if name == "class":
+        return " ".join(filter(_CLASSES.fullmatch, value.split())) or None
+    if name == "src":
+        return value if value.startswith("data:image/") else None
+    if name == "href":
+        return None if value.lower().startswith("data:") else value
+    return value
+
+
+def _relative(url: str) -> str | None:
+    """Keep what leads to a place on the page; a file beside the notebook is none beside it."""
+    return f"#{PREFIX}{url[1:]}" if url.startswith("#") else None
+
+
+_CLEANER = nh3.Cleaner(
+    tags=_TEXT | _MATHML,
+    clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "svg"},
+    attributes=_ATTRIBUTES,
+    attribute_filter=_attribute,
+    url_schemes={"http", "https", "mailto", "data"},
+    url_relative=_relative,
+    id_prefix=PREFIX,
+)
