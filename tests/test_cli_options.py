@@ -15,7 +15,7 @@ from runner.project import Settings
 from tests.project import ROOT, TemporaryProject
 
 RUN = {
-    *("-k", "-j", "-p", "--keep", "--retries", "--timeout", "--cell-timeout"),
+    *("-k", "-j", "-p", "--keep", "--keep-outputs", "--retries", "--timeout", "--cell-timeout"),
     *("--deadline", "--cold", "--start-late", "--log-level"),
 }
 JOB = {"--image", "--name", "--cpu", "--memory", "--gpu", "--claim", "--workdir", "--user"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..execution import banner
 from ..model import Result, State
-from ..runs import Recorder, Seen, metrics
+from ..runs import Recorder, Seen, kept, metrics
 from ..system import copy_whole, sync, why
 from . import sentences
 from .progress import Progress
@@ -38,6 +38,7 @@ class Committer:
         self._progress = progress
         self._starter = starter
         self._folder = command.project.build(turn.task.key)
+        self._keeper = kept.Keeper(recorder.folder, command.settings.keep_outputs)
         self.witness = Witness(command.project, turn.task.freshness, command.log.say)
         self.results: dict[str, Result] = {}
         # The names of files that stages were seen to write, and did not declare.
@@ -65,6 +66,9 @@ class Committer:
                 result = replace(result, state=State.FAILED, error=what)
             self._recorder.stage_lost(result, outputs)
             self._log.say(what, result.stage, logging.ERROR)
+        else:
+            # Last, so that what must be written finds room first.
+            self._keep(result.stage, outputs)
         self._log.ended(result)
         self._tell(result)
         self.results[result.stage] = result
@@ -93,6 +97,18 @@ class Committer:
         ]
         self.witness.committed({one["path"]: str(one["hash"]) for one in outputs})
         return outputs
+
+    def _keep(self, stage: str, outputs: Outputs) -> None:
+        """Keep a stage's small outputs with the run; that this cannot be done is no failure."""
+        for one in outputs:
+            try:
+                self._keeper.keep(self._project.root / one["path"], one["hash"])
+            except OSError as error:
+                text = f"{one['path']} is not kept with the run: {why(error)}"
+                self._log.say(text, stage, logging.WARNING)
+            except kept.ChangedError:
+                text = f"{one['path']} is not kept with the run: it changed meanwhile"
+                self._log.say(text, stage, logging.WARNING)
 
     def _publish(self, result: Result) -> None:
         """Put a good stage's executed notebook into the build as it stands."""

@@ -96,6 +96,14 @@ OPTIONS: dict[str, Option] = {
         in_pyproject=True,
         handed_on=True,
     ),
+    "keep_outputs": Option(
+        ("--keep-outputs",),
+        "keep outputs of up to this size in the run's folder: 1M, 500k, 0 (1M)",
+        _BUILD_AND_JOB,
+        "SIZE",
+        in_pyproject=True,
+        handed_on=True,
+    ),
     "retries": Option(
         ("--retries",),
         "try again after a failure of a kernel or of I/O (0)",

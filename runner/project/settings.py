@@ -14,7 +14,7 @@ class SettingError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """The options; times in seconds, None is no bound.
+    """The options; times in seconds, None is no bound; sizes in bytes.
 
     Raises:
         SettingError: a value is not of the option's kind.
@@ -35,6 +35,7 @@ class Settings:
     silence: float | None = 600.0
     secrets: tuple[str, ...] = ()
     keep: int | None = None
+    keep_outputs: int = 1 << 20
     retries: int | Mapping[str, int] = 0
     retry_exceptions: bool = False
     warm: bool = True
@@ -57,6 +58,7 @@ class Settings:
         _set(self, "log_level", level(self.log_level))
         if self.keep is not None:
             _set(self, "keep", whole_number(self.keep))
+        _set(self, "keep_outputs", size(self.keep_outputs))
         _set(self, "retries", retries(self.retries))
         for name in ("keep_going", "force", "retry_exceptions", "start_late", "warm", "portable"):
             if type(getattr(self, name)) is not bool:
@@ -145,6 +147,7 @@ def whole_number(value: object) -> int:
 _LONGEST = 3650 * 86400.0
 _DIGITS = 9
 _HUGE = 10**40
+_SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -166,6 +169,16 @@ def duration(value: object) -> float | None:
         message = f"takes a time such as 90 (seconds), 10m or 5h45m, not {text!r}"
         raise SettingError(message)
     return seconds or None
+
+
+def size(value: object) -> int:
+    """Read a size in bytes from `0`, `500k`, `1M` or `1.5G`, in powers of 1,024."""
+    text = _short(value).strip().lower()
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)([kmg]?)(?:i?b)?", text)
+    if found is None or isinstance(value, bool) or ("." in found[1] and not found[2]):
+        message = f"takes a size such as 500k or 1M, or 0, not {_short(value)[:40]!r}"
+        raise SettingError(message)
+    return round(float(found[1]) * _SIZES[found[2]])
 
 
 def level(value: object) -> str:
