@@ -19,13 +19,14 @@ from .large import Large
 _SCRIPT = re.compile(r"<script\b[^>]*>(.*?)</script\s*>", re.DOTALL | re.IGNORECASE)
 _SCRIPTED = re.compile(r"<script\b|<iframe\b", re.IGNORECASE)
 _STYLED = re.compile(r"<style\b(?! scoped>\s*\.dataframe)", re.IGNORECASE)
-_HEIGHT = re.compile(r"height[\"']?\s*[:=]\s*[\"']?(\d{2,4})\b")
+_HEIGHT = re.compile(r"height[\"']?\s*[:=]\s*[\"']?(\d{2,4})(?!\d)")
 _REMOTE = re.compile(r"https?://[\w.-]*(?:cdn|unpkg|googleapis|cdnjs)[\w.-]*/")
 # Names by which a figure and the library that it needs know each other.
 _LIBRARIES = ("plotly", "bokeh", "vega", "echarts", "highcharts", "leaflet", "jquery")
 # A longer document is a file beside the page; so much all those of a notebook may take.
 _SMALL, _MOST = 64 << 10, 256 << 20
-_DEFAULT, _LOWEST, _HIGHEST, _EDGE = 420, 60, 1200, 24
+_DEFAULT, _LOWEST, _HIGHEST, _EDGE, _ROW = 420, 72, 1200, 24, 32
+_TINY = 1000
 _POLICY = (
     "default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:"
@@ -96,8 +97,12 @@ class Frames:
         hashes = sorted({_hash(script) for script in _SCRIPT.findall(whole)})
         if self._size + len(whole) > _MOST:
             return _note("The interactive figures before it take all the room; see the notebook.")
-        heights = [int(found) for found in _HEIGHT.findall(html[: 4 * _SMALL])]
-        height = min(_HIGHEST, max(_LOWEST, max(heights, default=_DEFAULT) + _EDGE))
+        if "vega" in lower and not needed:
+            return _note(
+                "A chart of Vega, which loads scripts from the network; a page does not."
+                ' With alt.renderers.enable("png") Altair gives a picture.'
+            )
+        height = _height(html)
         sandbox = "allow-scripts" if hashes else ""
         about = f'sandbox="{sandbox}" title="{escape(title)}" height="{height}" loading="lazy"'
         policy = _POLICY.format(hashes=" ".join(f"'{one}'" for one in hashes) or "'none'")
@@ -130,6 +135,15 @@ def _named(library: str) -> str | None:
     lower = library.lower()
     count, name = max((lower.count(name), name) for name in _LIBRARIES)
     return name if count else None
+
+
+def _height(html: str) -> int:
+    """Guess the height of a document, in pixels; a person can change it."""
+    head = html[: 4 * _SMALL]
+    rows = len(re.findall(r"<tr\b", head)) * _ROW
+    usual = rows or (_LOWEST if len(html) < _TINY else _DEFAULT)
+    found = max(map(int, _HEIGHT.findall(head)), default=usual)
+    return min(_HIGHEST, max(_LOWEST, found + _EDGE))
 
 
 def _picture(data: Mapping[str, Any]) -> bool:

@@ -94,9 +94,7 @@ def show(path: Path, stage: str, files: Files, at: str | None = None) -> Shown:
 class _Prepared:
     """A notebook whose cells say how they are to be shown, in `view`."""
 
-    def __init__(
-        self, found: dict[str, Any], stage: str, frames: Frames, at: str | None
-    ) -> None:
+    def __init__(self, found: dict[str, Any], stage: str, frames: Frames, at: str | None) -> None:
         self._stage, self._frames, self._at = stage, frames, at
         self._heading = ""
         metadata = found.get("metadata", {})
@@ -204,7 +202,8 @@ def _seconds(cell: Mapping[str, Any]) -> str:
         began, ended = (datetime.fromisoformat(str(one)).timestamp() for one in ends)
     except ValueError:
         return ""
-    return seconds_in_words(max(0.0, ended - began))
+    seconds = max(0.0, ended - began)
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else seconds_in_words(seconds)
 
 
 class _Exporter(HTMLExporter):  # type: ignore[misc]
@@ -338,4 +337,6 @@ def _in_json(value: object) -> str:
 
 
 def _pre(lines: list[str]) -> str:
-    return f'<pre tabindex="0">{ansi2html(chr(10).join(lines))}</pre>'
+    # Of colours only the sixteen of a terminal: the page's policy allows no style in a tag.
+    html = re.sub(r' style="[^"]*"', "", ansi2html("\n".join(lines)))
+    return f'<pre tabindex="0">{html}</pre>'

@@ -1,0 +1,259 @@
+"""What the pages say of runs and builds, from their records: values for the templates."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ..errors import Exit
+from ..model import State
+from ..runs import store
+from ..runs.kept import kept
+from ..runs.metrics import is_number
+from ..runs.record import File, Record, StageRecord
+from ..system import digest, read_plain
+from ..words import clock_in_words, counted, seconds_in_words, size_in_words, state_in_words
+from . import drawing
+from .inside import PICTURES, Inside
+
+# A sign and a class of the style sheet for each state; never the colour alone.
+_SIGNS = {
+    State.RUNNING: ("▶", "is-running"),
+    State.SUCCEEDED: ("✓", "is-good"),
+    State.EXITED_EARLY: ("✓", "is-good"),
+    State.SKIPPED: ("–", "is-quiet"),
+    State.CANCELLED: ("■", "is-warned"),
+    State.BLOCKED: ("■", "is-warned"),
+    State.TIMED_OUT: ("◷", "is-warned"),
+    State.LOST: ("?", "is-bad"),
+    None: ("○", "is-quiet"),
+}
+_BAD = ("✗", "is-bad")
+_GOOD = {State.SUCCEEDED, State.SKIPPED, State.EXITED_EARLY}
+# Log lines on a page: of a longer log the first and the last ones.
+_FIRST, _LAST = 200, 1800
+_LINE = re.compile(
+    r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3}) (\w+) +(.*?)(\[\d+/\d+\])?( [\w.]+)?: (.*)",
+    re.DOTALL,
+)
+# A larger picture that no run keeps is not copied beside a page.
+LARGEST = 16 << 20
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state as a page shows it: a sign, a word, a class."""
+
+    sign: str
+    word: str
+    style: str
+
+    @classmethod
+    def of(cls, state: str | None, error: str | None = None) -> "Mark":
+        """Give the mark of a stage or a run."""
+        sign, style = _SIGNS.get(state, _BAD)  # type: ignore[arg-type]
+        if state == State.EXITED_EARLY and error is not None:
+            sign, style = _BAD
+        return cls(sign, state_in_words(state or "not started"), style)
+
+    @classmethod
+    def of_stage(cls, stage: StageRecord) -> "Mark":
+        """Give the mark of a stage."""
+        return cls.of(stage.state, stage.error)
+
+
+def is_fault(stage: StageRecord) -> bool:
+    """Tell whether a stage ended badly by itself."""
+    mark = Mark.of(stage.state, stage.error)
+    return stage.state == State.TIMED_OUT or mark.style == "is-bad"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A file that a stage wrote: where it is to be seen, and what is inside.
+
+    `url` is empty where it is not to be had any more.
+    """
+
+    stage: str
+    name: str
+    hash: str | None
+    url: str
+    inside: Inside | None
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is shown as a picture."""
+        return Path(self.name).suffix.lower() in PICTURES and bool(self.url)
+
+
+def verdict(run: store.Run) -> str:
+    """Say in one sentence how a run ended."""
+    record, took = run.record, seconds_in_words(run.seconds)
+    who = f"{record.profile}"
+    match run.state:
+        case State.RUNNING:
+            return f"{who} is running, for {took}"
+        case State.LOST:
+            return f"{who} was lost: its runner vanished after {took}"
+        case State.SUCCEEDED if record.exit_code == Exit.DIFFERENT:
+            return f"{who} was built in {took}, but not as expected"
+        case State.SUCCEEDED if not any(map(has_run, record.stages)):
+            return f"{who} was up to date"
+    bad = [stage.name for stage in record.stages if is_fault(stage)]
+    at = f" at {', '.join(bad[:3])}{', …' if len(bad) > 3 else ''}" if bad else ""  # noqa: PLR2004
+    return f"{who} {state_in_words(run.state)} {'in' if not at else 'after'} {took}{at}"
+
+
+def has_run(stage: StageRecord) -> bool:
+    """Tell whether a stage was started in its run."""
+    return stage.state not in {State.SKIPPED, State.BLOCKED, None} and stage.began is not None
+
+
+def mark_of_run(run: store.Run) -> Mark:
+    """Give the mark of a run; one that was not as expected is no success."""
+    mark = Mark.of(run.state)
+    if run.record.exit_code and run.state == State.SUCCEEDED:
+        return Mark(_BAD[0], "not as expected", _BAD[1])
+    return mark
+
+
+def counts(record: Record) -> str:
+    """Say how many stages ended in which way."""
+    words: dict[str, int] = {}
+    for stage in record.stages:
+        word = Mark.of(stage.state).word
+        words[word] = words.get(word, 0) + 1
+    return ", ".join(f"{number} {word}" for word, number in words.items())
+
+
+def needs(stages: Iterable[StageRecord]) -> dict[str, frozenset[str]]:
+    """Find what each stage needs, by the files that it read and others wrote before it."""
+    found: dict[str, frozenset[str]] = {}
+    writers: dict[str, str] = {}
+    for stage in stages:
+        used = [*(one.name for one in stage.inputs), *stage.reads]
+        found[stage.name] = frozenset(writers[one] for one in used if one in writers)
+        for name in [*(one.name for one in stage.outputs), *stage.writes]:
+            writers[name] = stage.name
+    return found
+
+
+def graph(stages: Sequence[StageRecord], edges: Mapping[str, frozenset[str]]) -> Markup:
+    """Draw the stages of a run; nothing if they are too many to be told apart, or one."""
+    if not 1 < len(stages) <= drawing.MOST:
+        return Markup("")
+    nodes = {}
+    for stage in stages:
+        mark = Mark.of(stage.state, stage.error)
+        took = f" · {seconds_in_words(stage.seconds)}" if has_run(stage) and stage.seconds else ""
+        nodes[stage.name] = drawing.Node(mark.sign, f"{mark.word}{took}", mark.style)
+    told = [
+        f"{name} after {' and '.join(sorted(before))}" for name, before in edges.items() if before
+    ]
+    label = f"Graph of {counted(len(stages), 'stage')}: {'; '.join(told) or 'none needs another'}"
+    return drawing.graph(
+        {stage.name: edges.get(stage.name, frozenset()) for stage in stages}, nodes, label
+    )
+
+
+def bars(record: Record) -> dict[str, tuple[float, float]]:
+    """Give where each stage stands on a line of time: from where, how long, in per cent."""
+    ran = {one.name: one for one in record.stages if one.began is not None and has_run(one)}
+    if not ran:
+        return {}
+    first = min(record.started, *(one.began or 0.0 for one in ran.values()))
+    last = max((one.began or 0.0) + (one.seconds or 0.0) for one in ran.values())
+    span = max(last - first, 1e-3)
+    return {
+        name: (
+            round(100 * ((one.began or first) - first) / span, 2),
+            max(0.4, round(100 * (one.seconds or 0.0) / span, 2)),
+        )
+        for name, one in ran.items()
+    }
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of the log; `level` is in lower case, `stage` is `run` for what is of none."""
+
+    clock: str
+    level: str
+    stage: str
+    place: str
+    text: str
+
+
+def log_lines(path: Path) -> tuple[list[LogLine], int]:
+    """Read the log of a run; of a long one the first and the last lines, and how many are not."""
+    try:
+        lines = read_plain(path).decode("utf-8", "replace").split("\n")[:-1]
+    except OSError:
+        return [], 0
+    left_out = max(0, len(lines) - _FIRST - _LAST)
+    if left_out:
+        lines = [*lines[:_FIRST], *lines[-_LAST:]]
+    return [*_parsed(lines)], left_out
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[LogLine]:
+    last = LogLine("", "info", "run", "", "")
+    for line in lines:
+        if found := _LINE.fullmatch(line):
+            _, clock, level, stage, place, _, text = found.groups()
+            last = LogLine(clock, level.lower(), stage, place or "", text)
+            yield last
+        else:
+            yield LogLine("", last.level, last.stage, last.place, line)
+
+
+@dataclass
+class Finder:
+    """Finds the files of runs: what a run keeps, or what still stands with the same hash."""
+
+    root: Path
+    build: Path
+    _hashes: dict[Path, str | None] = field(default_factory=dict)
+
+    def path(self, run_id: str, file: File) -> Path | None:
+        """Give where a file can be read as it was when a run wrote it."""
+        if (found := kept(self.build, run_id, file.hash, file.name)) is not None:
+            return found
+        path = self.root / file.name
+        if path not in self._hashes:
+            try:
+                self._hashes[path] = digest(path) if path.is_file() else None
+            except OSError:
+                self._hashes[path] = None
+        stands = file.hash is not None and self._hashes[path] == file.hash
+        return path if stands else None
+
+
+def written(stage: StageRecord) -> list[File]:
+    """Give the files that a stage wrote, those too that it did not declare."""
+    seen = (File("", name, value) for name, value in stage.writes.items())
+    return [*stage.outputs, *seen]
+
+
+def metrics(numbers: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Give numbers as file, path in it, value; not those of long lists."""
+    found = []
+    for name, value in numbers.items():
+        if is_number(value) and "[" not in name:
+            file, _, where = name.partition(": ")
+            found.append((file, where, f"{value:.6g}"))
+    return found
+
+
+def when(seconds: float | None) -> str:
+    """Write a time."""
+    return clock_in_words(seconds) if seconds is not None else ""
+
+
+def memory(size: int | None) -> str:
+    """Write a number of bytes, if it is known."""
+    return size_in_words(size) if size else ""
