@@ -250,7 +250,7 @@ class _Build:
         if (shared := self._committer.witness.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
-        if sentences.run_state(list(results.values())) is State.SUCCEEDED:
+        if state is State.SUCCEEDED:
             for path in leftovers.remove_of_no_stage(self._folder, pipeline.stages):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)

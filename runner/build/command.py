@@ -82,10 +82,10 @@ def build(asked: Request, given: Given) -> int:
             notifier,
             warm,
         )
-        worst = Exit.OK
+        worst, waiting = Exit.OK, given.started
         for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
-            code, is_last = run(command, turn, ahead, _leaving(turn, log, given.started))
-            worst = worst or code
+            code, is_last = run(command, turn, ahead, _leaving(turn, log, waiting))
+            worst, waiting = worst or code, None
             if is_last:
                 break
             if stop.asked():
@@ -117,7 +117,7 @@ def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Ite
 
 def _leaving(turn: Turn, log: Log, started: Started | None) -> Callable[[Path], None] | None:
     """Say what is to be done once the first run of a command in the background has begun."""
-    if started is None or not turn.fetched:
+    if started is None:
         return None
 
     def leave(folder: Path) -> None:

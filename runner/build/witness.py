@@ -71,7 +71,7 @@ class Witness:
             declared,
             result.started,
             self._before(result.stage),
-            self._freshness.written_later(result.stage),
+            lambda: self._freshness.written_later(result.stage),
         )
         return seen.of_trace(trace, self._look, around)
 
@@ -184,8 +184,11 @@ class Witness:
                 what = f"it writes {_few(writes)}, which is no declared output (`output_…`)"
                 self._say(what, stage.name, logging.WARNING)
         new = [one for one in found.writes if one not in before.writes]
-        for other in {self._writer_of(one, stage.name) for one in new} - {None}:
-            files = [one for one in new if self._writer_of(one, stage.name) == other]
+        shared: dict[str, list[str]] = {}
+        for one in new:
+            if (other := self._writer_of(one, stage.name)) is not None:
+                shared.setdefault(other, []).append(one)
+        for other, files in shared.items():
             what = f"it writes {_few(files)}, as {other} does; give each stage a file of its own"
             self._say(what, stage.name, logging.WARNING)
         self._writers |= dict.fromkeys(found.writes, stage.name)

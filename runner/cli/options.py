@@ -27,8 +27,7 @@ class Option:
     `commands` are those that have it (`build` for targets alone); `value` is what stands for its
     value in the help, None for a flag. One that is given `many` times is a list; a flag with
     `turns_off` sets False. One that can stand in pyproject.toml is a field of `Settings`, too;
-    `variable` is the environment variable that is looked at, too. `handed_on` ones go on into the
-    command of a Job.
+    `handed_on` ones go on into the command of a Job.
     """
 
     flags: tuple[str, ...]
@@ -38,7 +37,6 @@ class Option:
     many: bool = False
     turns_off: bool = False
     in_pyproject: bool = False
-    variable: str | None = None
     handed_on: bool = False
 
     @property
@@ -127,7 +125,6 @@ OPTIONS: dict[str, Option] = {
         _BUILD_AND_JOB,
         "TIME",
         in_pyproject=True,
-        variable="RUN_DEADLINE",
     ),
     "warm": Option(
         ("--cold",),
@@ -151,7 +148,6 @@ OPTIONS: dict[str, Option] = {
         "URL",
         many=True,
         in_pyproject=True,
-        variable="RUN_NOTIFY",
     ),
     "log_level": Option(
         ("--log-level",),

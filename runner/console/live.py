@@ -70,13 +70,20 @@ class _Situation:
     """A line that is made anew each time that it is shown, but not too often."""
 
     def __init__(self) -> None:
-        self.text: Callable[[], str] | None = None
+        self._text: Callable[[], str] = str
         self._shown, self._at = "", 0.0
 
+    def take(self, text: Callable[[], str]) -> None:
+        """Show what `text` gives, from now on."""
+        self._text = text
+        self._make()
+
+    def _make(self) -> None:
+        self._shown, self._at = self._text(), time.monotonic()
+
     def __rich__(self) -> Text:
-        if self.text is not None and time.monotonic() - self._at > _ANEW:
-            self._at = time.monotonic()
-            self._shown = self.text()
+        if time.monotonic() - self._at > _ANEW:
+            self._make()
         return Text(self._shown, style="dim")
 
 
@@ -187,8 +194,8 @@ class LiveConsole:
 
     def situation(self, text: Callable[[], str]) -> None:
         """Show a line below the bars."""
-        text()  # it may have to look at earlier runs, which is not to hold up the display
-        self._situation.text = text
+        # Here and now: it may have to look at earlier runs, which is not to hold up the display.
+        self._situation.take(text)
 
     def close(self) -> None:
         """Show nothing more."""

@@ -242,26 +242,15 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
             frame = frame.f_back
         recorder.imported(str(name), frame.f_code.co_filename)
 
-    def renamed(source: Any, target: Any, at: int, to: int) -> None:  # noqa: ANN401 - as they come
+    def named(kind: str, which: int = 0, at: int = -1) -> Callable[..., None]:
         # Relative to an open folder, as within `shutil.rmtree`, a name says too little.
-        if at == _HERE:
-            note(GONE, source)
-        if to == _HERE:
-            note(WRITTEN, target)
+        return lambda *values: note(kind, values[which]) if values[at] == _HERE else None
 
-    def removed(path: Any, at: int) -> None:  # noqa: ANN401 - as it comes
-        if at == _HERE:
-            note(GONE, path)
+    moved_away, moved_here = named(GONE, 0, 2), named(WRITTEN, 1, 3)
 
-    def linked(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
-        note(WRITTEN, target)
-
-    def linked_softly(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
-        note(LINK, target)
-
-    def made(path: Any, _mode: object, at: int) -> None:  # noqa: ANN401 - as it comes
-        if at == _HERE:
-            note(FOLDER, path)
+    def renamed(*values: Any) -> None:  # noqa: ANN401 - as they come
+        moved_away(*values)
+        moved_here(*values)
 
     def database(name: Any) -> None:  # noqa: ANN401 - as it comes
         text = os.fsdecode(name)
@@ -282,11 +271,11 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         "os.listdir": listed,
         "os.scandir": listed,
         "os.rename": renamed,
-        "os.link": linked,
-        "os.symlink": linked_softly,
-        "os.mkdir": made,
+        "os.link": named(WRITTEN, 1),
+        "os.symlink": named(LINK, 1),
+        "os.mkdir": named(FOLDER),
         "os.truncate": first(WRITTEN),
-        "os.remove": removed,
+        "os.remove": named(GONE),
         "shutil.rmtree": first(GONE),
         "sqlite3.connect": database,
         "subprocess.Popen": command(1),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..errors import Problem
-from ..model import SKIP_CELL, Cell, SourceNotebook
+from ..model import Cell, SourceNotebook
 from ..words import shortened
 from .layout import Project
 from .notebooks import PYTHON, place
@@ -15,7 +15,6 @@ _IPYTHON = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]|^\s*(>>>|In *\[)|\A\s*^[ \t
 _CHANGES = "input_transformers"
 # So much of a line is shown.
 _LONGEST = 80
-_MAY_FAIL = {"raises-exception", SKIP_CELL}
 
 
 def mistakes(project: Project, notebooks: Iterable[SourceNotebook]) -> Iterator[Problem]:
@@ -25,7 +24,7 @@ def mistakes(project: Project, notebooks: Iterable[SourceNotebook]) -> Iterator[
         if notebook.language != PYTHON or any(_CHANGES in source for source in sources):
             continue
         for cell in notebook.cells:
-            if not cell.left_out and _MAY_FAIL.isdisjoint(cell.tags):
+            if not cell.may_fail:
                 yield from _of_cell(notebook, cell)
 
 
