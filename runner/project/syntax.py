@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import Problem
 from ..model import Cell, SourceNotebook
 from ..words import shortened
+from .imports import parsed
 from .layout import Project
 from .notebooks import PYTHON, place
 
@@ -29,7 +30,7 @@ def mistakes(project: Project, notebooks: Iterable[SourceNotebook]) -> Iterator[
 
 
 def _of_cell(notebook: SourceNotebook, cell: Cell) -> Iterator[Problem]:
-    if _IPYTHON.search(cell.source):
+    if _IPYTHON.search(cell.source) or parsed(cell.source) is not None:
         return
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
