@@ -10,12 +10,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import runs
 from ..errors import Exit, RunnerError, in_a_line
 from ..execution import Executor
 from ..model import CellStarted, Event, Job, Planned, Result, SecretSet, State
 from ..project import TEST_PROFILE
-from ..runs import Recorder, RunStarted, last_made, store
+from ..runs import heartbeat, last_made, refuse_links, repair, store, writer
 from ..system import machine, resources, why, write_whole
 from ..words import clock_in_words, seconds_in_words, state_in_words
 from . import downloads, leftovers, scheduler, sentences, verdict
@@ -24,7 +23,7 @@ from .commit import Committer
 from .notify import LIMIT
 from .progress import Progress
 from .start import Starter, not_run, skipped
-from .turn import Command, Turn
+from .turn import Command, Running, Turn
 
 
 class Outcome(NamedTuple):
@@ -46,13 +45,13 @@ def run(
         on_start: told the run's folder once it is recorded that it has begun.
     """
     folder = command.project.build(turn.task.key)
-    runs.refuse_links(folder)
+    refuse_links(folder)
     if turn.task.fresh:
         leftovers.clear(folder)
-    told = runs.settle(folder)
+    told = repair.settle(folder)
     todo = [planned.stage for planned in turn.task.planned if planned.may_run]
     progress = Progress(folder, todo, command.settings.jobs)
-    recorder = Recorder(folder, turn.run_id, command.mask)
+    record = writer.RunWriter(folder, turn.run_id, command.mask)
     log = command.log
     warn = resources.Watch(folder, lambda level, text: log.say(text, level=level))
 
@@ -62,18 +61,18 @@ def run(
         log.situation(progress.words)
 
     with (
-        contextlib.closing(recorder),
-        log.to_files(recorder.folder / "log.txt", folder / "log.txt"),
-        runs.beating(recorder.folder, command.stop, watch),
+        contextlib.closing(record),
+        log.to_files(record.folder / "log.txt", folder / "log.txt"),
+        heartbeat.beating(record.folder, command.stop, watch),
     ):
-        one = _Build(command, turn, recorder, progress, ahead)
+        one = _Build(Running(command, turn, record, progress), ahead)
         try:
             one.begin(todo)
             if on_start is not None:
-                on_start(recorder.folder)
+                on_start(record.folder)
             return one.to_its_end(told)
         except Exception as error:
-            if not recorder.begun:
+            if not record.begun:
                 raise
             return one.fail(error)
         finally:
@@ -84,47 +83,38 @@ def run(
 class _Build:
     """The deciding side of one run; what it consists of is made with it, and stays."""
 
-    def __init__(
-        self,
-        command: Command,
-        turn: Turn,
-        recorder: Recorder,
-        progress: Progress,
-        ahead: Ahead,
-    ) -> None:
-        self._command = command
-        self._project = command.project
-        self._log = command.log
-        self._turn = turn
-        self._task = turn.task
-        self._recorder = recorder
-        self._progress = progress
+    def __init__(self, run: Running, ahead: Ahead) -> None:
+        self._run = run
+        self._command = run.command
+        self._project = run.project
+        self._log = run.log
+        self._task = run.task
         self._ahead = ahead
-        self._starter = Starter(command, turn, recorder, progress, ahead)
-        self._committer = Committer(command, turn, recorder, progress, self._starter)
-        self._folder = command.project.build(turn.task.key)
+        self._starter = Starter(run, ahead)
+        self._committer = Committer(run, self._starter)
 
     def begin(self, todo: Sequence[str]) -> None:
         """Record and tell what the run is to do."""
         task = self._task
-        self._recorder.run_started(
-            RunStarted(
+        self._run.record.run_started(
+            writer.RunStarted(
                 profile=task.profile,
                 command=self._command.words,
                 targets=task.targets,
                 parameters=task.parameters,
                 jobs=self._command.settings.jobs,
                 environment=task.freshness.environment,
-                then=self._turn.then,
+                then=self._run.turn.then,
             )
         )
         for planned in task.planned:
-            self._recorder.stage_planned(planned)
-        self._recorder.publish()
+            self._run.record.stage_planned(planned)
+        self._run.record.publish()
         words = ", ".join(todo) if todo else "nothing to do"
-        self._log.say(f"{self._turn.run_id} builds {self._project.label(self._folder)}/: {words}")
+        run_id, build = self._run.turn.run_id, self._project.label(self._run.folder)
+        self._log.say(f"{run_id} builds {build}/: {words}")
         if todo:
-            self._log.say(resources.line(self._folder))
+            self._log.say(resources.line(self._run.folder))
             if (until := self._command.until) is not None:
                 self._log.say(f"it must end by {clock_in_words(until.clock)}: {until.origin}")
 
@@ -132,13 +122,13 @@ class _Build:
         """Run the stages; `told` is what there is to say of earlier runs."""
         for words in told:
             self._log.say(words, level=logging.WARNING)
-        for level, text in self._turn.remarks:
+        for level, text in self._run.turn.remarks:
             self._log.say(text, level=level)
         facts = threading.Thread(target=self._facts)
         facts.start()
         try:
             try:
-                downloads.fetch(self._turn.fetched, self._log, self._command.stop)
+                downloads.fetch(self._run.turn.fetched, self._log, self._command.stop)
             except RunnerError as problem:
                 return self._give_up(problem)
             results = self._stages()
@@ -152,13 +142,13 @@ class _Build:
             why(error) if isinstance(error, OSError) else f"the runner failed: {in_a_line(error)}"
         )
         self._log.say(what, level=logging.ERROR)
-        path = self._recorder.folder / "traceback.txt"
+        path = self._run.record.folder / "traceback.txt"
         text = "".join(traceback.format_exception(error))
         with contextlib.suppress(OSError):
             write_whole(path, self._command.mask(text).encode("utf-8", "backslashreplace"))
             self._log.say(f"see {self._project.label(path)}", level=logging.ERROR)
-        if self._recorder.ended is not None:
-            return Outcome(self._recorder.ended or Exit.FAILED, self._is_last(Exit.FAILED))
+        if self._run.record.ended is not None:
+            return Outcome(self._run.record.ended or Exit.FAILED, self._is_last(Exit.FAILED))
         results = self._committer.results
         for planned in self._task.planned:
             if planned.stage not in results:
@@ -178,14 +168,14 @@ class _Build:
     def prune(self) -> None:
         """Remove old runs, if the settings say so."""
         if self._command.settings.keep is not None:
-            made = last_made(self._folder, self._task.pipeline.stages)
+            made = last_made(self._run.folder, self._task.pipeline.stages)
             with contextlib.suppress(OSError):
-                store.prune(self._folder, self._command.settings.keep, made)
+                store.prune(self._run.folder, self._command.settings.keep, made)
 
     def _facts(self) -> None:
         facts = machine.facts(self._project.root)
         try:
-            self._recorder.facts(facts)
+            self._run.record.facts(facts)
         except OSError as error:
             self._log.say(f"the record is not complete: {why(error)}", level=logging.WARNING)
 
@@ -239,19 +229,19 @@ class _Build:
             self._command.mask.add([event.value])
             return
         if isinstance(event, CellStarted):
-            self._recorder.cell_started(event)
+            self._run.record.cell_started(event)
         self._log.emit(event)
 
     def _end(self, results: Mapping[str, Result]) -> Outcome:
         """Look at what the stages have left together, and say how the run ended."""
         pipeline, command = self._task.pipeline, self._command
-        for text in leftovers.strays_told(self._project, self._folder, pipeline.outputs):
+        for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
             self._log.say(text, level=logging.WARNING)
         if (shared := self._committer.witness.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
         if state is State.SUCCEEDED:
-            for path in leftovers.remove_of_no_stage(self._folder, pipeline.stages):
+            for path in leftovers.remove_of_no_stage(self._run.folder, pipeline.stages):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)
         if code is Exit.OK and self._task.profile == TEST_PROFILE and self._task.whole:
@@ -272,17 +262,17 @@ class _Build:
         **error: str,
     ) -> Outcome:
         """Record how the run ended, and tell."""
-        seconds = self._progress.seconds
-        for problem in self._recorder.run_ended(state, code, seconds=round(seconds, 3), **error):
+        seconds = self._run.progress.seconds
+        for problem in self._run.record.run_ended(state, code, seconds=round(seconds, 3), **error):
             self._log.say(problem, level=logging.ERROR)
             code = code or Exit.FAILED
         is_last |= self._is_last(code)
-        for label in self._turn.then if is_last else ():
+        for label in self._run.turn.then if is_last else ():
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
         self._log.results([results[one.stage] for one in self._task.planned])
         words = sentences.summary(results.values())
-        log = self._project.label(self._folder / "log.txt")
+        log = self._project.label(self._run.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state_in_words(state)
         if code is Exit.DIFFERENT:
@@ -304,19 +294,20 @@ class _Build:
         made, stages = self._task.freshness.made, self._task.pipeline.stages
         names = [planned.stage for planned in self._task.planned]
         written = [one.path for name in names for one in stages[name].outputs]
-        skipped = (name for name in names if not self._progress.has_run(name) and name in made)
+        skipped = (name for name in names if not self._run.progress.has_run(name) and name in made)
         before = [found.writes for name in skipped if (found := made[name].seen)]
         seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
         files = sentences.to_open(path for path in written if path.is_relative_to(root))
-        last = self._folder / "notebooks" / f"{self._task.planned[-1].stage}.ipynb"
+        last = self._run.folder / "notebooks" / f"{self._task.planned[-1].stage}.ipynb"
         return [label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:
         """Tell whoever wants to know; that it fails is no failure of the run."""
         command, host = self._command, platform.node()
         took = seconds_in_words(seconds)
-        lines = [f"{self._project.root.name}, run {self._turn.run_id} on {host}, after {took}"]
+        project, run_id = self._project.root.name, self._run.turn.run_id
+        lines = [f"{project}, run {run_id} on {host}, after {took}"]
         lines += sentences.faults(results.values())
         # Whoever asked us to end does not wait long.
         limit = 5.0 if command.stop.asked() else LIMIT

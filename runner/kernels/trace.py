@@ -56,7 +56,7 @@ _QUIET = frozenset(
 _QUIET_PYARROW = ("lib", "_compute", "_compute_docstrings")
 
 
-class Recorder:
+class Tracer:
     """Writes each fact once; bounded, however much a notebook opens."""
 
     def __init__(self, file: int, root: str, own: str) -> None:
@@ -183,7 +183,7 @@ def _first(found: list[str]) -> int:
     return _MODULE_FILES.index(found[0]) if found else len(_MODULE_FILES)
 
 
-def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Recorder:
+def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Tracer:
     """Begin a trace of this process at `path`, a file of the kernel's private folder.
 
     `more` takes in further events, by name.
@@ -195,8 +195,8 @@ def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Reco
         file = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, high)
     finally:
         os.close(opened)
-    recorder = Recorder(file, root, os.path.dirname(path))  # noqa: PTH120 - quick
-    find = {**_handlers(recorder), **more}.get
+    tracer = Tracer(file, root, os.path.dirname(path))  # noqa: PTH120 - quick
+    find = {**_handlers(tracer), **more}.get
 
     def hook(event: str, values: tuple[Any, ...]) -> None:
         handle = find(event)
@@ -207,11 +207,11 @@ def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Reco
                 pass
 
     sys.addaudithook(hook)
-    return recorder
+    return tracer
 
 
-def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C901 - a table
-    note = recorder.note
+def _handlers(tracer: Tracer) -> dict[str, Callable[..., None]]:  # noqa: C901 - a table
+    note = tracer.note
 
     def opened(path: Any, _mode: object, flags: int) -> None:  # noqa: ANN401 - as it comes
         kind = flags & os.O_ACCMODE
@@ -230,7 +230,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
             while frame.f_back and frame.f_code.co_filename.endswith("pkgutil.py"):
                 frame = frame.f_back
             file = frame.f_code.co_filename
-            found = _CELL in file or recorder.is_own(file)
+            found = _CELL in file or tracer.is_own(file)
         else:
             found = not any(one in file for one in _FINDERS)
         if found:
@@ -240,7 +240,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         frame = sys._getframe(2)  # noqa: SLF001 - the quick way
         while frame.f_back and any(one in frame.f_code.co_filename for one in _FINDERS):
             frame = frame.f_back
-        recorder.imported(str(name), frame.f_code.co_filename)
+        tracer.imported(str(name), frame.f_code.co_filename)
 
     def named(kind: str, which: int = 0, at: int = -1) -> Callable[..., None]:
         # Relative to an open folder, as within `shutil.rmtree`, a name says too little.
@@ -263,7 +263,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         return lambda path, *_: note(kind, path)
 
     def command(at: int) -> Callable[..., None]:
-        return lambda *values: recorder.started(values[at] if len(values) > at else "")
+        return lambda *values: tracer.started(values[at] if len(values) > at else "")
 
     return {
         "open": opened,
