@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import IO
 
 _FEW = 10
@@ -59,6 +58,8 @@ def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> s
 
     `also` are words that it may be, too, but that are not listed.
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
     known = list(known)
     close = get_close_matches(word, [*known, *also], n=1)
     if close:

@@ -13,7 +13,7 @@ from ..console import Log, console
 from ..errors import Exit
 from ..execution import Executors
 from ..model import BuildKey
-from ..plan import Request, Task, preflight
+from ..plan import Task, preflight, request
 from ..project import Project, Settings, dotenv, remarks
 from ..runs import journal
 from ..stop import Stop
@@ -47,7 +47,7 @@ class Given:
     started: Started | None = None
 
 
-def build(asked: Request, given: Given) -> int:
+def build(asked: request.Request, given: Given) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = asked.project, asked.settings
     notifier = notify.of(settings, os.environ, option="notify" in given.options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Exit
 from ..execution import Executors
-from ..plan import Request, preflight, request
+from ..plan import preflight, request
 from ..project import Project, Settings, dotenv
 from ..system import portable
 from .options import Options
@@ -49,7 +49,7 @@ def build(
     return run()
 
 
-def _show(asked: Request) -> int:
+def _show(asked: request.Request) -> int:
     from ..build import deadline  # noqa: PLC0415 - see above
     from .shared import plan_lines  # noqa: PLC0415 - as above
 
@@ -65,7 +65,7 @@ def _show(asked: Request) -> int:
 
 
 @contextlib.contextmanager
-def _early(asked: Request) -> "Iterator[Root | None]":
+def _early(asked: request.Request) -> "Iterator[Root | None]":
     """Start the process that kernels are forked from, if they will surely be needed.
 
     It imports for longer than we need to find out what is to be done; so that this costs

@@ -1,7 +1,7 @@
 """The table of options, each once, and the parser, the help and a Job's command made from it."""
 
 import argparse
-import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -350,7 +350,7 @@ def told(chosen: Options) -> str | None:
         UsageError: there is no such command.
     """
     if chosen.has("version"):
-        return f"run.py {__version__} (Python {platform.python_version()})"
+        return f"run.py {__version__} (Python {sys.version.split()[0]})"
     if chosen.name == "help" and chosen.rest:
         word = chosen.rest[0]
         name = command_of(word)

@@ -1,6 +1,6 @@
 """Which kernels the notebooks need, and whether they are installed."""
 
-import platform
+import sys
 from collections.abc import Iterator
 
 from ..errors import Problem
@@ -52,6 +52,6 @@ def unused(project: Project) -> Iterator[str]:
         kernels = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
         yield (
             f"{labels}{more}: kernel {kernels} not used; Python notebooks run on the Python "
-            f"that runs run.py, {platform.python_version()} (`kernel` under [tool.runner] in "
+            f"that runs run.py, {sys.version.split()[0]} (`kernel` under [tool.runner] in "
             "pyproject.toml chooses another one)"
         )
