@@ -24,7 +24,7 @@ from .build import run
 from .turn import Command, Turn
 
 if TYPE_CHECKING:
-    from ..kernels.root import Root
+    from ..kernels.forkserver import ForkServer
     from ..kernels.warm import Warm
 
 # Told once the run has started: what to say to who waits, and the log.
@@ -36,14 +36,14 @@ class Given:
     """What a command line gives beside what it asks for.
 
     `words` are all of it, `options` the names of the settings that stand on it; `early` is a
-    process that kernels can be forked from, if it was started; `started` is told when a run in
+    fork server, if one was started already; `started` is told when a run in
     the background has begun.
     """
 
     words: tuple[str, ...]
     options: Collection[str]
     executors: Executors
-    early: "Root | None" = None
+    early: "ForkServer | None" = None
     started: Started | None = None
 
 
@@ -162,21 +162,21 @@ def _warm(
     settings: Settings,
     aheads: Sequence[Ahead],
     log: Log,
-    early: "Root | None",
+    early: "ForkServer | None",
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
     firsts = (ahead.first() for ahead in aheads) if settings.warm else ()
     first = next((one for one in firsts if one is not None), None)
     if first is None:
         return None
-    from ..kernels import root  # noqa: PLC0415 - with nothing to do it is not needed
+    from ..kernels import forkserver  # noqa: PLC0415 - with nothing to do it is not needed
     from ..kernels.warm import Warm  # noqa: PLC0415 - as above
 
     def say(level: int, text: str) -> None:
         log.say(text, level=level)
 
     try:
-        source = early or root.start(loaded.working_directory)
+        source = early or forkserver.start(loaded.working_directory)
     except OSError as error:
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None

@@ -14,7 +14,7 @@ from .options import Options
 
 if TYPE_CHECKING:
     from ..build.command import Started
-    from ..kernels.root import Root
+    from ..kernels.forkserver import ForkServer
 
 
 def build(
@@ -65,20 +65,20 @@ def _show(asked: request.Request) -> int:
 
 
 @contextlib.contextmanager
-def _early(asked: request.Request) -> "Iterator[Root | None]":
-    """Start the process that kernels are forked from, if they will surely be needed.
+def _early(asked: request.Request) -> "Iterator[ForkServer | None]":
+    """Start the fork server, if it will surely be needed.
 
     It imports for longer than we need to find out what is to be done; so that this costs
     little time, it begins as soon as there is no mistake.
     """
-    root = None
+    server = None
     if portable.on_linux() and asked.settings.warm and asked.from_scratch:
-        from ..kernels.root import start  # noqa: PLC0415 - other commands do not need it
+        from ..kernels.forkserver import start  # noqa: PLC0415 - other commands do not need it
 
         with contextlib.suppress(OSError):
-            root = start(asked.project.working_directory)
+            server = start(asked.project.working_directory)
     try:
-        yield root
+        yield server
     finally:
-        if root is not None:
-            root.end(0.0)
+        if server is not None:
+            server.end(0.0)

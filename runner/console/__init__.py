@@ -1,6 +1,6 @@
 """What a person sees of a run, and its log."""
 
 from .choice import agreed, console
-from .log import Log
+from .logfile import Log
 
 __all__ = ["Log", "agreed", "console"]

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..model import CellStarted, Line, Result, State
 from ..words import one_line, seconds_in_words, size_in_words, state_in_words
-from .log import RUN
+from .logfile import RUN
 from .screen import Screen
 
 _STYLES = {
