@@ -5,9 +5,8 @@ import logging
 import platform
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Exit, RunnerError, in_a_line
@@ -33,16 +32,13 @@ class Outcome(NamedTuple):
     is_last: bool
 
 
-def run(
-    command: Command, turn: Turn, ahead: Ahead, on_start: Callable[[Path], None] | None = None
-) -> Outcome:
+def run(command: Command, turn: Turn, ahead: Ahead) -> Outcome:
     """Run what a plan says, under a record of its own. The caller holds the build's lock.
 
     Args:
         command: what the builds of the command share.
         turn: what this one is to do.
         ahead: knows what can be imported for its stages.
-        on_start: told the run's folder once it is recorded that it has begun.
     """
     folder = command.project.build(turn.task.key)
     refuse_links(folder)
@@ -68,8 +64,6 @@ def run(
         one = _Build(Running(command, turn, record, progress), ahead)
         try:
             one.begin(todo)
-            if on_start is not None:
-                on_start(record.folder)
             return one.to_its_end(told)
         except Exception as error:
             if not record.begun:
@@ -117,6 +111,8 @@ class _Build:
             self._log.say(resources.line(self._run.folder))
             if (until := self._command.until) is not None:
                 self._log.say(f"it must end by {clock_in_words(until.clock)}: {until.origin}")
+        file = self._run.record.folder / "log.txt"
+        self._log.run_started(run_id, task.profile, file, more=bool(self._run.turn.then))
 
     def to_its_end(self, told: Iterable[str]) -> Outcome:
         """Run the stages; `told` is what there is to say of earlier runs."""

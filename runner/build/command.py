@@ -3,13 +3,11 @@
 import contextlib
 import logging
 import os
-import platform
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..console import Log, console
+from ..console import Console, Log, console
 from ..errors import Exit
 from ..execution import Executors
 from ..model import BuildKey
@@ -27,24 +25,21 @@ if TYPE_CHECKING:
     from ..kernels.forkserver import ForkServer
     from ..kernels.warm import Warm
 
-# Told once the run has started: what to say to who waits, and the log.
-Started = Callable[[str, Path], None]
-
 
 @dataclass(frozen=True)
 class Given:
     """What a command line gives beside what it asks for.
 
     `words` are all of it, `options` the names of the settings that stand on it; `early` is a
-    fork server, if one was started already; `started` is told when a run in
-    the background has begun.
+    fork server, if one was started already; `shown` is where a person watches, if that is
+    another place than our standard output.
     """
 
     words: tuple[str, ...]
     options: Collection[str]
     executors: Executors
     early: "ForkServer | None" = None
-    started: Started | None = None
+    shown: Console | None = None
 
 
 def build(asked: request.Request, given: Given) -> int:
@@ -60,7 +55,7 @@ def build(asked: request.Request, given: Given) -> int:
         todo = asked.tasks()
         preflight.refuse_what_cannot_run(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
-        shown = held.enter_context(console(plain=given.started is not None))
+        shown = given.shown or held.enter_context(console())
         log = Log(shown, settings.log_level, mask)
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
@@ -82,10 +77,10 @@ def build(asked: request.Request, given: Given) -> int:
             notifier,
             warm,
         )
-        worst, waiting = Exit.OK, given.started
+        worst = Exit.OK
         for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
-            code, is_last = run(command, turn, ahead, _leaving(turn, log, waiting))
-            worst, waiting = worst or code, None
+            code, is_last = run(command, turn, ahead)
+            worst = worst or code
             if is_last:
                 break
             if stop.asked():
@@ -115,18 +110,6 @@ def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Ite
             yield Turn(task, ids[task.profile], then, first, todo)
 
 
-def _leaving(turn: Turn, log: Log, started: Started | None) -> Callable[[Path], None] | None:
-    """Say what is to be done once the first run of a command in the background has begun."""
-    if started is None:
-        return None
-
-    def leave(folder: Path) -> None:
-        log.leave_console()
-        started(_in_background(turn), folder / "log.txt")
-
-    return leave
-
-
 def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) -> dict[str, str]:
     """Hold the builds of profiles, and give the run of each its id."""
     ids: dict[str, str] = {}
@@ -144,17 +127,6 @@ def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) 
     for name in sorted(words):
         held.enter_context(lock.hold(loaded.outputs, name, words[name]))
     return ids
-
-
-def _in_background(turn: Turn) -> str:
-    """Say how to follow a run in the background, and how to stop it."""
-    profile = turn.task.profile
-    then = ", then the other profiles" if turn.then else ""
-    return (
-        f"run {turn.run_id} goes on in the background on {platform.node()}{then}\n"
-        f"  python run.py log -f {profile}   follow it\n"
-        f"  python run.py stop {profile}     end it in good order"
-    )
 
 
 def _warm(

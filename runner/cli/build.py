@@ -13,7 +13,7 @@ from ..system import portable
 from .options import Options
 
 if TYPE_CHECKING:
-    from ..build.command import Started
+    from ..console import Console
     from ..kernels.forkserver import ForkServer
 
 
@@ -33,13 +33,13 @@ def build(
     if chosen.has("dry_run"):
         return _show(asked)
 
-    def run(started: "Started | None" = None) -> int:
+    def run(shown: "Console | None" = None) -> int:
         with _early(asked) as early:
             # Imported beside that process, and not where a command only looks.
             from ..build import command  # noqa: PLC0415
 
             words = ("run.py", *arguments)
-            given = command.Given(words, chosen.changes, executors, early, started)
+            given = command.Given(words, chosen.changes, executors, early, shown)
             return command.build(asked, given)
 
     if chosen.has("background"):

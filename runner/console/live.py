@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Self, cast
 
-from rich.console import Console, Group
+from rich.console import Console as Terminal
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from ..model import CellStarted, Line, Result, State
 from ..words import one_line, seconds_in_words, size_in_words, state_in_words
-from .logfile import RUN
+from .logfile import RUN, Console
 from .screen import Screen
 
 _STYLES = {
@@ -87,13 +88,13 @@ class _Situation:
         return Text(self._shown, style="dim")
 
 
-class LiveConsole:
+class LiveConsole(Console):
     """The log's lines scroll by, lighter than in the file; below them a bar for each stage."""
 
     def __init__(self) -> None:
         """Prepare the display."""
         self._output = _Lasting(sys.stdout)
-        self._console = Console(file=cast("IO[str]", self._output), highlight=False)
+        self._console = Terminal(file=cast("IO[str]", self._output), highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", style="bold", markup=False),
