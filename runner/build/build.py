@@ -40,12 +40,12 @@ def run(command: Command, turn: Turn, ahead: Ahead) -> Outcome:
         turn: what this one is to do.
         ahead: knows what can be imported for its stages.
     """
-    folder = command.project.build(turn.task.key)
+    folder = command.project.build(turn.plan.key)
     refuse_links(folder)
-    if turn.task.fresh:
+    if turn.plan.fresh:
         leftovers.clear(folder)
     told = repair.settle(folder)
-    todo = [planned.stage for planned in turn.task.planned if planned.may_run]
+    todo = [planned.stage for planned in turn.plan.planned if planned.may_run]
     progress = Progress(folder, todo, command.settings.jobs)
     record = writer.RunWriter(folder, turn.run_id, command.mask)
     log = command.log
@@ -71,7 +71,7 @@ def run(command: Command, turn: Turn, ahead: Ahead) -> Outcome:
             return one.fail(error)
         finally:
             one.prune()
-            turn.task.freshness.hashes.save()
+            turn.plan.freshness.hashes.save()
 
 
 class _Build:
@@ -82,26 +82,26 @@ class _Build:
         self._command = run.command
         self._project = run.project
         self._log = run.log
-        self._task = run.task
+        self._plan = run.plan
         self._ahead = ahead
         self._starter = Starter(run, ahead)
         self._committer = Committer(run, self._starter)
 
     def begin(self, todo: Sequence[str]) -> None:
         """Record and tell what the run is to do."""
-        task = self._task
+        plan = self._plan
         self._run.record.run_started(
             writer.RunStarted(
-                profile=task.profile,
+                profile=plan.profile,
                 command=self._command.words,
-                targets=task.targets,
-                parameters=task.parameters,
+                targets=plan.targets,
+                parameters=plan.parameters,
                 jobs=self._command.settings.jobs,
-                environment=task.freshness.environment,
+                environment=plan.freshness.environment,
                 then=self._run.turn.then,
             )
         )
-        for planned in task.planned:
+        for planned in plan.planned:
             self._run.record.stage_planned(planned)
         self._run.record.publish()
         words = ", ".join(todo) if todo else "nothing to do"
@@ -112,7 +112,7 @@ class _Build:
             if (until := self._command.until) is not None:
                 self._log.say(f"it must end by {clock_in_words(until.clock)}: {until.origin}")
         file = self._run.record.folder / "log.txt"
-        self._log.run_started(run_id, task.profile, file, more=bool(self._run.turn.then))
+        self._log.run_started(run_id, plan.profile, file, more=bool(self._run.turn.then))
 
     def to_its_end(self, told: Iterable[str]) -> Outcome:
         """Run the stages; `told` is what there is to say of earlier runs."""
@@ -146,7 +146,7 @@ class _Build:
         if self._run.record.ended is not None:
             return Outcome(self._run.record.ended or Exit.FAILED, self._is_last(Exit.FAILED))
         results = self._committer.results
-        for planned in self._task.planned:
+        for planned in self._plan.planned:
             if planned.stage not in results:
                 results[planned.stage] = not_run(planned.stage, what)
         return self._conclude(results, State.FAILED, Exit.FAILED, error=what)
@@ -154,7 +154,7 @@ class _Build:
     def _give_up(self, problem: RunnerError) -> Outcome:
         """End before the first stage, and the command with it."""
         self._log.say(str(problem), level=logging.ERROR)
-        for planned in self._task.planned:
+        for planned in self._plan.planned:
             name = planned.stage
             result = not_run(name, "nothing was run") if planned.may_run else skipped(name)
             self._committer.record(result)
@@ -164,7 +164,7 @@ class _Build:
     def prune(self) -> None:
         """Remove old runs, if the settings say so."""
         if self._command.settings.keep is not None:
-            made = last_made(self._run.folder, self._task.pipeline.stages)
+            made = last_made(self._run.folder, self._plan.pipeline.stages)
             with contextlib.suppress(OSError):
                 store.prune(self._run.folder, self._command.settings.keep, made)
 
@@ -177,16 +177,16 @@ class _Build:
 
     def _stages(self) -> dict[str, Result]:
         results = {}
-        for planned in self._task.planned:
+        for planned in self._plan.planned:
             if not planned.may_run:
                 results[planned.stage] = self._committer.commit(skipped(planned.stage))
-        todo = {planned.stage: planned for planned in self._task.planned if planned.may_run}
+        todo = {planned.stage: planned for planned in self._plan.planned if planned.may_run}
         command = self._command
         with command.executors(
             command.settings.jobs, self._event, command.stop, command.warm
         ) as executor:
             self._expect(executor)
-            needs, after = self._task.pipeline.needs, self._task.pipeline.after
+            needs, after = self._plan.pipeline.needs, self._plan.pipeline.after
             results |= scheduler.run(
                 {name: needs[name] - after[name] for name in todo},
                 after=after,
@@ -230,7 +230,7 @@ class _Build:
 
     def _end(self, results: Mapping[str, Result]) -> Outcome:
         """Look at what the stages have left together, and say how the run ended."""
-        pipeline, command = self._task.pipeline, self._command
+        pipeline, command = self._plan.pipeline, self._command
         for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
             self._log.say(text, level=logging.WARNING)
         if (shared := self._committer.witness.shared()) is not None:
@@ -240,7 +240,7 @@ class _Build:
             for path in leftovers.remove_of_no_stage(self._run.folder, pipeline.stages):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)
-        if code is Exit.OK and self._task.profile == TEST_PROFILE and self._task.whole:
+        if code is Exit.OK and self._plan.profile == TEST_PROFILE and self._plan.whole:
             code = verdict.check(self._project, command.settings, self._log, pipeline.outputs)
         return self._conclude(results, state, code)
 
@@ -266,36 +266,36 @@ class _Build:
         for label in self._run.turn.then if is_last else ():
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
-        self._log.results([results[one.stage] for one in self._task.planned])
+        self._log.results([results[one.stage] for one in self._plan.planned])
         words = sentences.summary(results.values())
         log = self._project.label(self._run.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state_in_words(state)
         if code is Exit.DIFFERENT:
             level, how = logging.ERROR, "built, but not as expected"
-        text = f"{self._task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
+        text = f"{self._plan.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self._log.say(text, level=level)
         if state is State.SUCCEEDED and (files := self._to_open()):
             self._log.say(f"to open: {', '.join(files)}")
-        if state in {State.CANCELLED, State.TIMED_OUT} and not self._task.fresh:
+        if state in {State.CANCELLED, State.TIMED_OUT} and not self._plan.fresh:
             self._log.say("the same command goes on from here")
         if self._log.failure:
             self._log.say(self._log.failure, level=logging.ERROR)
-        self._notify(f"{self._task.profile} {how}", results, seconds)
+        self._notify(f"{self._plan.profile} {how}", results, seconds)
         return Outcome(code, is_last)
 
     def _to_open(self) -> list[str]:
         """Name what a person looks at: pictures, tables, the last stage's executed notebook."""
         root, label = self._project.root, self._project.label
-        made, stages = self._task.freshness.made, self._task.pipeline.stages
-        names = [planned.stage for planned in self._task.planned]
+        made, stages = self._plan.freshness.made, self._plan.pipeline.stages
+        names = [planned.stage for planned in self._plan.planned]
         written = [one.path for name in names for one in stages[name].outputs]
         skipped = (name for name in names if not self._run.progress.has_run(name) and name in made)
         before = [found.writes for name in skipped if (found := made[name].seen)]
         seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
         files = sentences.to_open(path for path in written if path.is_relative_to(root))
-        last = self._run.folder / "notebooks" / f"{self._task.planned[-1].stage}.ipynb"
+        last = self._run.folder / "notebooks" / f"{self._plan.planned[-1].stage}.ipynb"
         return [label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:

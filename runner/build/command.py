@@ -11,7 +11,7 @@ from ..console import Console, Log, console
 from ..errors import Exit
 from ..execution import Executors
 from ..model import BuildKey
-from ..plan import Task, preflight, request
+from ..plan import preflight, request
 from ..project import Project, Settings, dotenv, remarks
 from ..runs import journal
 from ..stop import Stop
@@ -52,7 +52,7 @@ def build(asked: request.Request, given: Given) -> int:
     until = deadline.of(settings, os.environ, option="deadline" in given.options)
     with contextlib.ExitStack() as held, signals.ending(stop), deadline.watching(until, stop):
         ids = _hold(loaded, asked.profiles, held)
-        todo = asked.tasks()
+        todo = asked.plans()
         preflight.refuse_what_cannot_run(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
         shown = given.shown or held.enter_context(console())
@@ -61,7 +61,7 @@ def build(asked: request.Request, given: Given) -> int:
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         held.enter_context(stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)))
-        aheads = [Ahead(loaded, settings, task) for task in todo]
+        aheads = [Ahead(loaded, settings, plan) for plan in todo]
         warm = _warm(loaded, settings, aheads, log, given.early)
         if warm is not None:
             held.enter_context(warm)
@@ -97,17 +97,19 @@ def _ending(stop: Stop) -> str:
     return f"{stop.reason}: what runs is ended and saved{more}"
 
 
-def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Iterator[Turn]:
+def _turns(
+    loaded: Project, todo: Sequence[request.BuildPlan], ids: Mapping[str, str]
+) -> Iterator[Turn]:
     """Say what each build is to do; the first one does what is done once."""
     folders = [loaded.build(one.key) / "runs" / ids[one.profile] for one in todo]
     labels = [*map(loaded.label, folders)]
     first = tuple(remarks.of_project(loaded))
-    for number, task in enumerate(todo):
+    for number, plan in enumerate(todo):
         then = tuple(labels[number + 1 :])
         if number:
-            yield Turn(task, ids[task.profile], then)
+            yield Turn(plan, ids[plan.profile], then)
         else:
-            yield Turn(task, ids[task.profile], then, first, todo)
+            yield Turn(plan, ids[plan.profile], then, first, todo)
 
 
 def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) -> dict[str, str]:

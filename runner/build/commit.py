@@ -24,7 +24,7 @@ class Committer:
         """Begin with a build of which no stage has ended."""
         self._run = run
         self._starter = starter
-        self.witness = Witness(run.project, run.task.freshness, run.log.say)
+        self.witness = Witness(run.project, run.plan.freshness, run.log.say)
         self.results: dict[str, Result] = {}
         # The names of files that stages were seen to write, and did not declare.
         self.written: dict[str, None] = {}
@@ -65,8 +65,8 @@ class Committer:
 
     def _kept(self, result: Result) -> Outputs:
         """Have a good stage's outputs outlast a power cut; give them with their hashes."""
-        hashes = self._run.task.freshness.hashes
-        stage = self._run.task.pipeline.stages[result.stage]
+        hashes = self._run.plan.freshness.hashes
+        stage = self._run.plan.pipeline.stages[result.stage]
         for output in stage.outputs:
             sync(output.path)
         outputs: Outputs = [
@@ -90,8 +90,8 @@ class Committer:
     def _put_banner(self, result: Result) -> None:
         """Have the executed notebook say first how it ended; the record does in any case."""
         executed = self._run.record.notebooks / f"{result.stage}.ipynb"
-        stage = self._run.task.pipeline.stages[result.stage]
-        again = f"python run.py {self._run.task.profile}-{result.stage}"
+        stage = self._run.plan.pipeline.stages[result.stage]
+        again = f"python run.py {self._run.plan.profile}-{result.stage}"
         if self._run.progress.has_run(result.stage) and executed.is_file():
             with contextlib.suppress(OSError, ValueError, LookupError):
                 error = self._run.command.mask(result.error or "")
@@ -100,8 +100,8 @@ class Committer:
     def _with_inputs_as_they_were(self, result: Result) -> Result:
         """Fail a stage that changed what another one wrote; warn if an outside input changed."""
         stage, hashes = (
-            self._run.task.pipeline.stages[result.stage],
-            self._run.task.freshness.hashes,
+            self._run.plan.pipeline.stages[result.stage],
+            self._run.plan.freshness.hashes,
         )
         for one in stage.inputs:
             name = one.source or self._run.project.label(one.path)
@@ -120,7 +120,7 @@ class Committer:
         if found is not None:
             details["seen"] = found.details()
         if result.state is State.SKIPPED:
-            made = self._run.task.freshness.made[result.stage]
+            made = self._run.plan.freshness.made[result.stage]
             details = {"made_by": made.run}
             if made.was is not None:
                 self._rename(made.was, result.stage)
@@ -128,7 +128,7 @@ class Committer:
         elif result.good:
             details["made"] = True
         if result.good:
-            outputs_of = self._run.task.pipeline.stages[result.stage].outputs
+            outputs_of = self._run.plan.pipeline.stages[result.stage].outputs
             numbers = metrics.of_files((one.path for one in outputs_of), self._run.folder)
             details |= {"metrics": numbers} if numbers else {}
         self._run.record.stage_ended(result, details)

@@ -36,7 +36,7 @@ class Starter:
             if (why_not := self._too_late(name)) is not None:
                 self.late.append(name)
                 return not_run(name, why_not)
-            stage = self._run.task.pipeline.stages[name]
+            stage = self._run.plan.pipeline.stages[name]
             if (fault := self._fault(stage)) is not None:
                 return failed(name, fault)
             return self._job_of(stage, reasons)
@@ -47,7 +47,7 @@ class Starter:
 
     def _reasons_now(self, planned: Planned) -> tuple[Reason, ...]:
         """Look again at a stage, now that those before it have run or were skipped."""
-        freshness, pipeline = self._run.task.freshness, self._run.task.pipeline
+        freshness, pipeline = self._run.plan.freshness, self._run.plan.pipeline
         reasons = freshness.reasons(planned.stage)
         ran = [one for one in planned.before if self._run.progress.has_run(one)]
         made = freshness.made.get(planned.stage)
@@ -75,7 +75,7 @@ class Starter:
         """Say why a stage cannot run as it was planned, if so."""
         label = self._run.project.label
         notebook = notebooks.read(stage.notebook.path, stage.notebook.label)
-        if notebooks.as_in(notebook, self._run.task.profile) != stage.notebook:
+        if notebooks.as_in(notebook, self._run.plan.profile) != stage.notebook:
             return "the notebook was edited after this run began; give the same command again"
         for one in stage.inputs:
             if not one.path.exists():
@@ -89,7 +89,7 @@ class Starter:
 
     def _job_of(self, stage: Stage, reasons: tuple[Reason, ...]) -> Job:
         """Record and tell that a stage starts; make its job."""
-        log, freshness = self._run.log, self._run.task.freshness
+        log, freshness = self._run.log, self._run.plan.freshness
         own = freshness.hashes.of(stage.notebook.path) or ""
         made_from = freshness.of_stage(stage)
         self.read[stage.name] = {**made_from.inputs}
@@ -100,7 +100,7 @@ class Starter:
         words = "; ".join(reason.text for reason in reasons)
         log.say(f"started ({words})", stage.name, state=State.RUNNING)
         if stage.left_out:
-            words = sentences.left_out(stage.left_out, self._run.task.profile)
+            words = sentences.left_out(stage.left_out, self._run.plan.profile)
             log.say(words, stage.name, logging.INFO)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ class Starter:
             retry_exceptions=settings.retry_exceptions,
             preload=self._ahead.of(stage.name),
             environment={
-                "RUN_PROFILE": self._run.task.profile,
+                "RUN_PROFILE": self._run.plan.profile,
                 "RUN_STAGE": stage.name,
                 "RUN_NOTEBOOK": str(stage.notebook.path),
                 "RUN_ID": self._run.turn.run_id,

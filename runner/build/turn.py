@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..console import Log
 from ..execution import Executors
-from ..plan import Task
+from ..plan import request
 from ..project import Project, Settings
 from ..runs import writer
 from ..secrets import Mask
@@ -45,11 +45,11 @@ class Turn:
     brings what all stages of the command need that lies elsewhere (`fetched`).
     """
 
-    task: Task
+    plan: request.BuildPlan
     run_id: str
     then: tuple[str, ...] = ()
     remarks: tuple[tuple[int, str], ...] = ()
-    fetched: Collection[Task] = ()
+    fetched: Collection[request.BuildPlan] = ()
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Running:
         return self.command.log
 
     @property
-    def task(self) -> Task:
+    def plan(self) -> request.BuildPlan:
         """What is to be done."""
-        return self.turn.task
+        return self.turn.plan
 
     @property
     def folder(self) -> Path:
         """The folder of the build."""
-        return self.project.build(self.task.key)
+        return self.project.build(self.plan.key)

@@ -82,8 +82,8 @@ def _refuse_stale(loaded: Project, settings: Settings) -> None:
     Raises:
         UsageError: a stage would run, for another reason than that it always does.
     """
-    (task,) = request.read(loaded, replace(settings, force=False), [TEST_PROFILE]).tasks(anew=False)
-    for planned in task.planned:
+    (plan,) = request.read(loaded, replace(settings, force=False), [TEST_PROFILE]).plans(anew=False)
+    for planned in plan.planned:
         reasons = [one for one in planned.reasons if one.kind != "always"]
         if reasons:
             message = (

@@ -55,11 +55,11 @@ def _show(asked: request.Request) -> int:
 
     mask = dotenv.mask(asked.project.root, os.environ, asked.settings.secrets)
     deadline.check(os.environ)
-    todo = asked.tasks()
+    todo = asked.plans()
     preflight.refuse_what_cannot_run(asked.project, todo)
-    for task in todo:
-        print(f"{task.profile}:")
-        for line in plan_lines(task, "skip   up to date"):
+    for plan in todo:
+        print(f"{plan.profile}:")
+        for line in plan_lines(plan, "skip   up to date"):
             print(mask(f"  {line}"))
     return Exit.OK
 

@@ -62,16 +62,16 @@ def built(root: Path, stages: int) -> TemporaryProject:
         reads = (f"s{number - 1}.txt",) if number % 10 else ()
         made.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
     loaded = layout.load(root)
-    (task,) = request.read(loaded, loaded.settings, ["all"]).tasks()
-    folder, freshness = loaded.build(task.key), task.freshness
+    (plan,) = request.read(loaded, loaded.settings, ["all"]).plans()
+    folder, freshness = loaded.build(plan.key), plan.freshness
     (folder / "notebooks").mkdir(parents=True)
-    for stage in task.pipeline.stages.values():
+    for stage in plan.pipeline.stages.values():
         (folder / "notebooks" / f"{stage.name}.ipynb").write_text("{}")
         for output in stage.outputs:
             output.path.write_text(stage.name)
     record = writer.RunWriter(folder, journal.new_run_id(folder), Mask([]))
     record.run_started(writer.RunStarted("all", ["run.py"], ["all"], [], 1, freshness.environment))
-    for stage in task.pipeline.stages.values():
+    for stage in plan.pipeline.stages.values():
         now = freshness.of_stage(stage)
         record.stage_planned(Planned(stage.name, ()))
         record.stage_started(stage.name, (), stage_details(stage, loaded.label, now, ""))
