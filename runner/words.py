@@ -48,6 +48,12 @@ def few_in_words(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Name the first ones of several for a person, and say how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def state_in_words(state: str) -> str:
     """Write a state as it is found in a record for a person."""
     return state.replace("_", " ")

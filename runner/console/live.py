@@ -5,7 +5,6 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import IO, Self, cast
 
 from rich.console import Console as Terminal
@@ -116,12 +115,7 @@ class LiveConsole(Console):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal as it was, with the lines on it."""
         self._live.stop()
         self.close()

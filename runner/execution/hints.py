@@ -111,7 +111,8 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
 
     written = found[WRITTEN] | found[BOTH]
     reads, listed = when(found[READ] - compiled), when(found[LISTED] - written)
-    loaded = frozenset(name for name in files.names(modules) if _is_file(root / name))
+    # Path's raises where a folder may not be entered.
+    loaded = frozenset(one for one in files.names(modules) if os.path.isfile(root / one))  # noqa: PTH113
     named = _in_commands(found[STARTED], working_directory)
     return Trace(
         reads=frozenset(reads.keys() - loaded),
@@ -131,10 +132,6 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
         whole=data is None or (bool(found[END]) and not found[LOST]),
         children=data is None or bool(found[STARTED] or found[NATIVE]),
     )
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - Path's raises where a folder may not be entered
 
 
 def _in_commands(lines: set[str], folder: Path) -> set[str]:

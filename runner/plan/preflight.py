@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from itertools import takewhile
 
 from ..errors import Problem, ProjectError, UsageError
 from ..project import Project, packages, syntax
@@ -73,18 +73,14 @@ def _in_the_way(project: Project, plan: BuildPlan) -> Iterator[Problem]:
     for planned in plan.planned:
         stage = plan.pipeline.stages[planned.stage]
         for output in stage.outputs if planned.may_run and not plan.fresh else ():
-            for place in _folders_of(output.path, build):
+            inside = takewhile(
+                lambda one: one != build and one.is_relative_to(build), output.path.parents
+            )
+            for place in inside:
                 if os.path.lexists(place) and not place.is_dir():
                     what = f"is a file, where {project.label(output.path)} needs a folder; "
                     what += f"remove it, or build from nothing: -f {plan.profile}"
                     yield Problem(project.label(place), what)
-
-
-def _folders_of(path: Path, build: Path) -> Iterator[Path]:
-    for place in path.parents:
-        if place == build or not place.is_relative_to(build):
-            return
-        yield place
 
 
 def _open_files(wanted: int) -> None:

@@ -47,16 +47,6 @@ def bind(
     return {name: one for name, one in found.items() if one is not None}
 
 
-def outputs(project: Project, profile: str) -> list[Path]:
-    """Give the files and folders that the stages of a profile declare to write.
-
-    Raises:
-        ProjectError: the project has mistakes.
-    """
-    known = profile in project.profiles
-    return bind(project, [profile])[profile].outputs if known else []
-
-
 def _made_by(found: Pipeline, named: Collection[str]) -> list[Path]:
     """Give the outputs of stages, and of those that they need."""
     names = graph.closure(named, found.needs)
