@@ -30,6 +30,8 @@ class State(StrEnum):
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 # papermill and nbclient leave out cells with this tag.
 SKIP_CELL = "skip-execution"
+# The tags that change how a cell runs: with one of them, what is wrong in it is no failure.
+RUN_TAGS = ("raises-exception", SKIP_CELL)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Cell:
     def left_out(self) -> bool:
         """Whether it is not run."""
         return SKIP_CELL in self.tags
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether what is wrong in it is no failure."""
+        return any(tag in RUN_TAGS for tag in self.tags)
 
 
 @dataclass(frozen=True)
@@ -334,13 +341,13 @@ class Trace:
 
     Its kernel is the witness: `reads`, `writes`, `gone` (removed or renamed), `listed` folders,
     `folders` and `links` that were made, `modules` that were loaded, `moments` when files were
-    first read and `listings` when folders were first listed, and folders of which too many files
-    were opened to name them (`many_read`, `many_written`). `either` was opened for
-    both. Hints come from the system, which does not say who it was: `perhaps_read`,
-    `perhaps_written`, `perhaps_listed`, and of those that were written `doubted`, which may have
-    been read before that, and written by anyone; `alone` says whether no other stage ran meanwhile,
-    `children` whether the kernel started processes, or has a library that opens files by itself:
-    the witness does not see into these.
+    first read and folders first listed, and folders of which too many files were opened to name
+    them (`many_read`, `many_written`). `either` was opened for both. Hints come from the system,
+    which does not say who it was: `perhaps_read`, `perhaps_written`, `perhaps_listed`, and of
+    those that were written `doubted`, which may have been read before that, and written by
+    anyone; `alone` says whether no other stage ran meanwhile, `children` whether the kernel
+    started processes, or has a library that opens files by itself: the witness does not see into
+    these.
     `witness` and `watched` are whether there was a witness, and whether hints could be had;
     unless `whole` something was missed.
     """
@@ -351,7 +358,6 @@ class Trace:
     either: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     listed: frozenset[str] = frozenset()
-    listings: Mapping[str, float] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()

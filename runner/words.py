@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import IO
 
 _FEW = 10
@@ -49,6 +48,12 @@ def few_in_words(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Name the first ones of several for a person, and say how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def state_in_words(state: str) -> str:
     """Write a state as it is found in a record for a person."""
     return state.replace("_", " ")
@@ -59,6 +64,8 @@ def did_you_mean(word: str, known: Iterable[str], also: Iterable[str] = ()) -> s
 
     `also` are words that it may be, too, but that are not listed.
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
     known = list(known)
     close = get_close_matches(word, [*known, *also], n=1)
     if close:

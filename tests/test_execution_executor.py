@@ -3,20 +3,13 @@
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from runner.model import Event, Job, Preload, Result
-from runner.stop import Stop
+from runner.model import Job, Result
+from tests.pretended import PretendedExecutor
 from tests.project import ROOT, TemporaryProject
-
-if TYPE_CHECKING:
-    from runner.kernels.warm import Warm
 
 # Runs the job of a file, and leaves the events and the result in another one.
 THERE = """
@@ -32,34 +25,8 @@ with open(sys.argv[2], "wb") as file:
 """
 
 
-class Elsewhere:
+class Elsewhere(PretendedExecutor):
     """Runs each job in a process of its own that knows nothing but the job's pickle."""
-
-    def __init__(
-        self, jobs: int, emit: Callable[[Event], None], stop: Stop, warm: "Warm | None" = None
-    ) -> None:
-        self._pool = ThreadPoolExecutor(jobs)
-        self._emit = emit
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown()
-
-    def submit(self, job: Job) -> Future[Result]:
-        return self._pool.submit(self._run, job)
-
-    def expect(self, coming: Sequence[Preload]) -> None:
-        pass
-
-    def forget(self) -> None:
-        pass
 
     def _run(self, job: Job) -> Result:
         there, back = (Path(f"{job.executed}.{name}") for name in ("job", "result"))

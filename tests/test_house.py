@@ -10,8 +10,8 @@ RUNNER = ROOT / "runner"
 ROOMS = {path.parent.name for path in RUNNER.glob("*/__init__.py")}
 # What loads Jupyter or starts processes is not in the face, which all commands load.
 BACK_DOORS = {
-    *("kernels.ending", "kernels.manager", "kernels.root", "kernels.stacks", "kernels.start"),
-    *("kernels.trace", "kernels.warm", "build.command", "system.cgroups"),
+    *("kernels.ending", "kernels.forkserver", "kernels.launch", "kernels.manager"),
+    *("kernels.stacks", "kernels.trace", "kernels.warm", "build.command", "system.cgroups"),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.kernels.trace import LOST, MOST, READ, Recorder, records
+from runner.kernels.trace import LOST, MOST, READ, Tracer, records
 from tests.project import TemporaryProject
 
 # None of it fails a stage, holds it up, or makes it run again by itself.
@@ -80,12 +80,12 @@ def test_a_trace_is_bounded_however_much_is_opened(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     file = os.open(trace, os.O_WRONLY | os.O_CREAT)
     try:
-        recorder = Recorder(file, "/project", "/private")
+        tracer = Tracer(file, "/project", "/private")
         for number in range(MOST + 1000):
-            recorder.note(READ, f"/project/{number // 900}/{number}")
+            tracer.note(READ, f"/project/{number // 900}/{number}")
         end = trace.stat().st_size
-        recorder.note(READ, "/project/one/more")
-        recorder.started("true")
+        tracer.note(READ, "/project/one/more")
+        tracer.started("true")
     finally:
         os.close(file)
     found = list(records(trace.read_bytes()))

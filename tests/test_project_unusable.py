@@ -187,6 +187,13 @@ def test_names_that_cannot_be_told_apart_on_the_command_line_are_a_mistake(
     assert told_once(project, "check") == line
 
 
+def test_status_tells_a_profile_named_like_a_command(project: TemporaryProject) -> None:
+    project.notebook("a", "1")
+    project.profile("list")
+    line = "params/list.yaml: `list` is a command of run.py; rename the file"
+    assert line in project.call("status", "list", code=2).err
+
+
 def test_two_notebooks_of_one_stage_are_a_mistake(project: TemporaryProject) -> None:
     project.notebook("1_make", "1")
     project.notebook("02-make", "1")

@@ -5,7 +5,7 @@ from itertools import islice, takewhile
 
 from ..execution import preload
 from ..model import Preload
-from ..plan import Task
+from ..plan import request
 from ..project import Project, Settings
 
 # Imports of so many stages to come are looked at.
@@ -15,12 +15,12 @@ _IN_SIGHT = 50
 class Ahead:
     """Knows which stages are still to run, and which of them may install packages."""
 
-    def __init__(self, project: Project, settings: Settings, task: Task) -> None:
+    def __init__(self, project: Project, settings: Settings, plan: request.BuildPlan) -> None:
         """Begin with all stages that may run."""
         self._project = project
         self._kernel = settings.kernel
-        self._stages = task.pipeline.stages
-        self._coming = {planned.stage: None for planned in task.planned if planned.may_run}
+        self._stages = plan.pipeline.stages
+        self._coming = {planned.stage: None for planned in plan.planned if planned.may_run}
         notebooks = {name: self._stages[name].notebook for name in self._coming}
         self._installing = {name for name, one in notebooks.items() if preload.installs(one)}
         self._found: dict[str, Preload] = {}

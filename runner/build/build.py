@@ -5,17 +5,15 @@ import logging
 import platform
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import NamedTuple
 
-from .. import runs
 from ..errors import Exit, RunnerError, in_a_line
 from ..execution import Executor
 from ..model import CellStarted, Event, Job, Planned, Result, SecretSet, State
 from ..project import TEST_PROFILE
-from ..runs import Recorder, RunStarted, last_made, store
+from ..runs import heartbeat, last_made, refuse_links, repair, store, writer
 from ..system import machine, resources, why, write_whole
 from ..words import clock_in_words, seconds_in_words, state_in_words
 from . import downloads, leftovers, scheduler, sentences, verdict
@@ -24,7 +22,7 @@ from .commit import Committer
 from .notify import LIMIT
 from .progress import Progress
 from .start import Starter, not_run, skipped
-from .turn import Command, Turn
+from .turn import Command, Running, Turn
 
 
 class Outcome(NamedTuple):
@@ -34,25 +32,22 @@ class Outcome(NamedTuple):
     is_last: bool
 
 
-def run(
-    command: Command, turn: Turn, ahead: Ahead, on_start: Callable[[Path], None] | None = None
-) -> Outcome:
+def run(command: Command, turn: Turn, ahead: Ahead) -> Outcome:
     """Run what a plan says, under a record of its own. The caller holds the build's lock.
 
     Args:
         command: what the builds of the command share.
         turn: what this one is to do.
         ahead: knows what can be imported for its stages.
-        on_start: told the run's folder once it is recorded that it has begun.
     """
-    folder = command.project.build(turn.task.key)
-    runs.refuse_links(folder)
-    if turn.task.fresh:
+    folder = command.project.build(turn.plan.key)
+    refuse_links(folder)
+    if turn.plan.fresh:
         leftovers.clear(folder)
-    told = runs.settle(folder)
-    todo = [planned.stage for planned in turn.task.planned if planned.may_run]
+    told = repair.settle(folder)
+    todo = [planned.stage for planned in turn.plan.planned if planned.may_run]
     progress = Progress(folder, todo, command.settings.jobs)
-    recorder = Recorder(folder, turn.run_id, command.mask)
+    record = writer.RunWriter(folder, turn.run_id, command.mask)
     log = command.log
     warn = resources.Watch(folder, lambda level, text: log.say(text, level=level))
 
@@ -62,83 +57,74 @@ def run(
         log.situation(progress.words)
 
     with (
-        contextlib.closing(recorder),
-        log.to_files(recorder.folder / "log.txt", folder / "log.txt"),
-        runs.beating(recorder.folder, command.stop, watch),
+        contextlib.closing(record),
+        log.to_files(record.folder / "log.txt", folder / "log.txt"),
+        heartbeat.beating(record.folder, command.stop, watch),
     ):
-        one = _Build(command, turn, recorder, progress, ahead)
+        one = _Build(Running(command, turn, record, progress), ahead)
         try:
             one.begin(todo)
-            if on_start is not None:
-                on_start(recorder.folder)
             return one.to_its_end(told)
         except Exception as error:
-            if not recorder.begun:
+            if not record.begun:
                 raise
             return one.fail(error)
         finally:
             one.prune()
-            turn.task.freshness.hashes.save()
+            turn.plan.freshness.hashes.save()
 
 
 class _Build:
     """The deciding side of one run; what it consists of is made with it, and stays."""
 
-    def __init__(
-        self,
-        command: Command,
-        turn: Turn,
-        recorder: Recorder,
-        progress: Progress,
-        ahead: Ahead,
-    ) -> None:
-        self._command = command
-        self._project = command.project
-        self._log = command.log
-        self._turn = turn
-        self._task = turn.task
-        self._recorder = recorder
-        self._progress = progress
+    def __init__(self, run: Running, ahead: Ahead) -> None:
+        self._run = run
+        self._command = run.command
+        self._project = run.project
+        self._log = run.log
+        self._plan = run.plan
         self._ahead = ahead
-        self._starter = Starter(command, turn, recorder, progress, ahead)
-        self._committer = Committer(command, turn, recorder, progress, self._starter)
-        self._folder = command.project.build(turn.task.key)
+        self._starter = Starter(run, ahead)
+        self._committer = Committer(run, self._starter)
 
     def begin(self, todo: Sequence[str]) -> None:
         """Record and tell what the run is to do."""
-        task = self._task
-        self._recorder.run_started(
-            RunStarted(
-                profile=task.profile,
+        plan = self._plan
+        self._run.record.run_started(
+            writer.RunStarted(
+                profile=plan.profile,
                 command=self._command.words,
-                targets=task.targets,
-                parameters=task.parameters,
+                targets=plan.targets,
+                parameters=plan.parameters,
                 jobs=self._command.settings.jobs,
-                environment=task.freshness.environment,
-                then=self._turn.then,
+                environment=plan.freshness.environment,
+                then=self._run.turn.then,
             )
         )
-        for planned in task.planned:
-            self._recorder.stage_planned(planned)
-        self._recorder.publish()
+        for planned in plan.planned:
+            self._run.record.stage_planned(planned)
+        self._run.record.publish()
         words = ", ".join(todo) if todo else "nothing to do"
-        self._log.say(f"{self._turn.run_id} builds {self._project.label(self._folder)}/: {words}")
+        run_id, build = self._run.turn.run_id, self._project.label(self._run.folder)
+        self._log.say(f"{run_id} builds {build}/: {words}")
         if todo:
-            self._log.say(resources.line(self._folder))
+            self._log.say(resources.line(self._run.folder))
             if (until := self._command.until) is not None:
                 self._log.say(f"it must end by {clock_in_words(until.clock)}: {until.origin}")
+        file = self._run.record.folder / "log.txt"
+        self._log.run_started(run_id, plan.profile, file, more=bool(self._run.turn.then))
 
     def to_its_end(self, told: Iterable[str]) -> Outcome:
         """Run the stages; `told` is what there is to say of earlier runs."""
         for words in told:
             self._log.say(words, level=logging.WARNING)
-        for level, text in self._turn.remarks:
+        for level, text in self._run.turn.remarks:
             self._log.say(text, level=level)
         facts = threading.Thread(target=self._facts)
         facts.start()
         try:
             try:
-                downloads.fetch(self._turn.fetched, self._log, self._command.stop)
+                downloads.fetch(self._run.turn.fetched, self._log, self._command.stop)
             except RunnerError as problem:
                 return self._give_up(problem)
             results = self._stages()
@@ -152,15 +138,15 @@ class _Build:
             why(error) if isinstance(error, OSError) else f"the runner failed: {in_a_line(error)}"
         )
         self._log.say(what, level=logging.ERROR)
-        path = self._recorder.folder / "traceback.txt"
+        path = self._run.record.folder / "traceback.txt"
         text = "".join(traceback.format_exception(error))
         with contextlib.suppress(OSError):
             write_whole(path, self._command.mask(text).encode("utf-8", "backslashreplace"))
             self._log.say(f"see {self._project.label(path)}", level=logging.ERROR)
-        if self._recorder.ended is not None:
-            return Outcome(self._recorder.ended or Exit.FAILED, self._is_last(Exit.FAILED))
+        if self._run.record.ended is not None:
+            return Outcome(self._run.record.ended or Exit.FAILED, self._is_last(Exit.FAILED))
         results = self._committer.results
-        for planned in self._task.planned:
+        for planned in self._plan.planned:
             if planned.stage not in results:
                 results[planned.stage] = not_run(planned.stage, what)
         return self._conclude(results, State.FAILED, Exit.FAILED, error=what)
@@ -168,7 +154,7 @@ class _Build:
     def _give_up(self, problem: RunnerError) -> Outcome:
         """End before the first stage, and the command with it."""
         self._log.say(str(problem), level=logging.ERROR)
-        for planned in self._task.planned:
+        for planned in self._plan.planned:
             name = planned.stage
             result = not_run(name, "nothing was run") if planned.may_run else skipped(name)
             self._committer.record(result)
@@ -178,29 +164,29 @@ class _Build:
     def prune(self) -> None:
         """Remove old runs, if the settings say so."""
         if self._command.settings.keep is not None:
-            made = last_made(self._folder, self._task.pipeline.stages)
+            made = last_made(self._run.folder, self._plan.pipeline.stages)
             with contextlib.suppress(OSError):
-                store.prune(self._folder, self._command.settings.keep, made)
+                store.prune(self._run.folder, self._command.settings.keep, made)
 
     def _facts(self) -> None:
         facts = machine.facts(self._project.root)
         try:
-            self._recorder.facts(facts)
+            self._run.record.facts(facts)
         except OSError as error:
             self._log.say(f"the record is not complete: {why(error)}", level=logging.WARNING)
 
     def _stages(self) -> dict[str, Result]:
         results = {}
-        for planned in self._task.planned:
+        for planned in self._plan.planned:
             if not planned.may_run:
                 results[planned.stage] = self._committer.commit(skipped(planned.stage))
-        todo = {planned.stage: planned for planned in self._task.planned if planned.may_run}
+        todo = {planned.stage: planned for planned in self._plan.planned if planned.may_run}
         command = self._command
         with command.executors(
             command.settings.jobs, self._event, command.stop, command.warm
         ) as executor:
             self._expect(executor)
-            needs, after = self._task.pipeline.needs, self._task.pipeline.after
+            needs, after = self._plan.pipeline.needs, self._plan.pipeline.after
             results |= scheduler.run(
                 {name: needs[name] - after[name] for name in todo},
                 after=after,
@@ -239,22 +225,22 @@ class _Build:
             self._command.mask.add([event.value])
             return
         if isinstance(event, CellStarted):
-            self._recorder.cell_started(event)
+            self._run.record.cell_started(event)
         self._log.emit(event)
 
     def _end(self, results: Mapping[str, Result]) -> Outcome:
         """Look at what the stages have left together, and say how the run ended."""
-        pipeline, command = self._task.pipeline, self._command
-        for text in leftovers.strays_told(self._project, self._folder, pipeline.outputs):
+        pipeline, command = self._plan.pipeline, self._command
+        for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
             self._log.say(text, level=logging.WARNING)
         if (shared := self._committer.witness.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
-        if sentences.run_state(list(results.values())) is State.SUCCEEDED:
-            for path in leftovers.remove_of_no_stage(self._folder, pipeline.stages):
+        if state is State.SUCCEEDED:
+            for path in leftovers.remove_of_no_stage(self._run.folder, pipeline.stages):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)
-        if code is Exit.OK and self._task.profile == TEST_PROFILE and self._task.whole:
+        if code is Exit.OK and self._plan.profile == TEST_PROFILE and self._plan.whole:
             code = verdict.check(self._project, command.settings, self._log, pipeline.outputs)
         return self._conclude(results, state, code)
 
@@ -272,51 +258,52 @@ class _Build:
         **error: str,
     ) -> Outcome:
         """Record how the run ended, and tell."""
-        seconds = self._progress.seconds
-        for problem in self._recorder.run_ended(state, code, seconds=round(seconds, 3), **error):
+        seconds = self._run.progress.seconds
+        for problem in self._run.record.run_ended(state, code, seconds=round(seconds, 3), **error):
             self._log.say(problem, level=logging.ERROR)
             code = code or Exit.FAILED
         is_last |= self._is_last(code)
-        for label in self._turn.then if is_last else ():
+        for label in self._run.turn.then if is_last else ():
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
-        self._log.results([results[one.stage] for one in self._task.planned])
+        self._log.results([results[one.stage] for one in self._plan.planned])
         words = sentences.summary(results.values())
-        log = self._project.label(self._folder / "log.txt")
+        log = self._project.label(self._run.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state_in_words(state)
         if code is Exit.DIFFERENT:
             level, how = logging.ERROR, "built, but not as expected"
-        text = f"{self._task.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
+        text = f"{self._plan.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self._log.say(text, level=level)
         if state is State.SUCCEEDED and (files := self._to_open()):
             self._log.say(f"to open: {', '.join(files)}")
-        if state in {State.CANCELLED, State.TIMED_OUT} and not self._task.fresh:
+        if state in {State.CANCELLED, State.TIMED_OUT} and not self._plan.fresh:
             self._log.say("the same command goes on from here")
         if self._log.failure:
             self._log.say(self._log.failure, level=logging.ERROR)
-        self._notify(f"{self._task.profile} {how}", results, seconds)
+        self._notify(f"{self._plan.profile} {how}", results, seconds)
         return Outcome(code, is_last)
 
     def _to_open(self) -> list[str]:
         """Name what a person looks at: pictures, tables, the last stage's executed notebook."""
         root, label = self._project.root, self._project.label
-        made, stages = self._task.freshness.made, self._task.pipeline.stages
-        names = [planned.stage for planned in self._task.planned]
+        made, stages = self._plan.freshness.made, self._plan.pipeline.stages
+        names = [planned.stage for planned in self._plan.planned]
         written = [one.path for name in names for one in stages[name].outputs]
-        skipped = (name for name in names if not self._progress.has_run(name) and name in made)
+        skipped = (name for name in names if not self._run.progress.has_run(name) and name in made)
         before = [found.writes for name in skipped if (found := made[name].seen)]
         seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
         files = sentences.to_open(path for path in written if path.is_relative_to(root))
-        last = self._folder / "notebooks" / f"{self._task.planned[-1].stage}.ipynb"
+        last = self._run.folder / "notebooks" / f"{self._plan.planned[-1].stage}.ipynb"
         return [label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:
         """Tell whoever wants to know; that it fails is no failure of the run."""
         command, host = self._command, platform.node()
         took = seconds_in_words(seconds)
-        lines = [f"{self._project.root.name}, run {self._turn.run_id} on {host}, after {took}"]
+        project, run_id = self._project.root.name, self._run.turn.run_id
+        lines = [f"{project}, run {run_id} on {host}, after {took}"]
         lines += sentences.faults(results.values())
         # Whoever asked us to end does not wait long.
         limit = 5.0 if command.stop.asked() else LIMIT

@@ -3,17 +3,15 @@
 import contextlib
 import logging
 import os
-import platform
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..console import Log, console
+from ..console import Console, Log, console
 from ..errors import Exit
 from ..execution import Executors
 from ..model import BuildKey
-from ..plan import Request, Task, preflight
+from ..plan import preflight, request
 from ..project import Project, Settings, dotenv, remarks
 from ..runs import journal
 from ..stop import Stop
@@ -24,11 +22,8 @@ from .build import run
 from .turn import Command, Turn
 
 if TYPE_CHECKING:
-    from ..kernels.root import Root
+    from ..kernels.forkserver import ForkServer
     from ..kernels.warm import Warm
-
-# Told once the run has started: what to say to who waits, and the log.
-Started = Callable[[str, Path], None]
 
 
 @dataclass(frozen=True)
@@ -36,18 +31,18 @@ class Given:
     """What a command line gives beside what it asks for.
 
     `words` are all of it, `options` the names of the settings that stand on it; `early` is a
-    process that kernels can be forked from, if it was started; `started` is told when a run in
-    the background has begun.
+    fork server, if one was started already; `shown` is where a person watches, if that is
+    another place than our standard output.
     """
 
     words: tuple[str, ...]
     options: Collection[str]
     executors: Executors
-    early: "Root | None" = None
-    started: Started | None = None
+    early: "ForkServer | None" = None
+    shown: Console | None = None
 
 
-def build(asked: Request, given: Given) -> int:
+def build(asked: request.Request, given: Given) -> int:
     """Run the profiles one after the other; the first that ends badly is the last."""
     loaded, settings = asked.project, asked.settings
     notifier = notify.of(settings, os.environ, option="notify" in given.options)
@@ -57,16 +52,16 @@ def build(asked: Request, given: Given) -> int:
     until = deadline.of(settings, os.environ, option="deadline" in given.options)
     with contextlib.ExitStack() as held, signals.ending(stop), deadline.watching(until, stop):
         ids = _hold(loaded, asked.profiles, held)
-        todo = asked.tasks()
+        todo = asked.plans()
         preflight.refuse_what_cannot_run(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
-        shown = held.enter_context(console(plain=given.started is not None))
+        shown = given.shown or held.enter_context(console())
         log = Log(shown, settings.log_level, mask)
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         held.enter_context(stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)))
-        aheads = [Ahead(loaded, settings, task) for task in todo]
+        aheads = [Ahead(loaded, settings, plan) for plan in todo]
         warm = _warm(loaded, settings, aheads, log, given.early)
         if warm is not None:
             held.enter_context(warm)
@@ -84,7 +79,7 @@ def build(asked: Request, given: Given) -> int:
         )
         worst = Exit.OK
         for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
-            code, is_last = run(command, turn, ahead, _leaving(turn, log, given.started))
+            code, is_last = run(command, turn, ahead)
             worst = worst or code
             if is_last:
                 break
@@ -102,29 +97,19 @@ def _ending(stop: Stop) -> str:
     return f"{stop.reason}: what runs is ended and saved{more}"
 
 
-def _turns(loaded: Project, todo: Sequence[Task], ids: Mapping[str, str]) -> Iterator[Turn]:
+def _turns(
+    loaded: Project, todo: Sequence[request.BuildPlan], ids: Mapping[str, str]
+) -> Iterator[Turn]:
     """Say what each build is to do; the first one does what is done once."""
     folders = [loaded.build(one.key) / "runs" / ids[one.profile] for one in todo]
     labels = [*map(loaded.label, folders)]
     first = tuple(remarks.of_project(loaded))
-    for number, task in enumerate(todo):
+    for number, plan in enumerate(todo):
         then = tuple(labels[number + 1 :])
         if number:
-            yield Turn(task, ids[task.profile], then)
+            yield Turn(plan, ids[plan.profile], then)
         else:
-            yield Turn(task, ids[task.profile], then, first, todo)
-
-
-def _leaving(turn: Turn, log: Log, started: Started | None) -> Callable[[Path], None] | None:
-    """Say what is to be done once the first run of a command in the background has begun."""
-    if started is None or not turn.fetched:
-        return None
-
-    def leave(folder: Path) -> None:
-        log.leave_console()
-        started(_in_background(turn), folder / "log.txt")
-
-    return leave
+            yield Turn(plan, ids[plan.profile], then, first, todo)
 
 
 def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) -> dict[str, str]:
@@ -146,37 +131,26 @@ def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) 
     return ids
 
 
-def _in_background(turn: Turn) -> str:
-    """Say how to follow a run in the background, and how to stop it."""
-    profile = turn.task.profile
-    then = ", then the other profiles" if turn.then else ""
-    return (
-        f"run {turn.run_id} goes on in the background on {platform.node()}{then}\n"
-        f"  python run.py log -f {profile}   follow it\n"
-        f"  python run.py stop {profile}     end it in good order"
-    )
-
-
 def _warm(
     loaded: Project,
     settings: Settings,
     aheads: Sequence[Ahead],
     log: Log,
-    early: "Root | None",
+    early: "ForkServer | None",
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
     firsts = (ahead.first() for ahead in aheads) if settings.warm else ()
     first = next((one for one in firsts if one is not None), None)
     if first is None:
         return None
-    from ..kernels import root  # noqa: PLC0415 - with nothing to do it is not needed
+    from ..kernels import forkserver  # noqa: PLC0415 - with nothing to do it is not needed
     from ..kernels.warm import Warm  # noqa: PLC0415 - as above
 
     def say(level: int, text: str) -> None:
         log.say(text, level=level)
 
     try:
-        source = early or root.start(loaded.working_directory)
+        source = early or forkserver.start(loaded.working_directory)
     except OSError as error:
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None

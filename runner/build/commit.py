@@ -7,12 +7,11 @@ from typing import Any
 
 from ..execution import banner
 from ..model import Result, State
-from ..runs import Recorder, Seen, kept, metrics
+from ..runs import Seen, kept, metrics
 from ..system import copy_whole, sync, why
 from . import sentences
-from .progress import Progress
 from .start import Starter
-from .turn import Command, Turn
+from .turn import Running
 from .witness import Witness
 
 Outputs = list[dict[str, Any]]
@@ -21,25 +20,12 @@ Outputs = list[dict[str, Any]]
 class Committer:
     """Commits the results of the stages of one build, in the order in which they end."""
 
-    def __init__(
-        self,
-        command: Command,
-        turn: Turn,
-        recorder: Recorder,
-        progress: Progress,
-        starter: Starter,
-    ) -> None:
+    def __init__(self, run: Running, starter: Starter) -> None:
         """Begin with a build of which no stage has ended."""
-        self._project = command.project
-        self._log = command.log
-        self._mask = command.mask
-        self._task = turn.task
-        self._recorder = recorder
-        self._progress = progress
+        self._run = run
         self._starter = starter
-        self._folder = command.project.build(turn.task.key)
-        self._keeper = kept.Keeper(recorder.folder, command.settings.keep_outputs)
-        self.witness = Witness(command.project, turn.task.freshness, command.log.say)
+        self._keeper = kept.Keeper(run.record.folder, run.command.settings.keep_outputs)
+        self.witness = Witness(run.project, run.plan.freshness, run.log.say)
         self.results: dict[str, Result] = {}
         # The names of files that stages were seen to write, and did not declare.
         self.written: dict[str, None] = {}
@@ -64,16 +50,16 @@ class Committer:
             what = f"its results cannot be kept: {why(error)}"
             if result.good:
                 result = replace(result, state=State.FAILED, error=what)
-            self._recorder.stage_lost(result, outputs)
-            self._log.say(what, result.stage, logging.ERROR)
+            self._run.record.stage_lost(result, outputs)
+            self._run.log.say(what, result.stage, logging.ERROR)
         else:
             # Last, so that what must be written finds room first.
             self._keep(result.stage, outputs)
-        self._log.ended(result)
+        self._run.log.ended(result)
         self._tell(result)
         self.results[result.stage] = result
-        self._progress.end(result.stage)
-        self._log.situation(self._progress.words)
+        self._run.progress.end(result.stage)
+        self._run.log.situation(self._run.progress.words)
         return result
 
     def record(self, result: Result) -> None:
@@ -83,14 +69,14 @@ class Committer:
 
     def _kept(self, result: Result) -> Outputs:
         """Have a good stage's outputs outlast a power cut; give them with their hashes."""
-        hashes = self._task.freshness.hashes
-        stage = self._task.pipeline.stages[result.stage]
+        hashes = self._run.plan.freshness.hashes
+        stage = self._run.plan.pipeline.stages[result.stage]
         for output in stage.outputs:
             sync(output.path)
         outputs: Outputs = [
             {
                 "parameter": one.parameter,
-                "path": self._project.label(one.path),
+                "path": self._run.project.label(one.path),
                 "hash": hashes.of(one.path),
             }
             for one in stage.outputs
@@ -102,36 +88,39 @@ class Committer:
         """Keep a stage's small outputs with the run; that this cannot be done is no failure."""
         for one in outputs:
             try:
-                self._keeper.keep(self._project.root / one["path"], one["hash"])
+                self._keeper.keep(self._run.project.root / one["path"], one["hash"])
             except OSError as error:
                 text = f"{one['path']} is not kept with the run: {why(error)}"
-                self._log.say(text, stage, logging.WARNING)
+                self._run.log.say(text, stage, logging.WARNING)
             except kept.ChangedError:
                 text = f"{one['path']} is not kept with the run: it changed meanwhile"
-                self._log.say(text, stage, logging.WARNING)
+                self._run.log.say(text, stage, logging.WARNING)
 
     def _publish(self, result: Result) -> None:
         """Put a good stage's executed notebook into the build as it stands."""
         name = f"{result.stage}.ipynb"
-        published = self._folder / "notebooks" / name
+        published = self._run.folder / "notebooks" / name
         published.parent.mkdir(parents=True, exist_ok=True)
-        copy_whole(self._recorder.notebooks / name, published)
+        copy_whole(self._run.record.notebooks / name, published)
 
     def _put_banner(self, result: Result) -> None:
         """Have the executed notebook say first how it ended; the record does in any case."""
-        executed = self._recorder.notebooks / f"{result.stage}.ipynb"
-        stage = self._task.pipeline.stages[result.stage]
-        again = f"python run.py {self._task.profile}-{result.stage}"
-        if self._progress.has_run(result.stage) and executed.is_file():
+        executed = self._run.record.notebooks / f"{result.stage}.ipynb"
+        stage = self._run.plan.pipeline.stages[result.stage]
+        again = f"python run.py {self._run.plan.profile}-{result.stage}"
+        if self._run.progress.has_run(result.stage) and executed.is_file():
             with contextlib.suppress(OSError, ValueError, LookupError):
-                error = self._mask(result.error or "")
+                error = self._run.command.mask(result.error or "")
                 banner.add(executed, result, error, stage.notebook.label, again)
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:
         """Fail a stage that changed what another one wrote; warn if an outside input changed."""
-        stage, hashes = self._task.pipeline.stages[result.stage], self._task.freshness.hashes
+        stage, hashes = (
+            self._run.plan.pipeline.stages[result.stage],
+            self._run.plan.freshness.hashes,
+        )
         for one in stage.inputs:
-            name = one.source or self._project.label(one.path)
+            name = one.source or self._run.project.label(one.path)
             if hashes.of(one.path) == self._starter.read[stage.name].get(name, ""):
                 continue
             if one.made_by:
@@ -139,7 +128,7 @@ class Committer:
                 what = f"{name}, an output of {by}, changed meanwhile; write only what is declared"
                 return replace(result, state=State.FAILED, error=what)
             text = f"{name} changed while the stage ran; the next run builds it again"
-            self._log.say(text, stage.name, logging.WARNING)
+            self._run.log.say(text, stage.name, logging.WARNING)
         return result
 
     def _record(self, result: Result, outputs: Outputs, found: Seen | None) -> None:
@@ -147,7 +136,7 @@ class Committer:
         if found is not None:
             details["seen"] = found.details()
         if result.state is State.SKIPPED:
-            made = self._task.freshness.made[result.stage]
+            made = self._run.plan.freshness.made[result.stage]
             details = {"made_by": made.run}
             if made.was is not None:
                 self._rename(made.was, result.stage)
@@ -155,14 +144,14 @@ class Committer:
         elif result.good:
             details["made"] = True
         if result.good:
-            outputs_of = self._task.pipeline.stages[result.stage].outputs
-            numbers = metrics.of_files((one.path for one in outputs_of), self._folder)
+            outputs_of = self._run.plan.pipeline.stages[result.stage].outputs
+            numbers = metrics.of_files((one.path for one in outputs_of), self._run.folder)
             details |= {"metrics": numbers} if numbers else {}
-        self._recorder.stage_ended(result, details)
+        self._run.record.stage_ended(result, details)
 
     def _rename(self, old: str, new: str) -> None:
         """Give the executed notebook of a stage whose notebook was renamed its new name."""
-        folder = self._folder / "notebooks"
+        folder = self._run.folder / "notebooks"
         if not (folder / f"{new}.ipynb").exists():
             (folder / f"{new}.ipynb").parent.mkdir(parents=True, exist_ok=True)
             (folder / f"{old}.ipynb").replace(folder / f"{new}.ipynb")
@@ -170,8 +159,8 @@ class Committer:
     def _tell(self, result: Result) -> None:
         """Log how a stage ended, and for a failure what to open."""
         level, text = sentences.stage_end(result)
-        self._log.say(text, result.stage, level, result.state)
-        executed = self._recorder.notebooks / f"{result.stage}.ipynb"
+        self._run.log.say(text, result.stage, level, result.state)
+        executed = self._run.record.notebooks / f"{result.stage}.ipynb"
         if level >= logging.ERROR and executed.exists():
-            where = self._project.label(executed)
-            self._log.say(f"see the executed notebook: {where}", result.stage, level)
+            where = self._run.project.label(executed)
+            self._run.log.say(f"see the executed notebook: {where}", result.stage, level)

@@ -5,13 +5,13 @@ from collections.abc import Collection
 
 from ..console import Log
 from ..errors import Problem, ProjectError
-from ..plan import Task
+from ..plan import request
 from ..project import sources
 from ..stop import Stop
 from ..system import why
 
 
-def fetch(todo: Collection[Task], log: Log, stop: Stop) -> None:
+def fetch(todo: Collection[request.BuildPlan], log: Log, stop: Stop) -> None:
     """Bring what stages that run read from a URL; a request to stop ends the wait.
 
     Raises:
@@ -20,10 +20,10 @@ def fetch(todo: Collection[Task], log: Log, stop: Stop) -> None:
     problems: list[Problem] = []
 
     def work() -> None:
-        for task in todo:
-            for planned in task.planned:
+        for plan in todo:
+            for planned in plan.planned:
                 if planned.may_run:
-                    _fetch_for(task, planned.stage, log, problems)
+                    _fetch_for(plan, planned.stage, log, problems)
 
     # A download cannot be interrupted, so it is left to itself when the command ends.
     worker = threading.Thread(target=work, daemon=True)
@@ -36,14 +36,14 @@ def fetch(todo: Collection[Task], log: Log, stop: Stop) -> None:
         raise ProjectError(problems)
 
 
-def _fetch_for(task: Task, name: str, log: Log, problems: list[Problem]) -> None:
-    stage = task.pipeline.stages[name]
+def _fetch_for(plan: request.BuildPlan, name: str, log: Log, problems: list[Problem]) -> None:
+    stage = plan.pipeline.stages[name]
     for one in stage.inputs:
         digest = sources.digest_of(one.source)
         if one.source is None or digest is None:
             continue
         try:
-            if task.freshness.hashes.of(one.path) == digest:
+            if plan.freshness.hashes.of(one.path) == digest:
                 continue
             log.say(f"fetching {one.source.partition('#sha256=')[0]}", stage.name)
             sources.fetch(one.source, one.path)

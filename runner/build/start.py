@@ -5,29 +5,21 @@ import time
 
 from ..model import Job, Limits, Pace, Planned, Reason, Result, Stage, State
 from ..project import NotebookError, notebooks
-from ..runs import Recorder, stage_details
+from ..runs import stage_details
 from ..system import kind, link_on_the_way, why
 from ..words import seconds_in_words
 from . import sentences
 from .ahead import Ahead
-from .progress import Progress
-from .turn import Command, Turn
+from .turn import Running
 
 
 class Starter:
     """Looks at stages again when those before them have ended, and makes their jobs."""
 
-    def __init__(
-        self, command: Command, turn: Turn, recorder: Recorder, progress: Progress, ahead: Ahead
-    ) -> None:
+    def __init__(self, run: Running, ahead: Ahead) -> None:
         """Begin with a build of which no stage has been started."""
-        self._command = command
-        self._task = turn.task
-        self._run_id = turn.run_id
-        self._recorder = recorder
-        self._progress = progress
+        self._run = run
         self._ahead = ahead
-        self._folder = command.project.build(turn.task.key)
         # The hashes of what each stage read when it was started, by names.
         self.read: dict[str, dict[str, str | None]] = {}
         # The stages that cannot end before the deadline.
@@ -44,7 +36,7 @@ class Starter:
             if (why_not := self._too_late(name)) is not None:
                 self.late.append(name)
                 return not_run(name, why_not)
-            stage = self._task.pipeline.stages[name]
+            stage = self._run.plan.pipeline.stages[name]
             if (fault := self._fault(stage)) is not None:
                 return failed(name, fault)
             return self._job_of(stage, reasons)
@@ -55,9 +47,9 @@ class Starter:
 
     def _reasons_now(self, planned: Planned) -> tuple[Reason, ...]:
         """Look again at a stage, now that those before it have run or were skipped."""
-        freshness, pipeline = self._task.freshness, self._task.pipeline
+        freshness, pipeline = self._run.plan.freshness, self._run.plan.pipeline
         reasons = freshness.reasons(planned.stage)
-        ran = [one for one in planned.before if self._progress.has_run(one)]
+        ran = [one for one in planned.before if self._run.progress.has_run(one)]
         made = freshness.made.get(planned.stage)
         is_seen = made is not None and made.seen is not None
         if reasons or is_seen or pipeline.declares(planned.stage):
@@ -67,10 +59,10 @@ class Starter:
 
     def _too_late(self, stage: str) -> str | None:
         """Say why a stage cannot end before the deadline, by earlier runs, if so."""
-        until = self._command.until
-        if until is None or self._command.settings.start_late:
+        until = self._run.command.until
+        if until is None or self._run.command.settings.start_late:
             return None
-        usual, left = self._progress.usual.get(stage, 0.0), max(0.0, until.left)
+        usual, left = self._run.progress.usual.get(stage, 0.0), max(0.0, until.left)
         if usual <= left:
             return None
         took, rest = seconds_in_words(usual), seconds_in_words(left)
@@ -81,47 +73,47 @@ class Starter:
 
     def _fault(self, stage: Stage) -> str | None:
         """Say why a stage cannot run as it was planned, if so."""
-        label = self._command.project.label
+        label = self._run.project.label
         notebook = notebooks.read(stage.notebook.path, stage.notebook.label)
-        if notebooks.as_in(notebook, self._task.profile) != stage.notebook:
+        if notebooks.as_in(notebook, self._run.plan.profile) != stage.notebook:
             return "the notebook was edited after this run began; give the same command again"
         for one in stage.inputs:
             if not one.path.exists():
                 name = label(one.path)
                 return f"{one.parameter}: {name} is missing, and no stage before it has written it"
         for output in stage.outputs:
-            if (link := link_on_the_way(output.path, self._folder)) is not None:
+            if (link := link_on_the_way(output.path, self._run.folder)) is not None:
                 what = f"{label(link)} is {kind(link)}; move it away: nothing is "
                 return f"{what}written through it"
         return None
 
     def _job_of(self, stage: Stage, reasons: tuple[Reason, ...]) -> Job:
         """Record and tell that a stage starts; make its job."""
-        log, freshness = self._command.log, self._task.freshness
+        log, freshness = self._run.log, self._run.plan.freshness
         own = freshness.hashes.of(stage.notebook.path) or ""
         made_from = freshness.of_stage(stage)
         self.read[stage.name] = {**made_from.inputs}
-        details = stage_details(stage, self._command.project.label, made_from, own)
-        self._recorder.stage_started(stage.name, reasons, details)
-        self._progress.start(stage.name)
+        details = stage_details(stage, self._run.project.label, made_from, own)
+        self._run.record.stage_started(stage.name, reasons, details)
+        self._run.progress.start(stage.name)
         log.started(stage.name)
         words = "; ".join(reason.text for reason in reasons)
         log.say(f"started ({words})", stage.name, state=State.RUNNING)
         if stage.left_out:
-            words = sentences.left_out(stage.left_out, self._task.profile)
+            words = sentences.left_out(stage.left_out, self._run.plan.profile)
             log.say(words, stage.name, logging.INFO)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
         return job
 
     def _job(self, stage: Stage) -> Job:
-        settings = self._command.settings
+        settings = self._run.command.settings
         return Job(
             stage=stage.name,
-            root=self._command.project.root,
+            root=self._run.project.root,
             source=stage.notebook.path,
-            executed=self._recorder.notebooks / f"{stage.name}.ipynb",
-            printed=self._recorder.folder / "printed",
+            executed=self._run.record.notebooks / f"{stage.name}.ipynb",
+            printed=self._run.record.folder / "printed",
             working_directory=stage.notebook.folder,
             parameters=stage.injected,
             outputs=tuple(one.path for one in stage.outputs),
@@ -140,11 +132,11 @@ class Starter:
             retry_exceptions=settings.retry_exceptions,
             preload=self._ahead.of(stage.name),
             environment={
-                "RUN_PROFILE": self._task.profile,
+                "RUN_PROFILE": self._run.plan.profile,
                 "RUN_STAGE": stage.name,
                 "RUN_NOTEBOOK": str(stage.notebook.path),
-                "RUN_ID": self._run_id,
-                "RUN_OUTPUTS": str(self._folder),
+                "RUN_ID": self._run.turn.run_id,
+                "RUN_OUTPUTS": str(self._run.folder),
             },
             left_out=frozenset(stage.left_out),
         )

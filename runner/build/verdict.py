@@ -1,4 +1,4 @@
-"""What is said of a build at its end: the test check, and files that nobody declares."""
+"""How a run has ended: its state and its exit code; and what the test check says."""
 
 import logging
 from collections import Counter

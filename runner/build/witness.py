@@ -12,8 +12,8 @@ from ..plan import Freshness, seen, written_by
 from ..project import Project, naming
 from ..runs import Seen, last_made, with_parents
 from ..system import content
+from ..words import first_few
 
-_FEW = 3
 _SMALL = 1 << 16
 _TEXTS = (".py", ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 
@@ -71,7 +71,7 @@ class Witness:
             declared,
             result.started,
             self._before(result.stage),
-            self._freshness.written_later(result.stage),
+            lambda: self._freshness.written_later(result.stage),
         )
         return seen.of_trace(trace, self._look, around)
 
@@ -176,18 +176,22 @@ class Witness:
         if self._pipeline.declares(stage.name):
             reads = [one for one in found.reads if one not in before.reads]
             if reads:
-                what = f"it reads {_few(reads)} without declaring it; that counts all the same"
+                what = f"it reads {first_few(reads)} without declaring it; that counts all the same"
                 self._say(what, stage.name, logging.INFO)
             build = f"outputs/{self._pipeline.profile}/"
             writes = [one for one in found.writes if not one.startswith(build)]
             if writes:
-                what = f"it writes {_few(writes)}, which is no declared output (`output_…`)"
+                what = f"it writes {first_few(writes)}, which is no declared output (`output_…`)"
                 self._say(what, stage.name, logging.WARNING)
         new = [one for one in found.writes if one not in before.writes]
-        for other in {self._writer_of(one, stage.name) for one in new} - {None}:
-            files = [one for one in new if self._writer_of(one, stage.name) == other]
-            what = f"it writes {_few(files)}, as {other} does; give each stage a file of its own"
-            self._say(what, stage.name, logging.WARNING)
+        shared: dict[str, list[str]] = {}
+        for one in new:
+            if (other := self._writer_of(one, stage.name)) is not None:
+                shared.setdefault(other, []).append(one)
+        for other, files in shared.items():
+            what = f"it writes {first_few(files)}, as {other} does"
+            mend = "give each stage a file of its own"
+            self._say(f"{what}; {mend}", stage.name, logging.WARNING)
         self._writers |= dict.fromkeys(found.writes, stage.name)
         self._outside |= {one for one in new if not one.startswith("outputs/")}
 
@@ -219,15 +223,10 @@ class Witness:
         if not found:
             return None
         return (
-            f"{_few(sorted(found))}: written by the builds {self._pipeline.profile} and "
+            f"{first_few(sorted(found))}: written by the builds {self._pipeline.profile} and "
             f"{' and '.join(others)} alike, so each overwrites what the other made; "
             "declare it as `output_…` below outputs/test/ to keep them apart"
         )
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return ", ".join(names[:_FEW]) + more
 
 
 def _text(path: Path) -> str:

@@ -10,7 +10,7 @@ from ..console import agreed
 from ..errors import Exit, UsageError
 from ..model import BuildKey, State
 from ..plan import request
-from ..project import RESERVED_OUTPUTS, TEST_PROFILE, Project, Settings, binding, dotenv
+from ..project import RESERVED_OUTPUTS, TEST_PROFILE, Project, Settings, bind, dotenv
 from ..runs import store
 from ..system import copy_whole, lock
 from ..words import counted
@@ -82,8 +82,8 @@ def _refuse_stale(loaded: Project, settings: Settings) -> None:
     Raises:
         UsageError: a stage would run, for another reason than that it always does.
     """
-    (task,) = request.read(loaded, replace(settings, force=False), [TEST_PROFILE]).tasks(anew=False)
-    for planned in task.planned:
+    (plan,) = request.read(loaded, replace(settings, force=False), [TEST_PROFILE]).plans(anew=False)
+    for planned in plan.planned:
         reasons = [one for one in planned.reasons if one.kind != "always"]
         if reasons:
             message = (
@@ -119,7 +119,7 @@ def _named(loaded: Project, words: Sequence[str], build: Path) -> Iterator[Path]
 
 def _declared(loaded: Project, build: Path) -> list[Path]:
     """Give the files that the stages declare to write."""
-    paths = binding.outputs(loaded, TEST_PROFILE)
+    paths = bind(loaded, [TEST_PROFILE])[TEST_PROFILE].outputs
     return [name for path in paths for name in _named(loaded, [loaded.label(path)], build)]
 
 

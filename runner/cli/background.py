@@ -2,21 +2,53 @@
 
 import contextlib
 import os
+import platform
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ..build.command import Started
+from ..console import Console, console
 from ..errors import Exit, exit_code
+from ..model import Line
 
 
-def detach(work: Callable[[Started], int]) -> int:
-    """Do `work` in a process of its own, and wait until it has started.
+class _Waited(Console):
+    """The lines of the log for the person who waits, until the first run has started.
 
-    Until then the process writes where this one does. It tells by calling what it is given,
-    with a text for the person who waits, and the log that takes what it writes to stderr
-    from then on: a session of its own, without a terminal.
+    From then on the process has no terminal, and the log takes what it writes to stderr.
+    """
+
+    def __init__(self, shown: Console, writer: int) -> None:
+        self._shown = shown
+        self._writer = writer
+
+    def line(self, line: Line, text: str) -> None:
+        self._shown.line(line, text)
+
+    def run_started(self, run_id: str, profile: str, log: Path, *, more: bool) -> None:
+        if self._writer < 0:
+            return
+        self._shown.close()
+        then = ", then the other profiles" if more else ""
+        # Whoever waits may be gone: that is no matter of the run.
+        with contextlib.suppress(OSError):
+            print(
+                f"run {run_id} goes on in the background on {platform.node()}{then}\n"
+                f"  python run.py log -f {profile}   follow it\n"
+                f"  python run.py stop {profile}     end it in good order",
+                flush=True,
+            )
+        _point(1, os.devnull, os.O_WRONLY)
+        _point(2, str(log), os.O_WRONLY | os.O_APPEND)
+        with contextlib.suppress(OSError):
+            os.write(self._writer, b".")
+        os.close(self._writer)
+        self._writer = -1
+
+
+def detach(work: Callable[[Console], int]) -> int:
+    """Do `work`, which shows what it does, in a session of its own; wait until it has started.
 
     Returns:
         In this process 0 once the work has started, else its exit code. In the other one
@@ -39,18 +71,8 @@ def detach(work: Callable[[Started], int]) -> int:
     os.close(reader)
     os.setsid()
     _point(0, os.devnull, os.O_RDONLY)
-
-    def started(text: str, log: Path) -> None:
-        # Whoever waits may be gone: that is no matter of the run.
-        with contextlib.suppress(OSError):
-            print(text, flush=True)
-        _point(1, os.devnull, os.O_WRONLY)
-        _point(2, str(log), os.O_WRONLY | os.O_APPEND)
-        with contextlib.suppress(OSError):
-            os.write(writer, b".")
-        os.close(writer)
-
-    return work(started)
+    with console(plain=True) as shown:
+        return work(_Waited(shown, writer))
 
 
 def _wait(child: int, reader: int) -> int:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import Exit
 from ..execution import Executors
-from ..plan import Request, preflight, request
+from ..plan import preflight, request
 from ..project import Project, Settings, dotenv
 from ..system import portable
 from .options import Options
 
 if TYPE_CHECKING:
-    from ..build.command import Started
-    from ..kernels.root import Root
+    from ..console import Console
+    from ..kernels.forkserver import ForkServer
 
 
 def build(
@@ -33,13 +33,13 @@ def build(
     if chosen.has("dry_run"):
         return _show(asked)
 
-    def run(started: "Started | None" = None) -> int:
+    def run(shown: "Console | None" = None) -> int:
         with _early(asked) as early:
             # Imported beside that process, and not where a command only looks.
             from ..build import command  # noqa: PLC0415
 
             words = ("run.py", *arguments)
-            given = command.Given(words, chosen.changes, executors, early, started)
+            given = command.Given(words, chosen.changes, executors, early, shown)
             return command.build(asked, given)
 
     if chosen.has("background"):
@@ -49,36 +49,36 @@ def build(
     return run()
 
 
-def _show(asked: Request) -> int:
+def _show(asked: request.Request) -> int:
     from ..build import deadline  # noqa: PLC0415 - see above
     from .shared import plan_lines  # noqa: PLC0415 - as above
 
     mask = dotenv.mask(asked.project.root, os.environ, asked.settings.secrets)
     deadline.check(os.environ)
-    todo = asked.tasks()
+    todo = asked.plans()
     preflight.refuse_what_cannot_run(asked.project, todo)
-    for task in todo:
-        print(f"{task.profile}:")
-        for line in plan_lines(task, "skip   up to date"):
+    for plan in todo:
+        print(f"{plan.profile}:")
+        for line in plan_lines(plan, "skip   up to date"):
             print(mask(f"  {line}"))
     return Exit.OK
 
 
 @contextlib.contextmanager
-def _early(asked: Request) -> "Iterator[Root | None]":
-    """Start the process that kernels are forked from, if they will surely be needed.
+def _early(asked: request.Request) -> "Iterator[ForkServer | None]":
+    """Start the fork server, if it will surely be needed.
 
     It imports for longer than we need to find out what is to be done; so that this costs
     little time, it begins as soon as there is no mistake.
     """
-    root = None
+    server = None
     if portable.on_linux() and asked.settings.warm and asked.from_scratch:
-        from ..kernels.root import start  # noqa: PLC0415 - other commands do not need it
+        from ..kernels.forkserver import start  # noqa: PLC0415 - other commands do not need it
 
         with contextlib.suppress(OSError):
-            root = start(asked.project.working_directory)
+            server = start(asked.project.working_directory)
     try:
-        yield root
+        yield server
     finally:
-        if root is not None:
-            root.end(0.0)
+        if server is not None:
+            server.end(0.0)

@@ -12,7 +12,6 @@ from ..project import (
     Settings,
     bind,
     dotenv,
-    outputs,
     packages,
     remarks,
     syntax,
@@ -50,6 +49,7 @@ def check(loaded: Project, settings: Settings, chosen: Options) -> int:
         profiles = counted(len(loaded.profiles), "profile")
         log.say(f"no mistakes in {stages} and {profiles}", "check")
         if loaded.build(BuildKey(TEST_PROFILE)).is_dir():
-            return verdict.check(loaded, settings, log, outputs(loaded, TEST_PROFILE))
+            made = bound[TEST_PROFILE].outputs if TEST_PROFILE in bound else []
+            return verdict.check(loaded, settings, log, made)
         log.say("there is no test build to compare; python run.py test makes it", "check")
     return Exit.OK

@@ -1,4 +1,4 @@
-"""The table of commands: what each is called, takes, does, and which options it has."""
+"""The table of commands: what each is called, takes and does (options: see `options`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,6 @@
 """`history`: the runs of builds."""
 
 import os
-from collections.abc import Sequence
 
 from ..errors import Exit
 from ..model import BuildKey
@@ -14,7 +13,9 @@ from .shared import profiles_only, warn
 def history(loaded: Project, settings: Settings, chosen: Options) -> int:
     """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
     mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
-    found = _built("history", chosen.rest, loaded)
+    profiles_only("history", chosen.rest, loaded)
+    names = chosen.rest or loaded.profiles
+    found = [name for name in names if loaded.build(BuildKey(name)).is_dir()]
     for name in found:
         print(f"{name}:")
         for run in reversed(list(store.of_build(loaded.build(BuildKey(name)), warn))):
@@ -24,9 +25,3 @@ def history(loaded: Project, settings: Settings, chosen: Options) -> int:
     if not found:
         print("nothing has run yet")
     return Exit.OK
-
-
-def _built(command: str, words: Sequence[str], loaded: Project) -> list[str]:
-    """Give the profiles that were named, or all that have a build."""
-    profiles_only(command, words, loaded)
-    return [name for name in words or loaded.profiles if loaded.build(BuildKey(name)).is_dir()]

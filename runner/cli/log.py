@@ -114,7 +114,7 @@ def _lines(path: Path, run: store.Run, *, follow: bool) -> Iterator[str]:
 
 
 def _is_of(line: str, stage: str) -> bool:
-    """Tell whether a line of the log comes from a stage; see `logs.formatted`."""
+    """Tell whether a line of the log comes from a stage; see `console/logfile.py`."""
     words = line.split(maxsplit=3)
     if len(words) < 4:  # noqa: PLR2004 - date, time, level, the rest
         return False

@@ -1,7 +1,7 @@
 """The table of options, each once, and the parser, the help and a Job's command made from it."""
 
 import argparse
-import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,8 +27,7 @@ class Option:
     `commands` are those that have it (`build` for targets alone); `value` is what stands for its
     value in the help, None for a flag. One that is given `many` times is a list; a flag with
     `turns_off` sets False. One that can stand in pyproject.toml is a field of `Settings`, too;
-    `variable` is the environment variable that is looked at, too. `handed_on` ones go on into the
-    command of a Job.
+    `handed_on` ones go on into the command of a Job.
     """
 
     flags: tuple[str, ...]
@@ -38,7 +37,6 @@ class Option:
     many: bool = False
     turns_off: bool = False
     in_pyproject: bool = False
-    variable: str | None = None
     handed_on: bool = False
 
     @property
@@ -135,7 +133,6 @@ OPTIONS: dict[str, Option] = {
         _BUILD_AND_JOB,
         "TIME",
         in_pyproject=True,
-        variable="RUN_DEADLINE",
     ),
     "warm": Option(
         ("--cold",),
@@ -159,7 +156,6 @@ OPTIONS: dict[str, Option] = {
         "URL",
         many=True,
         in_pyproject=True,
-        variable="RUN_NOTIFY",
     ),
     "log_level": Option(
         ("--log-level",),
@@ -362,7 +358,7 @@ def told(chosen: Options) -> str | None:
         UsageError: there is no such command.
     """
     if chosen.has("version"):
-        return f"run.py {__version__} (Python {platform.python_version()})"
+        return f"run.py {__version__} (Python {sys.version.split()[0]})"
     if chosen.name == "help" and chosen.rest:
         word = chosen.rest[0]
         name = command_of(word)

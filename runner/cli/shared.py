@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..model import BuildKey, Planned
-from ..plan import Task
 from ..project import Project, layout
 from ..words import did_you_mean
+
+if TYPE_CHECKING:
+    from ..plan import request
 
 
 def usual_profile(loaded: Project) -> str:
@@ -19,13 +22,13 @@ def usual_profile(loaded: Project) -> str:
     return min(loaded.profiles, key=rank)
 
 
-def plan_lines(task: Task, skipped: str) -> list[str]:
+def plan_lines(plan: "request.BuildPlan", skipped: str) -> list[str]:
     """Write each stage and what becomes of it; `skipped` is said of one that is up to date."""
-    width = max(len(planned.stage) for planned in task.planned)
+    width = max(len(planned.stage) for planned in plan.planned)
     return [
         f"{planned.stage:<{width}}  {_fate(planned) if planned.may_run else skipped}"
-        + ("" if planned.may_run or task.pipeline.declares(planned.stage) else " (seen)")
-        for planned in task.planned
+        + ("" if planned.may_run or plan.pipeline.declares(planned.stage) else " (seen)")
+        for planned in plan.planned
     ]
 
 

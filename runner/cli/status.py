@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import Exit, ProjectError, UsageError
 from ..model import BuildKey, State
-from ..plan import Task, request
+from ..plan import request
 from ..project import Outline, Project, dotenv, layout
 from ..runs import RUN_ID, VERSION, find, store
 from ..words import did_you_mean, state_in_words
@@ -67,7 +67,7 @@ class _Build:
     name: str
     past: Sequence[store.Run]
     waits: store.Run | None
-    planned: Sequence[Task]
+    planned: Sequence[request.BuildPlan]
 
     def lines(self) -> list[str]:
         lines = []
@@ -76,7 +76,7 @@ class _Build:
         if self.past and self.past[0].state == State.RUNNING:
             lines += store.under_way(self.past[0], store.durations(self.past))
         else:
-            lines += [line for task in self.planned for line in plan_lines(task, "up to date")]
+            lines += [line for plan in self.planned for line in plan_lines(plan, "up to date")]
             lines += [f"newest run: {store.line(run)}{run.heard}" for run in self.past[:1]]
         return [f"{self.name}:", *(f"  {line}" for line in lines)]
 
@@ -89,8 +89,8 @@ class _Build:
                 "reasons": [asdict(reason) for reason in one.reasons],
                 "before": list(one.before),
             }
-            for task in self.planned
-            for one in task.planned
+            for plan in self.planned
+            for one in plan.planned
         ]
         newest = store.details(self.past[0]) if self.past else None
         waits = self.waits and self.waits.folder.name
@@ -115,13 +115,13 @@ def _load(
 
 def _plan(
     loaded: Project | None, chosen: Options, name: str, past: Sequence[store.Run]
-) -> list[Task]:
+) -> list[request.BuildPlan]:
     """Say what the next run would do, if none is under way and it can be known."""
     running = bool(past) and past[0].state == State.RUNNING
     if loaded is None or name not in loaded.profiles or running:
         return []
     settings = replace(chosen.settings(loaded.settings), force=False)
-    return list(request.read(loaded, settings, [name], chosen.parameters).tasks(anew=False))
+    return list(request.read(loaded, settings, [name], chosen.parameters).plans(anew=False))
 
 
 def _run_lines(run: store.Run) -> list[str]:

@@ -1,6 +1,6 @@
 """What a person sees of a run, and its log."""
 
 from .choice import agreed, console
-from .log import Log
+from .logfile import Console, Log
 
-__all__ = ["Log", "agreed", "console"]
+__all__ = ["Console", "Log", "agreed", "console"]

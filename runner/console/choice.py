@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UsageError
-from .log import Console, PlainConsole
+from .logfile import Console, PlainConsole
 
 
 @contextlib.contextmanager

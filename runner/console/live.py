@@ -5,10 +5,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import IO, Self, cast
 
-from rich.console import Console, Group
+from rich.console import Console as Terminal
+from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..model import CellStarted, Line, Result, State
 from ..words import one_line, seconds_in_words, size_in_words, state_in_words
-from .log import RUN
+from .logfile import RUN, Console
 from .screen import Screen
 
 _STYLES = {
@@ -70,23 +70,30 @@ class _Situation:
     """A line that is made anew each time that it is shown, but not too often."""
 
     def __init__(self) -> None:
-        self.text: Callable[[], str] | None = None
+        self._text: Callable[[], str] = str
         self._shown, self._at = "", 0.0
 
+    def take(self, text: Callable[[], str]) -> None:
+        """Show what `text` gives, from now on."""
+        self._text = text
+        self._make()
+
+    def _make(self) -> None:
+        self._shown, self._at = self._text(), time.monotonic()
+
     def __rich__(self) -> Text:
-        if self.text is not None and time.monotonic() - self._at > _ANEW:
-            self._at = time.monotonic()
-            self._shown = self.text()
+        if time.monotonic() - self._at > _ANEW:
+            self._make()
         return Text(self._shown, style="dim")
 
 
-class LiveConsole:
+class LiveConsole(Console):
     """The log's lines scroll by, lighter than in the file; below them a bar for each stage."""
 
     def __init__(self) -> None:
         """Prepare the display."""
         self._output = _Lasting(sys.stdout)
-        self._console = Console(file=cast("IO[str]", self._output), highlight=False)
+        self._console = Terminal(file=cast("IO[str]", self._output), highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", style="bold", markup=False),
@@ -108,12 +115,7 @@ class LiveConsole:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the terminal as it was, with the lines on it."""
         self._live.stop()
         self.close()
@@ -188,8 +190,8 @@ class LiveConsole:
 
     def situation(self, text: Callable[[], str]) -> None:
         """Show a line below the bars."""
-        text()  # it may have to look at earlier runs, which is not to hold up the display
-        self._situation.text = text
+        # Here and now: it may have to look at earlier runs, which is not to hold up the display.
+        self._situation.take(text)
 
     def close(self) -> None:
         """Show nothing more."""

@@ -27,8 +27,8 @@ from papermill.exceptions import PapermillExecutionError
 for _name in _UNUSED:
     del sys.modules[_name]
 
+from ..kernels.launch import Coming
 from ..kernels.manager import Ended
-from ..kernels.start import Coming
 from ..model import Event, Job, Line, Result, State, Usage
 from ..project import PYTHON, document, dotenv
 from ..stop import Stop

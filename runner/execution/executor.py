@@ -1,7 +1,8 @@
 """The seam between deciding and doing, and who does it here: threads, each with a kernel."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -51,7 +52,8 @@ class LocalExecutor:
         self, jobs: int, emit: Callable[[Event], None], stop: Stop, warm: "Warm | None" = None
     ) -> None:
         """Make the threads; nothing starts yet."""
-        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="stage")
+        # Named so, it is loaded here and not by commands that only look.
+        self._pool = futures.ThreadPoolExecutor(jobs, thread_name_prefix="stage")
         self._emit = emit
         self._stop = stop
         self._warm = warm

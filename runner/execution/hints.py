@@ -105,28 +105,23 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
     files = ProjectFiles(root)
     compiled = {path for path in found[READ] if f"/{_CACHE}/" in path}
     modules = {source_of(path) for path in compiled} | set(map(source_of, found[MODULE]))
-    reads = {
-        name: moments.get(path, 0.0)
-        for path in found[READ] - compiled
-        for name in files.names_of(path)
-    }
-    loaded = frozenset(name for name in files.names(modules) if _is_file(root / name))
+
+    def when(paths: set[str]) -> dict[str, float]:
+        return {name: moments.get(path, 0.0) for path in paths for name in files.names_of(path)}
+
     written = found[WRITTEN] | found[BOTH]
-    listings = {
-        name: moments.get(path, 0.0)
-        for path in found[LISTED] - written
-        for name in files.names_of(path)
-    }
+    reads, listed = when(found[READ] - compiled), when(found[LISTED] - written)
+    # Path's raises where a folder may not be entered.
+    loaded = frozenset(one for one in files.names(modules) if os.path.isfile(root / one))  # noqa: PTH113
     named = _in_commands(found[STARTED], working_directory)
     return Trace(
         reads=frozenset(reads.keys() - loaded),
-        moments=reads,
+        moments=reads | listed,
         writes=files.names(found[WRITTEN]),
         links=files.names(found[LINK], follow=False),
         either=files.names(found[BOTH]),
         gone=files.names(found[GONE]),
-        listed=frozenset(listings),
-        listings=listings,
+        listed=frozenset(listed),
         folders=files.names(found[FOLDER]),
         modules=loaded,
         many_read=files.names(found[MANY_READ]),
@@ -137,10 +132,6 @@ def read(data: bytes | None, root: Path, working_directory: Path) -> Trace:
         whole=data is None or (bool(found[END]) and not found[LOST]),
         children=data is None or bool(found[STARTED] or found[NATIVE]),
     )
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 - Path's raises where a folder may not be entered
 
 
 def _in_commands(lines: set[str], folder: Path) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..kernels.manager import GuardedProvisioner
 from ..kernels.stacks import readable
 from ..model import Pace
-from ..system import tree_memory
+from ..system import machine
 from ..words import seconds_in_words, size_in_words
 
 # How often the memory of all processes is looked at, in seconds.
@@ -43,7 +43,7 @@ class Pulse:
         now = time.monotonic()
         if now - self._looked >= _LOOK and self._kernel.kernel_pid is not None:
             self._looked = now
-            memory = tree_memory(self._kernel.kernel_pid)
+            memory = machine.tree_memory(self._kernel.kernel_pid)
             self.peak_memory = max(self.peak_memory, memory)
         if self._pace.heartbeat and now - self._said >= self._pace.heartbeat:
             self._said = now
@@ -91,4 +91,4 @@ def _used(pid: int | None) -> tuple[float, int]:
                 cpu += times.user + times.system
     except psutil.Error:
         pass
-    return cpu, tree_memory(pid)
+    return cpu, machine.tree_memory(pid)

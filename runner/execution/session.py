@@ -18,9 +18,9 @@ from nbformat import NotebookNode
 
 from ..errors import Exit
 from ..kernels.ending import OVER, RECORD, VARIABLE, Ending
+from ..kernels.launch import Coming, KernelStartError, launch, tail
 from ..kernels.manager import Ended
 from ..kernels.stacks import readable
-from ..kernels.start import Coming, KernelStartError, start, tail
 from ..model import CellRef, CellStarted, Event, Job, Line, SecretSet, State
 from ..project import PYTHON, first_line
 from ..secrets import Mask
@@ -118,7 +118,7 @@ class Session(NotebookClient):
             limit = self.job.limits.stage
             self._deadline = None if limit is None else time.monotonic() + limit
             try:
-                started = await start(self.job, self.spare, self._stopped, self._say)
+                started = await launch(self.job, self.spare, self._stopped, self._say)
             except KernelStartError as error:
                 return Outcome(State.KERNEL_DIED, str(error))
             except asyncio.CancelledError:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _MOST_FOLDERS = 8192
 # Names past this number are not kept.
 _MOST_NAMES = 20_000
-_PYTHON_SOURCE = ".py"
 # After these a file has another content, or is gone.
 _CLOSED = "CLOSE_WRITE"
 _CHANGES = (_CLOSED, "MOVED_TO", "MOVED_FROM", "DELETE")

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..system import HASH_SEED
+from ..system import machine
 
 # A Unix socket's path has at most 107 bytes (unix(7)); ours add some 30 to the folder's.
 _LONGEST_FOLDER = 60
@@ -22,7 +22,7 @@ _UNATTENDED = {
 
 def unattended() -> dict[str, str]:
     """Give the environment in which kernels run, but for what is each one's own."""
-    seed = os.environ.get("PYTHONHASHSEED") or HASH_SEED
+    seed = os.environ.get("PYTHONHASHSEED") or machine.HASH_SEED
     return {**os.environ, **_UNATTENDED, "PYTHONHASHSEED": seed}
 
 

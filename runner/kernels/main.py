@@ -474,8 +474,8 @@ def prepare(level: str, crashes: str, root: str) -> HeadlessApp:
     app.session.pack, app.session.unpack = pack, unpack
     app.initialize()
     more = {"os.putenv": _teller(app.kernel)}
-    recorder = _beside("trace").begin(str(Path(crashes).with_name("trace")), root, more)
-    ending = Ending(Path(crashes).with_name("ending.json"), app.kernel, recorder.modules)
+    tracer = _beside("trace").begin(str(Path(crashes).with_name("trace")), root, more)
+    ending = Ending(Path(crashes).with_name("ending.json"), app.kernel, tracer.modules)
     app.kernel.on_end = ending.begin
     # What is registered later runs earlier: the notebook's own handlers do.
     atexit.register(ending.over)

@@ -56,7 +56,7 @@ _QUIET = frozenset(
 _QUIET_PYARROW = ("lib", "_compute", "_compute_docstrings")
 
 
-class Recorder:
+class Tracer:
     """Writes each fact once; bounded, however much a notebook opens."""
 
     def __init__(self, file: int, root: str, own: str) -> None:
@@ -183,7 +183,7 @@ def _first(found: list[str]) -> int:
     return _MODULE_FILES.index(found[0]) if found else len(_MODULE_FILES)
 
 
-def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Recorder:
+def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Tracer:
     """Begin a trace of this process at `path`, a file of the kernel's private folder.
 
     `more` takes in further events, by name.
@@ -195,8 +195,8 @@ def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Reco
         file = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, high)
     finally:
         os.close(opened)
-    recorder = Recorder(file, root, os.path.dirname(path))  # noqa: PTH120 - quick
-    find = {**_handlers(recorder), **more}.get
+    tracer = Tracer(file, root, os.path.dirname(path))  # noqa: PTH120 - quick
+    find = {**_handlers(tracer), **more}.get
 
     def hook(event: str, values: tuple[Any, ...]) -> None:
         handle = find(event)
@@ -207,11 +207,11 @@ def begin(path: str, root: str, more: Mapping[str, Callable[..., None]]) -> Reco
                 pass
 
     sys.addaudithook(hook)
-    return recorder
+    return tracer
 
 
-def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C901 - a table
-    note = recorder.note
+def _handlers(tracer: Tracer) -> dict[str, Callable[..., None]]:  # noqa: C901 - a table
+    note = tracer.note
 
     def opened(path: Any, _mode: object, flags: int) -> None:  # noqa: ANN401 - as it comes
         kind = flags & os.O_ACCMODE
@@ -230,7 +230,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
             while frame.f_back and frame.f_code.co_filename.endswith("pkgutil.py"):
                 frame = frame.f_back
             file = frame.f_code.co_filename
-            found = _CELL in file or recorder.is_own(file)
+            found = _CELL in file or tracer.is_own(file)
         else:
             found = not any(one in file for one in _FINDERS)
         if found:
@@ -240,28 +240,17 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         frame = sys._getframe(2)  # noqa: SLF001 - the quick way
         while frame.f_back and any(one in frame.f_code.co_filename for one in _FINDERS):
             frame = frame.f_back
-        recorder.imported(str(name), frame.f_code.co_filename)
+        tracer.imported(str(name), frame.f_code.co_filename)
 
-    def renamed(source: Any, target: Any, at: int, to: int) -> None:  # noqa: ANN401 - as they come
+    def named(kind: str, which: int = 0, at: int = -1) -> Callable[..., None]:
         # Relative to an open folder, as within `shutil.rmtree`, a name says too little.
-        if at == _HERE:
-            note(GONE, source)
-        if to == _HERE:
-            note(WRITTEN, target)
+        return lambda *values: note(kind, values[which]) if values[at] == _HERE else None
 
-    def removed(path: Any, at: int) -> None:  # noqa: ANN401 - as it comes
-        if at == _HERE:
-            note(GONE, path)
+    moved_away, moved_here = named(GONE, 0, 2), named(WRITTEN, 1, 3)
 
-    def linked(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
-        note(WRITTEN, target)
-
-    def linked_softly(_source: object, target: Any, *_: object) -> None:  # noqa: ANN401 - as it comes
-        note(LINK, target)
-
-    def made(path: Any, _mode: object, at: int) -> None:  # noqa: ANN401 - as it comes
-        if at == _HERE:
-            note(FOLDER, path)
+    def renamed(*values: Any) -> None:  # noqa: ANN401 - as they come
+        moved_away(*values)
+        moved_here(*values)
 
     def database(name: Any) -> None:  # noqa: ANN401 - as it comes
         text = os.fsdecode(name)
@@ -274,7 +263,7 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         return lambda path, *_: note(kind, path)
 
     def command(at: int) -> Callable[..., None]:
-        return lambda *values: recorder.started(values[at] if len(values) > at else "")
+        return lambda *values: tracer.started(values[at] if len(values) > at else "")
 
     return {
         "open": opened,
@@ -282,11 +271,11 @@ def _handlers(recorder: Recorder) -> dict[str, Callable[..., None]]:  # noqa: C9
         "os.listdir": listed,
         "os.scandir": listed,
         "os.rename": renamed,
-        "os.link": linked,
-        "os.symlink": linked_softly,
-        "os.mkdir": made,
+        "os.link": named(WRITTEN, 1),
+        "os.symlink": named(LINK, 1),
+        "os.mkdir": named(FOLDER),
         "os.truncate": first(WRITTEN),
-        "os.remove": removed,
+        "os.remove": named(GONE),
         "shutil.rmtree": first(GONE),
         "sqlite3.connect": database,
         "subprocess.Popen": command(1),

@@ -23,7 +23,7 @@ from typing import Self
 from ..model import Wanted
 from .family import Family, Imports, Member
 from .folder import Place
-from .root import Root
+from .forkserver import ForkServer
 
 _MOST = 1 << 18
 # Processes of the tree; past them, notebooks import by themselves what is not there yet.
@@ -62,14 +62,14 @@ class Spare:
 
 @dataclass
 class Warm:
-    """Gives kernels forked from `root` or from a process below it, for the folder `project`.
+    """Gives kernels forked from `server` or from a process below it, for the folder `project`.
 
     `jobs` kernels may be needed at once. Notebooks lie in `folders`: nothing is imported
     ahead that one of them would find there. Whatever happens to the processes, `take` gives an
     answer: None is for a kernel that starts by itself. `say` is told once what went wrong.
     """
 
-    root: Root
+    server: ForkServer
     project: str
     log_level: str
     jobs: int
@@ -92,7 +92,7 @@ class Warm:
         self._woken, self._wake = socket.socketpair()
         self._wake.setblocking(False)  # noqa: FBT003 - the socket's own signature
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._add(Member(), self.root.control)
+        self._add(Member(), self.server.control)
         self._thread = threading.Thread(target=self._listen, name="warm", daemon=True)
         self._thread.start()
         return self
@@ -111,7 +111,7 @@ class Warm:
             self._remove(member)
         for spare in self._dropped:
             spare.clear(limit - time.monotonic())
-        self.root.end(limit - time.monotonic())
+        self.server.end(limit - time.monotonic())
         for one in (self._woken, self._wake):
             one.close()
         self._selector.close()
@@ -358,7 +358,7 @@ class Warm:
         if member not in self._family.members:
             return
         if member is self._family.members[0]:
-            last = self.root.last_words
+            last = self.server.last_words
             words = "the process that kernels are forked from ended; they start by themselves now"
             self.say(logging.WARNING, f"{words} ({last})" if last else words)
         elif not member.ready:

@@ -1,6 +1,5 @@
-"""Which stages must run, and why."""
+"""Which stages must run, and why; what is asked for (`request`) is no affair of all commands."""
 
-from .freshness import Freshness, Task, written_by
-from .request import Request
+from .freshness import Freshness, written_by
 
-__all__ = ["Freshness", "Request", "Task", "written_by"]
+__all__ = ["Freshness", "written_by"]

@@ -9,15 +9,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..model import SKIP_CELL, Input, Stage
+from ..model import RUN_TAGS, Input, Stage
 from ..project import PYTHON, Project, installed, modules, required, sources
 from ..runs import Environment, Fingerprint, storable
 from ..secrets import MASK, Mask
 from ..system import read_plain
 from .hashes import Hashes
-
-# Tags that change how a cell runs; other metadata do not count.
-_TAGS = ("raises-exception", SKIP_CELL)
 
 
 def of_stage(project: Project, stage: Stage, hashes: Hashes) -> Fingerprint:
@@ -104,7 +101,8 @@ def _hash(one: Input, hashes: Hashes) -> str | None:
 
 def _code(source: str, tags: tuple[str, ...]) -> str:
     lines = "\n".join(line.rstrip() for line in source.strip().splitlines())
-    marked = [tag for tag in _TAGS if tag in tags]
+    # Other metadata do not count.
+    marked = [tag for tag in RUN_TAGS if tag in tags]
     return hashlib.sha256(json.dumps([lines, marked]).encode()).hexdigest()[:32]
 
 

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .. import graph
-from ..model import BuildKey, Pipeline, Planned, Reason, Stage
+from ..model import Pipeline, Reason, Stage
 from ..project import CACHE, Project, dotenv
 from ..runs import Fingerprint, Made, Seen, last_made, with_parents
 from . import fingerprint, plan, seen
@@ -173,32 +173,6 @@ class Freshness:
             outputs=fingerprint.of_outputs(self._project, stage, self.hashes),
             executed=None if there else self._project.label(paths[0]),
         )
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be done for one profile; `fresh` removes the old build first.
-
-    `targets` and `parameters` are what the command line says.
-    """
-
-    pipeline: Pipeline
-    freshness: Freshness
-    planned: tuple[Planned, ...]
-    targets: tuple[str, ...]
-    whole: bool
-    fresh: bool
-    parameters: tuple[str, ...] = ()
-
-    @property
-    def profile(self) -> str:
-        """The profile's name."""
-        return self.pipeline.profile
-
-    @property
-    def key(self) -> BuildKey:
-        """The name of the build."""
-        return self.pipeline.key
 
 
 def written_by(stage: Stage, made: Made | None, project: Project) -> Iterator[str]:

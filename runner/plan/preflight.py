@@ -3,13 +3,12 @@
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from itertools import takewhile
 
 from ..errors import Problem, ProjectError, UsageError
-from ..model import BuildKey
 from ..project import Project, packages, syntax
-from ..system import is_full, kind, reserve
-from .freshness import Task
+from ..system import is_full, reserve
+from .request import BuildPlan
 
 # Open files: what the runner has, and what each stage takes that runs at once.
 _OURS, _EACH = 96, 32
@@ -17,23 +16,7 @@ _OURS, _EACH = 96, 32
 _ROOM = 2 << 20
 
 
-def refuse_no_folders(project: Project, profiles: Sequence[str]) -> None:
-    """See that `outputs/` and the builds' folders can be made.
-
-    Raises:
-        ProjectError: something else is there.
-    """
-    places = (project.outputs, *(project.build(BuildKey(one)) for one in profiles))
-    problems = [
-        Problem(project.label(place), f"is {kind(place) or 'no folder'}; move it away")
-        for place in places
-        if os.path.lexists(place) and not place.is_dir()
-    ]
-    if problems:
-        raise ProjectError(problems)
-
-
-def refuse_too_little(project: Project, tasks: Sequence[Task], jobs: int) -> None:
+def refuse_too_little(project: Project, plans: Sequence[BuildPlan], jobs: int) -> None:
     """See that there is room on the disk, that files can be opened, and nothing is in the way.
 
     The caller holds the builds' locks.
@@ -42,14 +25,14 @@ def refuse_too_little(project: Project, tasks: Sequence[Task], jobs: int) -> Non
         ProjectError: a file is where an output's folder must be.
         UsageError: there is too little of something.
     """
-    count = sum(one.may_run for task in tasks for one in task.planned)
+    count = sum(one.may_run for plan in plans for one in plan.planned)
     if not count:
         return
-    problems = [problem for task in tasks for problem in _in_the_way(project, task)]
+    problems = [problem for plan in plans for problem in _in_the_way(project, plan)]
     if problems:
         raise ProjectError(problems)
     _open_files(_OURS + _EACH * min(count, jobs))
-    if not any(task.fresh or not project.build(task.key).exists() for task in tasks):
+    if not any(plan.fresh or not project.build(plan.key).exists() for plan in plans):
         # What runs again makes room first: it removes its own old outputs.
         return
     aside = project.outputs / f".room-{os.getpid()}"
@@ -68,40 +51,36 @@ def refuse_too_little(project: Project, tasks: Sequence[Task], jobs: int) -> Non
             aside.unlink(missing_ok=True)
 
 
-def refuse_what_cannot_run(project: Project, tasks: Iterable[Task]) -> None:
+def refuse_what_cannot_run(project: Project, plans: Iterable[BuildPlan]) -> None:
     """See that the stages which may run are Python, and what they surely import is installed.
 
     Raises:
         ProjectError: something is not so.
     """
     problems: list[Problem] = []
-    for task in tasks:
-        stages = task.pipeline.stages
-        coming = [stages[one.stage].notebook for one in task.planned if one.may_run]
+    for plan in plans:
+        stages = plan.pipeline.stages
+        coming = [stages[one.stage].notebook for one in plan.planned if one.may_run]
         found = [*syntax.mistakes(project, coming), *packages.missing(project, coming)]
         problems += [one for one in found if one not in problems]
     if problems:
         raise ProjectError(problems)
 
 
-def _in_the_way(project: Project, task: Task) -> Iterator[Problem]:
+def _in_the_way(project: Project, plan: BuildPlan) -> Iterator[Problem]:
     """Find files, or links to nothing, where the folders of outputs must be."""
-    build = project.build(task.key)
-    for planned in task.planned:
-        stage = task.pipeline.stages[planned.stage]
-        for output in stage.outputs if planned.may_run and not task.fresh else ():
-            for place in _folders_of(output.path, build):
+    build = project.build(plan.key)
+    for planned in plan.planned:
+        stage = plan.pipeline.stages[planned.stage]
+        for output in stage.outputs if planned.may_run and not plan.fresh else ():
+            inside = takewhile(
+                lambda one: one != build and one.is_relative_to(build), output.path.parents
+            )
+            for place in inside:
                 if os.path.lexists(place) and not place.is_dir():
                     what = f"is a file, where {project.label(output.path)} needs a folder; "
-                    what += f"remove it, or build from nothing: -f {task.profile}"
+                    what += f"remove it, or build from nothing: -f {plan.profile}"
                     yield Problem(project.label(place), what)
-
-
-def _folders_of(path: Path, build: Path) -> Iterator[Path]:
-    for place in path.parents:
-        if place == build or not place.is_relative_to(build):
-            return
-        yield place
 
 
 def _open_files(wanted: int) -> None:

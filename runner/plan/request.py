@@ -1,15 +1,42 @@
 """From the words of a command line to what is to be done for each profile, and why."""
 
+import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..model import Pipeline, Reason, Stage
+from ..errors import Problem, ProjectError, UsageError
+from ..model import BuildKey, Pipeline, Planned, Reason, Stage
 from ..project import Project, Selection, Settings, bind, other_builds, targets
+from ..system import kind
 from ..words import did_you_mean
-from . import preflight
-from .freshness import Freshness, Task
+from .freshness import Freshness
 from .plan import plan
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What is to be done for one profile; `fresh` removes the old build first.
+
+    `targets` and `parameters` are what the command line says.
+    """
+
+    pipeline: Pipeline
+    freshness: Freshness
+    planned: tuple[Planned, ...]
+    targets: tuple[str, ...]
+    whole: bool
+    fresh: bool
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self.pipeline.profile
+
+    @property
+    def key(self) -> BuildKey:
+        """The name of the build."""
+        return self.pipeline.key
 
 
 @dataclass(frozen=True)
@@ -41,10 +68,10 @@ class Request:
     def _is_fresh(self, selection: Selection) -> bool:
         return selection.from_scratch or (self.settings.force and selection.whole)
 
-    def tasks(self, *, anew: bool = True) -> tuple[Task, ...]:
+    def plans(self, *, anew: bool = True) -> tuple[BuildPlan, ...]:
         """Look at the builds as they stand, and plan.
 
-        To run the tasks, hold the builds' locks first.
+        To carry them out, hold the builds' locks first.
 
         Args:
             anew: plan what always starts from nothing so.
@@ -52,10 +79,10 @@ class Request:
         Raises:
             UsageError: a stage is to be forced that is not needed.
         """
-        found: list[Task] = []
+        found: list[BuildPlan] = []
         for selection in self.selections:
-            found.append(self._task(selection, found, anew=anew))
-        needed = {one.stage for task in found for one in task.planned}
+            found.append(self._plan(selection, found, anew=anew))
+        needed = {each.stage for one in found for each in one.planned}
         for name in self.forced:
             if name not in needed:
                 words = " ".join(self.words)
@@ -63,7 +90,7 @@ class Request:
                 raise UsageError(message)
         return tuple(found)
 
-    def _task(self, selection: Selection, before: Sequence[Task], *, anew: bool) -> Task:
+    def _plan(self, selection: Selection, before: Sequence[BuildPlan], *, anew: bool) -> BuildPlan:
         found = self.pipelines[selection.profile]
         freshness = Freshness(self.project, found)
         fresh = self._is_fresh(selection) and (anew or not selection.from_scratch)
@@ -84,7 +111,7 @@ class Request:
         pipeline = freshness.pipeline
         planned = plan(pipeline, selection.named, look)
         words, given = self.words, self.parameters
-        return Task(pipeline, freshness, planned, words, selection.whole, fresh, given)
+        return BuildPlan(pipeline, freshness, planned, words, selection.whole, fresh, given)
 
 
 def read(
@@ -103,11 +130,27 @@ def read(
     selections = targets.select(words, project)
     named = {one.profile: one.named for one in selections}
     pipelines = bind(project, list(named), parameters, named)
-    preflight.refuse_no_folders(project, list(named))
+    _refuse_no_folders(project, list(named))
     stages = tuple(_forced(project, word) for word in forced)
     return Request(
         project, settings, selections, pipelines, tuple(words), tuple(parameters), stages
     )
+
+
+def _refuse_no_folders(project: Project, profiles: Sequence[str]) -> None:
+    """See that `outputs/` and the builds' folders can be made.
+
+    Raises:
+        ProjectError: something else is there.
+    """
+    places = (project.outputs, *(project.build(BuildKey(one)) for one in profiles))
+    problems = [
+        Problem(project.label(place), f"is {kind(place) or 'no folder'}; move it away")
+        for place in places
+        if os.path.lexists(place) and not place.is_dir()
+    ]
+    if problems:
+        raise ProjectError(problems)
 
 
 def _forced(project: Project, word: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,8 +23,6 @@ CHANGED = "changed meanwhile"
 _LINK = "link:"
 # What people write while a stage runs is no output of it, unless its kernel is the witness.
 _WRITTEN_BY_HAND = (".py", ".ipynb", ".md")
-
-Named = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -104,14 +102,14 @@ class Around:
     """What is known of a stage beside its trace.
 
     `declared` are the names of its inputs and outputs, files or folders; it `began` in seconds
-    since 1970; `before` is what it used when it last ran; `later` are files that stages write
-    which come after it.
+    since 1970; `before` is what it used when it last ran; `of_later` gives the names of files
+    that stages write which come after it.
     """
 
     declared: Collection[str]
     began: float
     before: Seen
-    later: Collection[str] = ()
+    of_later: Callable[[], Collection[str]]
 
 
 def of_trace(trace: Trace, look: Look, around: Around) -> Seen:
@@ -129,7 +127,7 @@ def of_trace(trace: Trace, look: Look, around: Around) -> Seen:
     by_hand = {one for one in trace.perhaps_written if one.endswith(_WRITTEN_BY_HAND)}
     hinted = trace.perhaps_written - by_hand
     changes = {one for one in trace.doubted & trace.perhaps_written if not is_declared(one)}
-    changes |= {f"{one}/" for one in trace.listed if _is_overtaken(one, trace, look)}
+    changes |= {f"{one}/" for one in _overtaken(trace, look)}
     own = changes.intersection((*before.doubted, *before.own))
     doubted = changes - own
     hinted -= doubted
@@ -183,7 +181,7 @@ def of_trace(trace: Trace, look: Look, around: Around) -> Seen:
         many={
             one: CHANGED
             if one not in trace.many_written and look.any_changed_since(one, began)
-            else look.looks(one, around.later)
+            else look.looks(one, around.of_later())
             for one in many
         },
         written={name: look.of(name) for name in sorted(by_some)},
@@ -197,18 +195,20 @@ def of_trace(trace: Trace, look: Look, around: Around) -> Seen:
     )
 
 
-def _is_overtaken(folder: str, trace: Trace, look: Look) -> bool:
-    """Tell whether a folder has other names than when it was listed, and not by the stage.
+def _overtaken(trace: Trace, look: Look) -> list[str]:
+    """Give the folders that have other names than when they were listed, and not by the stage.
 
     Where the system tells of changes, these are looked at instead.
     """
+    if trace.watched:
+        return []
     touched = trace.writes | trace.either | trace.gone | trace.folders
-    return (
-        not trace.watched
-        and look.is_folder(folder)
-        and look.changed_since(folder, trace.listings.get(folder, 0.0), moved=False)
-        and not any((one.rpartition("/")[0] or ".") == folder for one in touched)
-    )
+    own = {one.rpartition("/")[0] or "." for one in touched}
+    return [
+        one
+        for one in trace.listed - own
+        if look.is_folder(one) and look.changed_since(one, trace.moments.get(one, 0.0), moved=False)
+    ]
 
 
 def _files(root: Path, name: str) -> list[str]:

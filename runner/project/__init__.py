@@ -1,6 +1,6 @@
 """What a project's files declare; looks at no build."""
 
-from .binding import bind, outputs
+from .binding import bind
 from .document import NotebookError
 from .imports import files_of, imported_from, modules, parsed
 from .layout import CACHE, DEFAULT_PROFILE, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
@@ -30,7 +30,6 @@ __all__ = [
     "imported_from",
     "installed",
     "modules",
-    "outputs",
     "parsed",
     "required",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from .. import graph
 from ..errors import Problem, ProjectError
 from ..model import Pipeline
-from . import kernelspecs, parameters, pipeline, tags
+from . import kernelspecs, lost_tags, parameters, pipeline
 from .layout import Project
 
 
@@ -40,21 +40,11 @@ def bind(
             coming.update(_made_by(one, named[name]))
         # A mistake of a notebook's own is there in every profile.
         problems += [problem for problem in fresh if problem.where not in told]
-    problems += tags.lost(project)
+    problems += lost_tags.lost(project)
     problems += kernelspecs.missing(project)
     if problems:
         raise ProjectError(problems)
     return {name: one for name, one in found.items() if one is not None}
-
-
-def outputs(project: Project, profile: str) -> list[Path]:
-    """Give the files and folders that the stages of a profile declare to write.
-
-    Raises:
-        ProjectError: the project has mistakes.
-    """
-    known = profile in project.profiles
-    return bind(project, [profile])[profile].outputs if known else []
 
 
 def _made_by(found: Pipeline, named: Collection[str]) -> list[Path]:

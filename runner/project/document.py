@@ -165,7 +165,9 @@ class _Reader:
         if found is None:
             self.repaired(f"{whose or 'it'} has no `metadata`")
             return {}
-        self._must(f"{whose} has `metadata` that are no mapping".lstrip(), hold=_is_mapping(found))
+        self._must(
+            f"{whose} has `metadata` that are no mapping".lstrip(), hold=isinstance(found, dict)
+        )
         self._must(f"{whose} has too deeply nested `metadata`".lstrip(), hold=not _is_deep(found))
         return {key: value for key, value in found.items() if key not in _OF_A_RUN}
 
@@ -190,7 +192,7 @@ class _Reader:
             if not isinstance(raw.get("outputs"), list):
                 self.repaired(f"{whose} has no `outputs`")
             made |= {"execution_count": None, "outputs": []}
-        elif _is_mapping(raw.get("attachments")) and not _is_deep(raw["attachments"]):
+        elif isinstance(raw.get("attachments"), dict) and not _is_deep(raw["attachments"]):
             made["attachments"] = raw["attachments"]
         return made
 
@@ -217,10 +219,6 @@ class _Reader:
 def _of(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = holder.get(key)
     return found if isinstance(found, dict) else {}
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, dict)
 
 
 def _is_text(source: object) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ..system import content
@@ -19,6 +19,9 @@ _IMPORT = re.compile(r"^\s*import\s+(.+)$", re.MULTILINE)
 _FROM = re.compile(r"^\s*from\s+([\w.]+)\s+import\s+\(?(.+)$", re.MULTILINE)
 # `sys.path.insert(0, "../src")`, `sys.path.append("lib")`
 _ADDED = re.compile(r"""sys\.path\.(?:insert\(\s*\d+\s*,|append\()\s*['"]([^'"]+)['"]""")
+
+# So many cells and files are parsed once, though several look at them; a line takes 2 KB.
+_KEPT = 1024
 
 
 def modules(cells: Iterable[str], folders: tuple[Path, ...]) -> frozenset[Path]:
@@ -96,6 +99,7 @@ def imported_from(statement: ast.ImportFrom, package: tuple[str, ...]) -> str:
     return ".".join((*above, *([statement.module] if statement.module else ())))
 
 
+@lru_cache(_KEPT)
 def parsed(source: str) -> ast.Module | None:
     """Parse Python, if need be without what IPython adds to it; None if it is neither."""
     for text in (source, _MAGIC.sub(r"\1pass", _ASSIGNED_MAGIC.sub(r"\1None", source))):

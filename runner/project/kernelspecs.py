@@ -1,16 +1,15 @@
 """Which kernels the notebooks need, and whether they are installed."""
 
-import platform
+import sys
 from collections.abc import Iterator
 
 from ..errors import Problem
-from ..words import did_you_mean
+from ..words import did_you_mean, first_few
 from .layout import Project
 from .notebooks import PYTHON
 
 # What Jupyter itself calls the Python that it runs on.
 _USUAL = {"python", "python3"}
-_FEW = 3
 
 
 def missing(project: Project) -> Iterator[Problem]:
@@ -46,12 +45,11 @@ def unused(project: Project) -> Iterator[str]:
         if one.language == PYTHON and one.kernel and one.kernel.lower() not in _USUAL
     ]
     if found:
-        labels = ", ".join(label for label, _ in found[:_FEW])
-        more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+        labels = first_few([label for label, _ in found])
         names = dict.fromkeys(f"`{name}`" for _, name in found)
         kernels = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
         yield (
-            f"{labels}{more}: kernel {kernels} not used; Python notebooks run on the Python "
-            f"that runs run.py, {platform.python_version()} (`kernel` under [tool.runner] in "
+            f"{labels}: kernel {kernels} not used; Python notebooks run on the Python "
+            f"that runs run.py, {sys.version.split()[0]} (`kernel` under [tool.runner] in "
             "pyproject.toml chooses another one)"
         )

@@ -19,17 +19,31 @@ RESERVED_OUTPUTS = frozenset({"notebooks", "runs", "log.txt"})
 CACHE = ".cache"
 TEST_PROFILE = "test"
 DEFAULT_PROFILE = "all"
-_FEW = 10
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectFolder:
+    """Where a project lies, and its builds."""
+
+    root: Path
+
+    @property
+    def outputs(self) -> Path:
+        """The folder of all builds."""
+        return self.root / "outputs"
+
+    def build(self, key: BuildKey) -> Path:
+        """Give the folder of a build."""
+        return self.outputs / key.folder
+
+
+@dataclass(frozen=True)
+class Project(ProjectFolder):
     """What a project is made of. Stages stand in natural order of their file names.
 
     `reserved` are words of the command line; one that ends in a dash is the beginning of some.
     """
 
-    root: Path
     settings: Settings
     notebooks: Mapping[str, SourceNotebook]
     profiles: Mapping[str, Path]
@@ -42,18 +56,9 @@ class Project:
         return self.root / naming.FOLDER
 
     @property
-    def outputs(self) -> Path:
-        """The folder of all builds."""
-        return self.root / "outputs"
-
-    @property
     def expected(self) -> Path:
         """The folder that says what the test build must produce."""
         return self.root / "testdata" / "expected"
-
-    def build(self, key: BuildKey) -> Path:
-        """Give the folder of a build."""
-        return self.outputs / key.folder
 
     def module_folders(self, notebook: SourceNotebook) -> tuple[Path, ...]:
         """Give the folders where modules of the project are looked for, in this order."""
@@ -83,21 +88,11 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Outline:
+class Outline(ProjectFolder):
     """The names of a project, for what needs no more and works although it has mistakes."""
 
-    root: Path
     profiles: tuple[str, ...]
     stages: tuple[str, ...]
-
-    @property
-    def outputs(self) -> Path:
-        """The folder of all builds."""
-        return self.root / "outputs"
-
-    def build(self, key: BuildKey) -> Path:
-        """Give the folder of a build."""
-        return self.outputs / key.folder
 
 
 def outline(root: Path) -> Outline:

@@ -18,7 +18,7 @@ from pkgutil import iter_modules
 from typing import TypeGuard
 
 from ..errors import Problem
-from ..model import SKIP_CELL, Cell, SourceNotebook
+from ..model import Cell, SourceNotebook
 from .imports import added_folders, modules, parsed
 from .layout import Project
 from .notebooks import PYTHON, place
@@ -60,7 +60,6 @@ _MOVES = re.compile(r"sys\.path|addsitedir|chdir|%cd\b|%pushd\b|PYTHONPATH")
 # What may lead out of the project, and what makes modules in a way of its own.
 _AWAY = re.compile(r"environ|getenv|home\(|expanduser|expandvars")
 _OWN_WAY = re.compile(r"sys\.(modules|meta_path|path_hooks)")
-_SKIPPED = {"raises-exception", SKIP_CELL}
 _NOT_LOOKED_INTO = {"__pycache__", "node_modules", "outputs"}
 _MODULE = (*all_suffixes(), ".pyx")
 # Python imports from such files, too.
@@ -119,7 +118,7 @@ def _imported(notebook: SourceNotebook) -> Iterator[tuple[str, Cell]]:
     """Give the names that a notebook surely imports, up to where it may install something."""
     for cell in notebook.cells:
         end = _brings_at(cell.source)
-        if not _SKIPPED & set(cell.tags):
+        if not cell.may_fail:
             for line, name in _top_level(cell.source):
                 if end is None or line < end:
                     yield name, cell

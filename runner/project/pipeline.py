@@ -11,7 +11,7 @@ from .. import graph
 from ..errors import Problem
 from ..model import BuildKey, Input, Output, Pipeline, SourceNotebook, Stage, Value
 from ..words import did_you_mean
-from . import notebooks, other_builds, parameters, tags
+from . import lost_tags, notebooks, other_builds, parameters
 from .layout import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .sources import DOWNLOADS, SourceError, is_outside, locate
 
@@ -313,7 +313,7 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
             elif one.made_by or (one.source or "").startswith("http") or one.path.exists():
                 continue
             elif one.path.is_relative_to(build):
-                likely = tags.likely_writer(project, stage.notebook, one.path.name)
+                likely = lost_tags.likely_writer(project, stage.notebook, one.path.name)
                 hint = likely or did_you_mean(name, written)
                 yield Problem(where, f"{one.parameter}: no stage writes {name}{hint}")
             elif one.source is None and not unknown:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from . import kernelspecs, tags
+from . import kernelspecs, lost_tags
 from .layout import Project
 
 
@@ -19,5 +19,5 @@ def of_project(project: Project) -> Iterator[tuple[int, str]]:
                 logging.WARNING,
                 f"{one.label}: {first}{also}; open it in Jupyter and save it again",
             )
-    for text in (*tags.suspicious(project), *kernelspecs.unused(project)):
+    for text in (*lost_tags.suspicious(project), *kernelspecs.unused(project)):
         yield logging.WARNING, text

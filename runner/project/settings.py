@@ -67,9 +67,12 @@ class Settings:
         if type(self.kernel) not in {str, type(None)}:
             message = "takes the name of an installed kernel, as text"
             raise SettingError(message)
-        _set(self, "secrets", names(self.secrets))
-        _set(self, "notify", urls(self.notify))
-        _set(self, "always", stages(self.always))
+        what = 'a list of names in quotes, such as ["MY_PIN", "!MAX_TOKENS"]'
+        _set(self, "secrets", texts(self.secrets, what))
+        what = 'a URL in quotes, or a list of them, such as ["slack://…", "mailto://…"]'
+        _set(self, "notify", texts(self.notify, what, or_one=True))
+        what = 'a list of stages in quotes, such as ["fetch"]'
+        _set(self, "always", texts(self.always, what))
         tolerance = self.tolerance
         if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
             message = "takes a number from 0 up"
@@ -99,28 +102,12 @@ def retries(value: object) -> int | dict[str, int]:
     return counts if isinstance(value, Mapping) else counts[""]
 
 
-def names(value: object) -> tuple[str, ...]:
-    """Read a list of names, or patterns of names."""
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        message = 'takes a list of names in quotes, such as ["MY_PIN", "!MAX_TOKENS"]'
-        raise SettingError(message)
-    return tuple(value)
-
-
-def stages(value: object) -> tuple[str, ...]:
-    """Read a list of stages."""
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        message = 'takes a list of stages in quotes, such as ["fetch"]'
-        raise SettingError(message)
-    return tuple(value)
-
-
-def urls(value: object) -> tuple[str, ...]:
-    """Read one URL or several."""
-    if isinstance(value, str):
+def texts(value: object, what: str, *, or_one: bool = False) -> tuple[str, ...]:
+    """Read a list of texts, or one; `what` names it in a message."""
+    if or_one and isinstance(value, str):
         return (value,)
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        message = 'takes a URL in quotes, or a list of them, such as ["slack://…", "mailto://…"]'
+        message = f"takes {what}"
         raise SettingError(message)
     return tuple(value)
 

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..errors import Problem
-from ..model import SKIP_CELL, Cell, SourceNotebook
+from ..model import Cell, SourceNotebook
 from ..words import shortened
+from .imports import parsed
 from .layout import Project
 from .notebooks import PYTHON, place
 
@@ -15,7 +16,6 @@ _IPYTHON = re.compile(r"^\s*[%!?,;/]|\?\s*$|=\s*[%!]|^\s*(>>>|In *\[)|\A\s*^[ \t
 _CHANGES = "input_transformers"
 # So much of a line is shown.
 _LONGEST = 80
-_MAY_FAIL = {"raises-exception", SKIP_CELL}
 
 
 def mistakes(project: Project, notebooks: Iterable[SourceNotebook]) -> Iterator[Problem]:
@@ -25,12 +25,12 @@ def mistakes(project: Project, notebooks: Iterable[SourceNotebook]) -> Iterator[
         if notebook.language != PYTHON or any(_CHANGES in source for source in sources):
             continue
         for cell in notebook.cells:
-            if not cell.left_out and _MAY_FAIL.isdisjoint(cell.tags):
+            if not cell.may_fail:
                 yield from _of_cell(notebook, cell)
 
 
 def _of_cell(notebook: SourceNotebook, cell: Cell) -> Iterator[Problem]:
-    if _IPYTHON.search(cell.source):
+    if _IPYTHON.search(cell.source) or parsed(cell.source) is not None:
         return
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:

@@ -1,12 +1,12 @@
-"""The trail that runs leave: reads and writes it, decides nothing."""
+"""The trail that runs leave: reads and writes it, decides nothing.
+
+What only a build needs is not in this face, which all commands load.
+"""
 
 from .evidence import Environment, Fingerprint, Seen, with_parents
-from .heartbeat import beating
 from .journal import RUN_ID, refuse_links, run_folders
 from .made import Made, last_made
 from .record import VERSION, stage_details, storable
-from .recorder import Recorder, RunStarted
-from .repair import settle
 
 __all__ = [
     "RUN_ID",
@@ -14,14 +14,10 @@ __all__ = [
     "Environment",
     "Fingerprint",
     "Made",
-    "Recorder",
-    "RunStarted",
     "Seen",
-    "beating",
     "last_made",
     "refuse_links",
     "run_folders",
-    "settle",
     "stage_details",
     "storable",
     "with_parents",

@@ -14,11 +14,10 @@ from ..errors import Exit
 from ..stop import Stop
 from ..system import (
     fits,
-    have_children_go_on,
+    machine,
     read_json,
     read_plain,
     to_json,
-    tree_memory,
     write_whole,
 )
 from ..system.cgroups import memory_limit
@@ -116,13 +115,13 @@ def _beat(folder: Path, stop: Stop, over: threading.Event, memory: list[int]) ->
         while not over.wait(_LOOK) and time.monotonic() < until:
             obeyed = _obey(folder, stop, obeyed)
             # What kernels come from, and nobody else is there to look after.
-            have_children_go_on()
+            machine.have_children_go_on()
 
 
 def _watch(watch: Callable[[int], None], over: threading.Event, memory: list[int]) -> None:
     wait = _FIRST / 2
     while not over.wait(wait):
-        memory[0] = tree_memory(os.getpid())
+        memory[0] = machine.tree_memory(os.getpid())
         # What it shows is for comfort: that it cannot be shown ends nothing.
         with contextlib.suppress(Exception):
             watch(memory[0])

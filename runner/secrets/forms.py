@@ -1,7 +1,6 @@
 """The forms that a secret may take in a text: escaped, quoted, in base64, wrapped, cut."""
 
 import base64
-import html
 import re
 from collections.abc import Iterator
 
@@ -77,6 +76,8 @@ def _meaning(escape: re.Match[str]) -> str:
     if kind is None:
         return ""
     if kind == "entity":
+        import html  # noqa: PLC0415 - few texts have one, and its table is large
+
         return html.unescape(f"&{escape['entity']};")
     code = int(escape[kind], 16)
     return chr(code) if code <= _LAST else ""

@@ -23,12 +23,10 @@ from .files import (
     why,
     write_whole,
 )
-from .machine import HASH_SEED, have_children_go_on, tree_memory
 from .portable import on_linux
 from .strict_json import Shape, count, fits, number, read_json, second
 
 __all__ = [
-    "HASH_SEED",
     "Shape",
     "append_line",
     "content",
@@ -37,7 +35,6 @@ __all__ = [
     "digest",
     "fits",
     "folder_digest",
-    "have_children_go_on",
     "in_reserve",
     "is_folder",
     "is_full",
@@ -56,7 +53,6 @@ __all__ = [
     "sync",
     "sync_folder",
     "to_json",
-    "tree_memory",
     "why",
     "write_whole",
 ]

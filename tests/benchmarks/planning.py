@@ -18,7 +18,7 @@ from runner.errors import Exit
 from runner.model import Planned, Result, State
 from runner.plan import fingerprint, request
 from runner.project import layout
-from runner.runs import Recorder, RunStarted, journal, stage_details
+from runner.runs import journal, stage_details, writer
 from runner.secrets.mask import Mask
 from tests.project import TemporaryProject
 
@@ -62,25 +62,25 @@ def built(root: Path, stages: int) -> TemporaryProject:
         reads = (f"s{number - 1}.txt",) if number % 10 else ()
         made.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
     loaded = layout.load(root)
-    (task,) = request.read(loaded, loaded.settings, ["all"]).tasks()
-    folder, freshness = loaded.build(task.key), task.freshness
+    (plan,) = request.read(loaded, loaded.settings, ["all"]).plans()
+    folder, freshness = loaded.build(plan.key), plan.freshness
     (folder / "notebooks").mkdir(parents=True)
-    for stage in task.pipeline.stages.values():
+    for stage in plan.pipeline.stages.values():
         (folder / "notebooks" / f"{stage.name}.ipynb").write_text("{}")
         for output in stage.outputs:
             output.path.write_text(stage.name)
-    recorder = Recorder(folder, journal.new_run_id(folder), Mask([]))
-    recorder.run_started(RunStarted("all", ["run.py"], ["all"], [], 1, freshness.environment))
-    for stage in task.pipeline.stages.values():
+    record = writer.RunWriter(folder, journal.new_run_id(folder), Mask([]))
+    record.run_started(writer.RunStarted("all", ["run.py"], ["all"], [], 1, freshness.environment))
+    for stage in plan.pipeline.stages.values():
         now = freshness.of_stage(stage)
-        recorder.stage_planned(Planned(stage.name, ()))
-        recorder.stage_started(stage.name, (), stage_details(stage, loaded.label, now, ""))
+        record.stage_planned(Planned(stage.name, ()))
+        record.stage_started(stage.name, (), stage_details(stage, loaded.label, now, ""))
         hashes = fingerprint.of_outputs(loaded, stage, freshness.hashes)
         outputs = [{"path": name, "hash": value} for name, value in hashes.items()]
         result = Result(stage.name, State.SUCCEEDED, 0.0, 0.0)
-        recorder.stage_ended(result, {"made": True, "outputs": outputs})
-    recorder.run_ended(State.SUCCEEDED, Exit.OK)
-    recorder.close()
+        record.stage_ended(result, {"made": True, "outputs": outputs})
+    record.run_ended(State.SUCCEEDED, Exit.OK)
+    record.close()
     return made
 
 

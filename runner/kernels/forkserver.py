@@ -1,4 +1,4 @@
-"""The process that all warm ones are forked from, directly or not."""
+"""The fork server: the process that all warm ones are forked from, directly or not."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _NURSERY = Path(__file__).with_name("nursery.py")
 
 
 @dataclass(frozen=True)
-class Root:
+class ForkServer:
     """The process, the socket to it, and the file that takes what it says as it dies."""
 
     process: subprocess.Popen[bytes]
@@ -41,7 +41,7 @@ class Root:
             os.close(self.said)
 
 
-def start(folder: Path) -> Root:
+def start(folder: Path) -> ForkServer:
     """Start the process in the folder where the notebooks run; it imports meanwhile.
 
     Raises:
@@ -60,4 +60,4 @@ def start(folder: Path) -> Root:
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
-    return Root(process, ours, said)
+    return ForkServer(process, ours, said)

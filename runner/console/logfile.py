@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from ..model import CellStarted, Line, Result, State
 from ..secrets import Mask
@@ -20,39 +19,35 @@ from .screen import Screen
 RUN = "run"
 
 
-class Console(Protocol):
-    """Where a person watches; one method for each thing that can be seen."""
+class Console:
+    """Where a person watches; one method for each thing that can be seen. Here nothing is."""
 
     def line(self, line: Line, text: str) -> None:
         """Show a line of the log; `text` is how it stands in the file."""
-        ...
+
+    def run_started(self, run_id: str, profile: str, log: Path, *, more: bool) -> None:
+        """Show that a run writes to its `log`; `more` says whether others come after it."""
 
     def cell(self, event: CellStarted) -> None:
         """Show that a cell is running."""
-        ...
 
     def started(self, stage: str) -> None:
         """Show that a stage is running."""
-        ...
 
     def situation(self, text: Callable[[], str]) -> None:
         """Show how far the run is; the text takes a look at earlier runs."""
-        ...
 
     def ended(self, result: Result) -> None:
         """Show that a stage has ended."""
-        ...
 
     def results(self, results: Sequence[Result]) -> None:
         """Show how all stages have ended."""
-        ...
 
     def close(self) -> None:
         """Show nothing more."""
-        ...
 
 
-class PlainConsole:
+class PlainConsole(Console):
     """Lines only, each written at once: for a file, a pipe, a job in the background."""
 
     def __init__(self, descriptor: int) -> None:
@@ -66,21 +61,6 @@ class PlainConsole:
     def close(self) -> None:
         """Write nothing more, and leave the descriptor's file alone."""
         self._screen.close()
-
-    def cell(self, event: CellStarted) -> None:
-        """Show nothing."""
-
-    def started(self, stage: str) -> None:
-        """Show nothing: the log has a line for it."""
-
-    def situation(self, text: Callable[[], str]) -> None:
-        """Show nothing: `status` tells."""
-
-    def ended(self, result: Result) -> None:
-        """Show nothing: the log has a line for it."""
-
-    def results(self, results: Sequence[Result]) -> None:
-        """Show nothing: the log has a line for each."""
 
 
 class Log:
@@ -178,6 +158,11 @@ class Log:
             path = self._files[descriptor]
             self.failure = f"{path}: {error.strerror}; lines are missing there"
 
+    def run_started(self, run_id: str, profile: str, log: Path, *, more: bool) -> None:
+        """Show on the console that a run has begun."""
+        with self._lock:
+            self.console.run_started(run_id, profile, log, more=more)
+
     def started(self, stage: str) -> None:
         """Show on the console that a stage is running."""
         with self._lock:
@@ -196,11 +181,6 @@ class Log:
         """Show on the console how all stages have ended."""
         with self._lock:
             self.console.results(results)
-
-    def leave_console(self) -> None:
-        """Show nothing more on the console."""
-        with self._lock:
-            self.console.close()
 
 
 def formatted(line: Line) -> str:

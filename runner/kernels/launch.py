@@ -41,7 +41,7 @@ class Started:
     info: dict[str, Any]
 
 
-async def start(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> Started:
+async def launch(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> Started:
     """Start a kernel and wait until it answers; at first the one that is coming, if any.
 
     Raises:

@@ -37,7 +37,7 @@ class RunStarted:
     then: Sequence[str] = ()
 
 
-class Recorder:
+class RunWriter:
     """Keeps the folder of one run; whatever happens is appended to its journal first.
 
     The journal is JSON lines. `run.json` is what `summary` makes of it, written whole.
