@@ -11,10 +11,10 @@ from ..system import is_folder, remove
 
 
 def clear(build: Path) -> None:
-    """Remove a build, except the history of its runs."""
+    """Remove a build, except the history of its runs and what shows it."""
     if build.is_dir():
         for path in build.iterdir():
-            if path.name not in {"runs", "log.txt"}:
+            if path.name not in {"runs", "log.txt", "pages"}:
                 remove(path)
 
 

@@ -40,7 +40,13 @@ def build(
 
             words = ("run.py", *arguments)
             given = command.Given(words, chosen.changes, executors, early, shown)
-            return command.build(asked, given)
+            code = command.build(asked, given)
+        # Whoever has asked the run to end does not wait for them.
+        if settings.pages and code not in {Exit.INTERRUPTED, Exit.TERMINATED}:
+            from . import show  # noqa: PLC0415 - it imports much
+
+            show.after(asked)
+        return code
 
     if chosen.has("background"):
         from .background import detach  # noqa: PLC0415 - few runs are

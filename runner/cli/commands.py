@@ -47,6 +47,12 @@ COMMANDS = {
         "log:log",
         lenient=True,
     ),
+    "show": Command(
+        "[PROFILE or RUN]",
+        "make pages of what the runs left, and open them",
+        "show:show",
+        lenient=True,
+    ),
     "stop": Command(
         "[PROFILE or RUN]",
         "end a run in good order, from any host that sees it",

@@ -157,6 +157,13 @@ OPTIONS: dict[str, Option] = {
         many=True,
         in_pyproject=True,
     ),
+    "pages": Option(
+        ("--pages",),
+        "make pages of the run at its end, for a browser",
+        _BUILD_AND_JOB,
+        in_pyproject=True,
+        handed_on=True,
+    ),
     "log_level": Option(
         ("--log-level",),
         f"{', '.join(LOG_LEVELS)} (INFO)",
@@ -168,6 +175,9 @@ OPTIONS: dict[str, Option] = {
     "json": Option(("--json",), "for programs", ("status",)),
     "follow": Option(
         ("-f", "--follow"), "show it as it grows; end with the run's exit code", ("log",)
+    ),
+    "single": Option(
+        ("--single",), "one page of a run that stands alone, for mail or Jupyter", ("show",), "FILE"
     ),
     "now": Option(("--now",), "kill the kernels instead of interrupting them", ("stop",)),
     "mermaid": Option(("--mermaid",), "as Mermaid draws it, in Markdown", ("graph",)),

@@ -1,4 +1,4 @@
-"""What a notebook shows is foreign: what of its HTML a page may hold, and its formulas as MathML."""
+"""What a page may hold of foreign HTML; formulas as MathML."""
 
 import re
 from html import escape
@@ -67,7 +67,7 @@ def formula(source: str, *, block: bool) -> str:
     return f'<div class="tex">{found}</div>' if block else found
 
 
-def _attribute(tag: str, name: str, value: str) -> str | None:
+def _attribute(_: str, name: str, value: str) -> str | None:
     if name == "class":
         return " ".join(filter(_CLASSES.fullmatch, value.split())) or None
     if name == "src":

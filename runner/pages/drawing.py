@@ -46,10 +46,8 @@ def graph(needs: Needs, nodes: Mapping[str, Node], label: str) -> Markup:
     }
     width = 2 * _EDGE + wide + max(x for x, _ in place.values()) - _EDGE
     height = 2 * _EDGE + _HIGH + max(y for _, y in place.values()) - _EDGE
-    parts = [
-        f'<svg class="graph" role="img" aria-label="{escape(label)}" width="{width:.0f}" '
-        f'height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
-    ]
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    parts = [f'<svg class="graph" role="img" aria-label="{escape(label)}" {size}>']
     for name, needed in needs.items():
         x, y = place[name]
         for one in sorted(needed & place.keys(), key=rows.__getitem__):

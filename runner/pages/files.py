@@ -3,15 +3,17 @@
 import base64
 import hashlib
 import mimetypes
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 _DIGITS = 16
 # So much stands in a page that stands alone.
-_MOST = 24 << 20
+_MOST = 8 << 20
 
 
 @dataclass
@@ -73,6 +75,11 @@ class Files:
         for name in sorted(self.kept - self._used):
             (self.folder / name).unlink(missing_ok=True)
         self.kept &= self._used
+
+
+def url(path: Path, folder: Path) -> str:
+    """Give the place of a file as a page in a folder says it."""
+    return quote(os.path.relpath(path, folder).replace(os.sep, "/"))
 
 
 def as_url(data: bytes, suffix: str) -> str:

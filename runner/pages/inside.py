@@ -1,5 +1,6 @@
 """A look inside a file: its first rows, its numbers, its first lines."""
 
+import contextlib
 import csv
 import json
 from dataclasses import dataclass
@@ -44,10 +45,8 @@ def look(path: Path) -> Inside | None:
     if suffix in {".csv", ".tsv"}:
         return _table(text, size, "\t" if suffix == ".tsv" else ",")
     if suffix == ".json" and len(data) <= _MOST:
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        except (ValueError, RecursionError):
-            pass
     lines = text.splitlines()
     more = "\n…" if len(lines) > _LINES or len(text) > _TEXT else ""
     return Inside(size, text=shown("\n".join(lines[:_LINES])[:_TEXT]) + more)

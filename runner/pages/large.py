@@ -55,7 +55,7 @@ def reduced(data: bytes, put: Put) -> dict[str, Any]:
     found = json.loads(b"".join(_Reducer(data, put).lines()))
     if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
         message = "it has no cells"
-        raise ValueError(message)
+        raise ValueError(message)  # noqa: TRY004 - as for any file that is no notebook
     return found
 
 
@@ -119,7 +119,7 @@ class _Reducer:
             at = after + 1
 
     def _moved(self, found: re.Match[bytes], texts: Iterable[tuple[int, int]], end: int) -> bytes:
-        pieces = (piece for text in texts for piece in self._unescaped(*text))
+        pieces: Iterator[bytes] = (piece for text in texts for piece in self._unescaped(*text))
         if found[2] in _PICTURES:
             pieces = _decoded(pieces)
         return self._put_away(found, _SUFFIXES.get(found[2], ".txt"), pieces, end)

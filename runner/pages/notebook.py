@@ -4,7 +4,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape, unescape
 from pathlib import Path
@@ -206,11 +206,11 @@ def _seconds(cell: Mapping[str, Any]) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds < 1 else seconds_in_words(seconds)
 
 
-class _Exporter(HTMLExporter):  # type: ignore[misc]
+class _Exporter(HTMLExporter):
     """nbconvert's, with a template and with filters that let nothing foreign through."""
 
     def __init__(self, files: Files, stage: str) -> None:
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call]
             template_name="base",
             extra_template_paths=[str(TEMPLATES)],
             template_file="cells.html.j2",
@@ -222,7 +222,7 @@ class _Exporter(HTMLExporter):  # type: ignore[misc]
 
     def default_filters(self) -> Iterator[tuple[str, Callable[..., Any]]]:
         """Give the filters of the template."""
-        yield from super().default_filters()
+        yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "clean_html", clean
         yield "markdown", self._markdown
         yield "formula", _formula
@@ -230,12 +230,13 @@ class _Exporter(HTMLExporter):  # type: ignore[misc]
         yield "lines", self._lines
         yield "in_json", _in_json
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: nbformat.NotebookNode, resources: dict[str, Any] | None = None, **kw: object
     ) -> tuple[str, dict[str, Any]]:
         """Convert a notebook; what the base class does with the result, the template has done."""
         lexer = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
-        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=self))
+        highlight = Highlight2HTML(pygments_lexer=lexer, parent=self)
+        self.register_filter("highlight_code", highlight)  # type: ignore[no-untyped-call]
         found: tuple[str, dict[str, Any]] = TemplateExporter.from_notebook_node(
             self, nb, resources, **kw
         )
@@ -292,16 +293,16 @@ class _Exporter(HTMLExporter):  # type: ignore[misc]
         return f"{_pre(lines[:_LINES])}{rest}"
 
 
-class _Renderer(IPythonRenderer):  # type: ignore[misc]
+class _Renderer(IPythonRenderer):
     """nbconvert's, with formulas as MathML and headings that have a place."""
 
     def __init__(
-        self, attachments: Mapping[str, Any], headed: Callable[[str, int], str] | None
+        self, attachments: dict[str, Any], headed: Callable[[str, int], str] | None
     ) -> None:
         super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
         self._headed = headed
 
-    def heading(self, text: str, level: int, **attrs: Any) -> str:  # noqa: ANN401
+    def heading(self, text: str, level: int, **attrs: Any) -> str:  # noqa: ANN401, ARG002
         """Write a heading."""
         return self._headed(text, level) if self._headed else f"<p><b>{text}</b></p>\n"
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -26,7 +27,12 @@ class Renderer:
         self._mask = mask
 
     def page(
-        self, template: str, *, hashes: Iterable[str] = (), inline: bool = False, **about: object
+        self,
+        template: str,
+        hashes: Iterable[str] = (),
+        *,
+        inline: bool = False,
+        **about: Any,  # noqa: ANN401 - what the template takes
     ) -> str:
         """Make a page.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,18 @@ from markupsafe import Markup
 from ..errors import Exit
 from ..model import State
 from ..runs import store
-from ..runs.kept import kept
 from ..runs.metrics import is_number
-from ..runs.record import File, Record, StageRecord
-from ..system import digest, read_plain
+from ..runs.record import Record, StageRecord
+from ..system import read_plain
 from ..words import clock_in_words, counted, seconds_in_words, size_in_words, state_in_words
 from . import drawing
-from .inside import PICTURES, Inside
 
 # A sign and a class of the style sheet for each state; never the colour alone.
 _SIGNS = {
     State.RUNNING: ("▶", "is-running"),
     State.SUCCEEDED: ("✓", "is-good"),
     State.EXITED_EARLY: ("✓", "is-good"),
-    State.SKIPPED: ("–", "is-quiet"),
+    State.SKIPPED: ("-", "is-quiet"),
     State.CANCELLED: ("■", "is-warned"),
     State.BLOCKED: ("■", "is-warned"),
     State.TIMED_OUT: ("◷", "is-warned"),
@@ -39,8 +37,6 @@ _LINE = re.compile(
     r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3}) (\w+) +(.*?)(\[\d+/\d+\])?( [\w.]+)?: (.*)",
     re.DOTALL,
 )
-# A larger picture that no run keeps is not copied beside a page.
-LARGEST = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -69,25 +65,6 @@ def is_fault(stage: StageRecord) -> bool:
     """Tell whether a stage ended badly by itself."""
     mark = Mark.of(stage.state, stage.error)
     return stage.state == State.TIMED_OUT or mark.style == "is-bad"
-
-
-@dataclass(frozen=True)
-class Result:
-    """A file that a stage wrote: where it is to be seen, and what is inside.
-
-    `url` is empty where it is not to be had any more.
-    """
-
-    stage: str
-    name: str
-    hash: str | None
-    url: str
-    inside: Inside | None
-
-    @property
-    def is_picture(self) -> bool:
-        """Whether it is shown as a picture."""
-        return Path(self.name).suffix.lower() in PICTURES and bool(self.url)
 
 
 def verdict(run: store.Run) -> str:
@@ -209,34 +186,6 @@ def _parsed(lines: Iterable[str]) -> Iterator[LogLine]:
             yield last
         else:
             yield LogLine("", last.level, last.stage, last.place, line)
-
-
-@dataclass
-class Finder:
-    """Finds the files of runs: what a run keeps, or what still stands with the same hash."""
-
-    root: Path
-    build: Path
-    _hashes: dict[Path, str | None] = field(default_factory=dict)
-
-    def path(self, run_id: str, file: File) -> Path | None:
-        """Give where a file can be read as it was when a run wrote it."""
-        if (found := kept(self.build, run_id, file.hash, file.name)) is not None:
-            return found
-        path = self.root / file.name
-        if path not in self._hashes:
-            try:
-                self._hashes[path] = digest(path) if path.is_file() else None
-            except OSError:
-                self._hashes[path] = None
-        stands = file.hash is not None and self._hashes[path] == file.hash
-        return path if stands else None
-
-
-def written(stage: StageRecord) -> list[File]:
-    """Give the files that a stage wrote, those too that it did not declare."""
-    seen = (File("", name, value) for name, value in stage.writes.items())
-    return [*stage.outputs, *seen]
 
 
 def metrics(numbers: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -14,7 +14,9 @@ from .document import NotebookError
 from .naming import Listing
 from .settings import SettingError, Settings
 
-RESERVED_OUTPUTS = frozenset({"notebooks", "runs", "log.txt"})
+RESERVED_OUTPUTS = frozenset(
+    {"notebooks", "runs", "log.txt", "pages", "edit", "variants", "variants.csv", "checkpoints"}
+)
 # Where what is known of files is kept, below `outputs/`.
 CACHE = ".cache"
 TEST_PROFILE = "test"

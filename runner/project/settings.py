@@ -43,6 +43,7 @@ class Settings:
     notify: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     portable: bool = False
+    pages: bool = False
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
@@ -60,7 +61,15 @@ class Settings:
             _set(self, "keep", whole_number(self.keep))
         _set(self, "keep_outputs", size(self.keep_outputs))
         _set(self, "retries", retries(self.retries))
-        for name in ("keep_going", "force", "retry_exceptions", "start_late", "warm", "portable"):
+        for name in (
+            "keep_going",
+            "force",
+            "retry_exceptions",
+            "start_late",
+            "warm",
+            "portable",
+            "pages",
+        ):
             if type(getattr(self, name)) is not bool:
                 message = "takes true or false"
                 raise SettingError(message)

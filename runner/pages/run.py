@@ -1,0 +1,163 @@
+"""The pages of one run: its own, and one for each executed notebook."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..model import State
+from ..runs import store
+from ..runs.record import StageRecord
+from ..system import write_whole
+from . import views
+from .files import Files
+from .notebook import Shown, show
+from .render import Renderer
+from .results import Result, Results
+from .views import Mark
+
+_FILES = "files"
+# While the run goes on, a browser asks for its page again after so many seconds.
+_REFRESH = 3
+
+
+class RunPages:
+    """Makes the pages of a run from its folder; the same each time."""
+
+    def __init__(
+        self,
+        run: store.Run,
+        renderer: Renderer,
+        results: Results,
+        other: Callable[[str], store.Run | None],
+    ) -> None:
+        """Make those of `run`; `other` gives a run of the same build by its id."""
+        self._run = run
+        self._renderer = renderer
+        self._results = results
+        self._other = other
+
+    def write(self, folder: Path, stamp: str) -> None:
+        """Write the pages into a folder, and remove what an earlier version has left there.
+
+        Args:
+            folder: it is made if it is not there.
+            stamp: stands in the page, and says what it was made from.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        shown, kept = self._notebooks(folder / _FILES)
+        pages = {name: f"{_plain(name)}.html" for name in shown}
+        files = Files(folder / _FILES, "result")
+        about = self._about(shown, pages, files)
+        for stage in self._run.record.stages:
+            if stage.name in shown:
+                notebook = shown[stage.name]
+                html = self._renderer.page(
+                    "stage.html.j2", notebook.hashes, stage=stage, notebook=notebook, **about
+                )
+                write(folder / pages[stage.name], html)
+        html = self._renderer.page("run.html.j2", self._hashes(shown), stamp=stamp, **about)
+        write(folder / "index.html", html)
+        _only(folder, {*pages.values(), "index.html", _FILES})
+        _only(folder / _FILES, kept | files.kept)
+
+    def single(self) -> str:
+        """Give a page that stands alone, with all executed notebooks in it."""
+        with tempfile.TemporaryDirectory() as folder:
+            shown, _ = self._notebooks(Path(folder), single=True)
+            about = self._about(shown, {}, Files(Path(folder), "result", single=True))
+        hashes = {one for notebook in shown.values() for one in notebook.hashes}
+        return self._renderer.page("run.html.j2", hashes, inline=True, **about)
+
+    def _notebooks(
+        self, folder: Path, *, single: bool = False
+    ) -> tuple[dict[str, Shown], set[str]]:
+        """Show the executed notebooks; give the names of their files, too."""
+        shown: dict[str, Shown] = {}
+        kept: set[str] = set()
+        for stage in self._run.record.stages:
+            executed = self._run.folder / "notebooks" / f"{stage.name}.ipynb"
+            if not views.has_run(stage) or not executed.is_file():
+                continue
+            files = Files(folder, _plain(stage.name), single=single)
+            at = stage.cell.get("id") if stage.cell and views.is_fault(stage) else None
+            with contextlib.suppress(OSError, ValueError):
+                shown[stage.name] = show(executed, stage.name, files, at)
+                kept |= files.kept
+        return shown, kept
+
+    def _about(
+        self, shown: dict[str, Shown], pages: dict[str, str], files: Files
+    ) -> dict[str, Any]:
+        """Say for the templates what there is to say of the run."""
+        run, record = self._run, self._run.record
+        lines, left_out = views.log_lines(run.folder / "log.txt")
+        edges = views.needs(self._stages)
+        return {
+            "run": run,
+            "record": record,
+            "mark": views.mark_of_run(run),
+            "verdict": views.verdict(run),
+            "faults": [one for one in record.stages if views.is_fault(one)],
+            "differences": [one for one in lines if one.stage == "check" and one.level == "error"],
+            "shown": shown,
+            "pages": pages,
+            "results": [*self._written(files)],
+            "metrics": views.metrics(record.metrics),
+            "edges": edges,
+            "graph": views.graph(record.stages, edges),
+            "bars": views.bars(record),
+            "log": lines,
+            "log_left_out": left_out,
+            "home": f"../../runs/{run.folder.name}",
+            "refresh": _REFRESH if run.state == State.RUNNING and not files.single else None,
+            "single": files.single,
+        }
+
+    def _hashes(self, shown: dict[str, Shown]) -> set[str]:
+        """Give the scripts in cells that the page of the run shows: those at fault."""
+        at_fault = (one.name for one in self._run.record.stages if views.is_fault(one))
+        return {one for name in at_fault if name in shown for one in shown[name].hashes}
+
+    @cached_property
+    def _stages(self) -> list[StageRecord]:
+        """The stages, those that were up to date as they were made."""
+        return [self._as_made(one) for one in self._run.record.stages]
+
+    def _as_made(self, stage: StageRecord) -> StageRecord:
+        made = self._other(stage.made_by) if stage.made_by else None
+        found = (one for one in made.record.stages if one.name == stage.name) if made else ()
+        for one in found:
+            return replace(one, state=stage.state, made_by=stage.made_by)
+        return stage
+
+    def _written(self, files: Files) -> Iterator[Result]:
+        for one in self._stages:
+            if one.state == State.SKIPPED or Mark.of_stage(one).style == "is-good":
+                yield from self._results.of_run(one, one.made_by or self._run.folder.name, files)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page whole.
+
+    Raises:
+        OSError: it cannot be written; the old one still stands.
+    """
+    write_whole(path, text.encode("utf-8", "backslashreplace"), lasting=False)
+
+
+def _plain(stage: str) -> str:
+    """Name the files of a stage, whose name may have slashes."""
+    return stage.replace("/", "~")
+
+
+def _only(folder: Path, names: set[str]) -> None:
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if one.name not in names and not one.name.startswith("."):
+            one.unlink()
