@@ -327,7 +327,7 @@ class HeadlessApp(IPKernelApp):
         """Say nothing: nobody connects by hand."""
 
 
-class Ending:
+class AtWork:
     """Says in a file what of the notebook is still at work when the kernel is to end."""
 
     def __init__(self, path: Path, kernel: HeadlessKernel, on_begin: Callable[[], None]) -> None:
@@ -470,10 +470,10 @@ def prepare(level: str, crashes: str, root: str) -> HeadlessApp:
     app.initialize()
     more = {"os.putenv": _teller(app.kernel)}
     tracer = _beside("trace").begin(str(Path(crashes).with_name("trace")), root, more)
-    ending = Ending(Path(crashes).with_name("ending.json"), app.kernel, tracer.modules)
-    app.kernel.on_end = ending.begin
+    at_work = AtWork(Path(crashes).with_name("ending.json"), app.kernel, tracer.modules)
+    app.kernel.on_end = at_work.begin
     # What is registered later runs earlier: the notebook's own handlers do.
-    atexit.register(ending.over)
+    atexit.register(at_work.over)
     if level == "DEBUG":
         HeadlessShell.instance().events.register("post_run_cell", lambda _: _stay_at_debug())
     return app
