@@ -233,7 +233,7 @@ class _Build:
         pipeline, command = self._plan.pipeline, self._command
         for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
             self._log.say(text, level=logging.WARNING)
-        if (shared := self._committer.witness.shared()) is not None:
+        if (shared := self._committer.inspector.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
         if state is State.SUCCEEDED:

@@ -10,9 +10,9 @@ from ..model import Result, State
 from ..runs import Seen, kept, metrics
 from ..system import copy_whole, sync, why
 from . import sentences
+from .inspector import Inspector
 from .start import Starter
 from .turn import Running
-from .witness import Witness
 
 Outputs = list[dict[str, Any]]
 
@@ -25,7 +25,7 @@ class Committer:
         self._run = run
         self._starter = starter
         self._keeper = kept.Keeper(run.record.folder, run.command.settings.keep_outputs)
-        self.witness = Witness(run.project, run.plan.freshness, run.log.say)
+        self.inspector = Inspector(run.project, run.plan.freshness, run.log.say)
         self.results: dict[str, Result] = {}
         # The names of files that stages were seen to write, and did not declare.
         self.written: dict[str, None] = {}
@@ -34,11 +34,11 @@ class Committer:
         """Keep what a stage has left, and record and tell its end; give it as it counts."""
         outputs: Outputs = []
         try:
-            found = self.witness.look(result)
+            found = self.inspector.look(result)
             if result.good and result.state is not State.SKIPPED:
                 result = self._with_inputs_as_they_were(result)
             if result.good and found is not None:
-                result = self.witness.judged(result, found)
+                result = self.inspector.judged(result, found)
                 self.written |= dict.fromkeys(found.writes)
             if result.good and result.state is not State.SKIPPED:
                 outputs = self._kept(result)
@@ -81,7 +81,7 @@ class Committer:
             }
             for one in stage.outputs
         ]
-        self.witness.committed({one["path"]: str(one["hash"]) for one in outputs})
+        self.inspector.committed({one["path"]: str(one["hash"]) for one in outputs})
         return outputs
 
     def _keep(self, stage: str, outputs: Outputs) -> None:

@@ -51,19 +51,6 @@ def stage_end(result: Result) -> tuple[int, str]:
     return logging.ERROR, _fault(result)
 
 
-def run_state(results: Sequence[Result]) -> State:
-    """Reduce the results to the run's state: the first bad one that is its own fault."""
-    bad = [result.state for result in results if not result.good]
-    own = [state for state in bad if state is not State.BLOCKED]
-    return (at_fault(results) or own or bad or [State.SUCCEEDED])[0]
-
-
-def at_fault(results: Collection[Result]) -> list[State]:
-    """Give the bad states that are neither another stage's fault nor a request to end."""
-    others = {State.BLOCKED, State.CANCELLED}
-    return [one.state for one in results if not one.good and one.state not in others]
-
-
 def summary(results: Collection[Result]) -> str:
     """Write every stage with its state: how many, and their names while these are few."""
     names: dict[str, list[str]] = {}

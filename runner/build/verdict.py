@@ -11,7 +11,7 @@ from ..model import BuildKey, Result, State
 from ..project import TEST_PROFILE, Project, Settings
 from ..stop import Stop
 from ..words import counted, few_in_words
-from . import expected, sentences
+from . import expected
 
 # So many differences of one file are shown; the others are counted.
 _SHOWN = 10
@@ -72,9 +72,13 @@ def of_run(results: Mapping[str, Result], stop: Stop, *, is_late: bool) -> tuple
         stop: whether the run was asked to end.
         is_late: whether a stage was not started because of the deadline.
     """
-    state = sentences.run_state(list(results.values()))
+    bad = [one.state for one in results.values() if not one.good]
+    own = [state for state in bad if state is not State.BLOCKED]
+    # Neither another stage's fault nor a request to end: the first of these is the run's.
+    at_fault = [state for state in own if state is not State.CANCELLED]
+    state = (at_fault or own or bad or [State.SUCCEEDED])[0]
     code = Exit.OK if state is State.SUCCEEDED else Exit.FAILED
-    late = is_late and not sentences.at_fault(results.values())
+    late = is_late and not at_fault
     if stop.reason is not None or late:
         code = stop.exit_code if stop.reason is not None else Exit.OUT_OF_TIME
         state = State.TIMED_OUT if code is Exit.OUT_OF_TIME else State.CANCELLED

@@ -6,16 +6,7 @@ from ..build import verdict
 from ..console import Log, console
 from ..errors import Exit, ProjectError, UsageError
 from ..model import BuildKey
-from ..project import (
-    TEST_PROFILE,
-    Project,
-    Settings,
-    bind,
-    dotenv,
-    packages,
-    remarks,
-    syntax,
-)
+from ..project import TEST_PROFILE, Project, Settings, bind, dotenv, packages, remarks, syntax
 from ..words import counted
 from .options import Options
 

@@ -17,7 +17,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from ..errors import Exit
-from ..kernels.ending import OVER, RECORD, VARIABLE, Ending
+from ..kernels import messages
+from ..kernels.ending import Ending
 from ..kernels.launch import Coming, KernelStartError, launch, tail
 from ..kernels.manager import Ended
 from ..kernels.stacks import readable
@@ -204,7 +205,7 @@ class Session(NotebookClient):
         """Take in what the kernel sends after the last cell, up to its last message."""
         while True:
             message = await ensure_async(self.client.iopub_channel.get_msg(timeout=None))
-            if message["msg_type"] == OVER:
+            if message["msg_type"] == messages.OVER:
                 return
             self._deliver(message)
 
@@ -213,7 +214,7 @@ class Session(NotebookClient):
 
         What a cell began, such as a thread or a task, may print when a later cell runs.
         """
-        if message["msg_type"] == VARIABLE:
+        if message["msg_type"] == messages.VARIABLE:
             self._learn(message["content"])
             return False
         place = self._places.get(message["parent_header"].get("msg_id"))
@@ -223,7 +224,7 @@ class Session(NotebookClient):
         if place is None:
             return False
         cell, index, ref = place
-        if message["msg_type"] == RECORD:
+        if message["msg_type"] == messages.RECORD:
             self._recorded(message["content"], index, ref)
             return False
         late = self._current != index
@@ -434,7 +435,7 @@ class Session(NotebookClient):
         with contextlib.suppress(Exception):
             while True:
                 message = await ensure_async(self.client.iopub_channel.get_msg(timeout=0.2))
-                if message["msg_type"] == VARIABLE:
+                if message["msg_type"] == messages.VARIABLE:
                     self._learn(message["content"])
                 else:
                     self.process_message(message, cell, index)

@@ -19,12 +19,6 @@ from .trace import STARTED, records
 if TYPE_CHECKING:
     import psutil
 
-# The last message of a kernel of ours, after all that its notebook may still have printed.
-OVER = "runner_over"
-# The one that says what the notebook has put into its environment.
-VARIABLE = "runner_variable"
-# One with a record of `logging`.
-RECORD = "runner_record"
 _TICK = 0.2
 # Processes that wait for work: of multiprocessing, joblib, and forks of the kernel itself.
 _WORKERS = ("multiprocessing", "loky", "joblib", "ipykernel", "nursery.py", "kernels/main.py")

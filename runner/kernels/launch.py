@@ -15,11 +15,9 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from ..model import Job
 from ..words import shown
+from . import messages
 from .manager import GuardedManager
 from .warm import Spare
-
-# A message to a warm kernel: what its environment has for this stage.
-ENVIRONMENT = "runner_environment"
 
 _ATTEMPTS = 3
 
@@ -97,7 +95,7 @@ async def _attempt(manager: GuardedManager, job: Job, stopped: asyncio.Event) ->
         info = await _until_ready(manager, client, job.limits.start, stopped)
         if manager.spare is not None:
             # It was there before anyone knew for which stage.
-            message = client.session.msg(ENVIRONMENT, dict(job.environment))
+            message = client.session.msg(messages.ENVIRONMENT, dict(job.environment))
             client.shell_channel.send(message)
     except BaseException:
         client.stop_channels()

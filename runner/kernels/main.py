@@ -64,16 +64,23 @@ _TO_ANSWER = 60.0
 # Tasks of these are the kernel's own.
 _OWN_TASKS = ("/ipykernel/", "/tornado/", "/zmq/", "/jupyter_client/")
 _LOOK = 0.05
-# The last message of a kernel, after all that the notebook may still have printed.
-OVER = "runner_over"
-# A message that says what the notebook has put into its environment.
-VARIABLE = "runner_variable"
-# A message to the kernel: what its environment has for this stage.
-ENVIRONMENT = "runner_environment"
-# A message with a record of `logging`, and whether Jupyter would show its text.
-RECORD = "runner_record"
 # IPython runs `!command` on a pseudo-terminal, where a program that reads would wait forever.
 _CLOSED = "exec </dev/null\n"
+
+
+def _beside(name: str) -> Any:  # noqa: ANN401 - a module
+    """Import a file beside this one, whose folder is not on the path."""
+    spec = importlib.util.spec_from_file_location(
+        f"_runner_{name}", Path(__file__).with_name(f"{name}.py")
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_messages = _beside("messages")
 
 
 class ToNotebook(logging.Handler):
@@ -191,7 +198,7 @@ class HeadlessKernel(IPythonKernel):
         shell.config.merge(self.config)
         shell.profile_dir = place
         shell.ipython_dir = str(Path(place.location).parent)
-        self.shell_handlers[ENVIRONMENT] = self._take_environment
+        self.shell_handlers[_messages.ENVIRONMENT] = self._take_environment
         self._process = os.getpid()
         self._answer = _Answer()
 
@@ -215,7 +222,7 @@ class HeadlessKernel(IPythonKernel):
             "text": text,
             "shown": is_shown,
         }
-        self.session.send(self.iopub_socket, RECORD, content, parent=self.get_parent())
+        self.session.send(self.iopub_socket, _messages.RECORD, content, parent=self.get_parent())
         return True
 
     def _take_environment(self, _stream: object, _ident: object, message: dict[str, Any]) -> None:
@@ -320,7 +327,7 @@ class HeadlessApp(IPKernelApp):
         """Say nothing: nobody connects by hand."""
 
 
-class Ending:
+class AtWork:
     """Says in a file what of the notebook is still at work when the kernel is to end."""
 
     def __init__(self, path: Path, kernel: HeadlessKernel, on_begin: Callable[[], None]) -> None:
@@ -345,7 +352,7 @@ class Ending:
                 stream.flush()
         kernel = self._kernel
         if kernel.session is not None:
-            kernel.session.send(kernel.iopub_socket, OVER, {})
+            kernel.session.send(kernel.iopub_socket, _messages.OVER, {})
 
     def _look(self) -> None:
         told: list[str] = []
@@ -423,21 +430,9 @@ def _teller(kernel: HeadlessKernel) -> Callable[..., None]:
     def tell(name: str | bytes, value: str | bytes) -> None:
         if os.getpid() == own and kernel.session is not None:
             content = {"name": os.fsdecode(name), "value": os.fsdecode(value)}
-            kernel.session.send(kernel.iopub_socket, VARIABLE, content)
+            kernel.session.send(kernel.iopub_socket, _messages.VARIABLE, content)
 
     return tell
-
-
-def _beside(name: str) -> Any:  # noqa: ANN401 - a module
-    """Import a file beside this one, whose folder is not on the path."""
-    spec = importlib.util.spec_from_file_location(
-        f"_runner_{name}", Path(__file__).with_name(f"{name}.py")
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _config() -> Config:
@@ -475,10 +470,10 @@ def prepare(level: str, crashes: str, root: str) -> HeadlessApp:
     app.initialize()
     more = {"os.putenv": _teller(app.kernel)}
     tracer = _beside("trace").begin(str(Path(crashes).with_name("trace")), root, more)
-    ending = Ending(Path(crashes).with_name("ending.json"), app.kernel, tracer.modules)
-    app.kernel.on_end = ending.begin
+    at_work = AtWork(Path(crashes).with_name("ending.json"), app.kernel, tracer.modules)
+    app.kernel.on_end = at_work.begin
     # What is registered later runs earlier: the notebook's own handlers do.
-    atexit.register(ending.over)
+    atexit.register(at_work.over)
     if level == "DEBUG":
         HeadlessShell.instance().events.register("post_run_cell", lambda _: _stay_at_debug())
     return app

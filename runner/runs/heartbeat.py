@@ -12,14 +12,7 @@ from pathlib import Path
 
 from ..errors import Exit
 from ..stop import Stop
-from ..system import (
-    fits,
-    machine,
-    read_json,
-    read_plain,
-    to_json,
-    write_whole,
-)
+from ..system import fits, machine, read_json, read_plain, to_json, write_whole
 from ..system.cgroups import memory_limit
 from ..words import clock_in_words, size_in_words
 from . import shapes

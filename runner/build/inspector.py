@@ -20,7 +20,7 @@ _TEXTS = (".py", ".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 Say = Callable[[str, str, int], None]
 
 
-class Witness:
+class Inspector:
     """Looks at what the stages of one build have done; tells by `say(text, stage, level)`."""
 
     def __init__(self, project: Project, freshness: Freshness, say: Say) -> None:
