@@ -30,6 +30,9 @@ class State(StrEnum):
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 # papermill and nbclient leave out cells with this tag.
 SKIP_CELL = "skip-execution"
+# papermill's tag for the cell with the parameters of a profile, and ours for what we say first.
+INJECTED_CELL = "injected-parameters"
+BANNER_CELL = "runner-banner"
 
 
 @dataclass(frozen=True)

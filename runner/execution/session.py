@@ -21,7 +21,7 @@ from ..kernels.ending import OVER, RECORD, VARIABLE, Ending
 from ..kernels.manager import Ended
 from ..kernels.stacks import readable
 from ..kernels.start import Coming, KernelStartError, start, tail
-from ..model import CellRef, CellStarted, Event, Job, Line, SecretSet, State
+from ..model import INJECTED_CELL, CellRef, CellStarted, Event, Job, Line, SecretSet, State
 from ..project import PYTHON, first_line
 from ..secrets import Mask
 from ..stop import Stop
@@ -567,7 +567,7 @@ def _is_ours(job: Job) -> bool:
 
 
 def _is_injected(cell: NotebookNode) -> bool:
-    return "injected-parameters" in cell.metadata.get("tags", [])
+    return INJECTED_CELL in cell.metadata.get("tags", [])
 
 
 def _waits(cell: NotebookNode) -> str:
