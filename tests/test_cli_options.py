@@ -25,6 +25,7 @@ HAVE: dict[str | None, set[str]] = {
     "list": {"-p"},
     "status": {"-p", "--json"},
     "history": set(),
+    "diff": {"--json"},
     "log": {"-f"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},

@@ -169,7 +169,7 @@ OPTIONS: dict[str, Option] = {
         in_pyproject=True,
         handed_on=True,
     ),
-    "json": Option(("--json",), "for programs", ("status",)),
+    "json": Option(("--json",), "for programs", ("status", "diff")),
     "follow": Option(
         ("-f", "--follow"), "show it as it grows; end with the run's exit code", ("log",)
     ),

@@ -1,5 +1,6 @@
 """Compares two runs: what their records say, and what they keep."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -364,7 +365,10 @@ def _equal(old: Number, new: Number) -> bool:
 
 
 def _percent(old: Number | None, new: Number | None) -> float | None:
-    return None if old is None or new is None or old == 0 else 100 * (new - old) / abs(old)
+    if old is None or new is None or old == 0:
+        return None
+    percent = 100 * (new - old) / abs(old)
+    return percent if math.isfinite(percent) else None
 
 
 def _output(
