@@ -26,6 +26,7 @@ HAVE: dict[str | None, set[str]] = {
     "status": {"-p", "--json"},
     "history": set(),
     "diff": {"--json"},
+    "table": {"--sort", "--csv", "--last"},
     "log": {"-f"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},

@@ -47,6 +47,12 @@ COMMANDS = {
         "diff:diff",
         lenient=True,
     ),
+    "table": Command(
+        "[PROFILE…]",
+        "a line for each run: the parameters that differ, and the metrics",
+        "table:table",
+        lenient=True,
+    ),
     "log": Command(
         "[PROFILE or RUN] [STAGE]",
         "the log of the newest run, or of the one that is named",

@@ -4,7 +4,7 @@ from .evidence import Environment, Fingerprint, Seen, with_parents
 from .heartbeat import beating
 from .journal import RUN_ID, refuse_links, run_folders
 from .made import Made, last_made
-from .record import VERSION, stage_details, storable
+from .record import VERSION, moment, stage_details, storable
 from .recorder import Recorder, RunStarted
 from .repair import settle
 
@@ -19,6 +19,7 @@ __all__ = [
     "Seen",
     "beating",
     "last_made",
+    "moment",
     "refuse_links",
     "run_folders",
     "settle",

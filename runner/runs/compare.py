@@ -1,7 +1,6 @@
 """Compares two runs: what their records say, and what they keep."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
@@ -27,7 +26,7 @@ from .differences import (
 )
 from .evidence import with_parents
 from .metrics import Number, is_number
-from .record import File, StageRecord
+from .record import File, StageRecord, in_any_build
 
 # So many places of one file are named; the others are counted.
 _NAMED = 10
@@ -63,8 +62,8 @@ class _Told:
 
     def __init__(self, known: Outline, run: store.Run) -> None:
         self._root = known.root
-        self._profile = run.folder.parents[1].name
-        self._build = known.build(BuildKey(self._profile))
+        self.profile = run.folder.parents[1].name
+        self._build = known.build(BuildKey(self.profile))
         self._makers: dict[str, store.Run | None] = {}
         self.run = run
         self.notes: list[str] = []
@@ -74,7 +73,7 @@ class _Told:
     def side(self) -> Side:
         run = self.run
         code = run.record.exit_code
-        return Side(run.record.id, self._profile, run.started, run.state, run.seconds, code)
+        return Side(run.record.id, self.profile, run.started, run.state, run.seconds, code)
 
     @property
     def produced(self) -> set[str]:
@@ -106,14 +105,7 @@ class _Told:
 
     def plain(self, name: str) -> str:
         """Name a file as in any build."""
-        return name.removeprefix(f"outputs/{self._profile}/")
-
-    def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever a parameter is
-        """Give a parameter's value as in any build."""
-        if isinstance(value, str):
-            inside = rf"(^|/)outputs/{re.escape(self._profile)}(?=/|$)"
-            return re.sub(inside, r"\1outputs", value)
-        return [self.value(one) for one in value] if isinstance(value, list) else value
+        return name.removeprefix(f"outputs/{self.profile}/")
 
     def file(self, run: store.Run, file: File) -> FileSide:
         """Say where a file lies that a run wrote: in the run's folder, or as it stands."""
@@ -194,8 +186,8 @@ class _Comparison:
                 count += 1
                 # To a notebook 1 is neither True nor 1.0.
                 if before and after:
-                    values = self._old.value(before.value), self._new.value(after.value)
-                    if repr(values[0]) == repr(values[1]):
+                    value = in_any_build(before.value, self._old.profile)
+                    if repr(value) == repr(in_any_build(after.value, self._new.profile)):
                         continue
                 differ += 1
                 yield ParameterChange(stage, name, before, after)

@@ -1,6 +1,7 @@
 """What the record of a run says: the events of its journal, and `run.json` made from them."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -173,6 +174,14 @@ def _file(found: Mapping[str, Any]) -> File:
     return File(
         found.get("parameter", ""), found.get("path") or found.get("source", ""), found["hash"]
     )
+
+
+def in_any_build(value: Any, profile: str | None) -> Any:  # noqa: ANN401 - what a parameter is
+    """Give a parameter's value with paths as they are in any build, to compare two profiles."""
+    if isinstance(value, str):
+        inside = rf"(^|/)outputs/{re.escape(profile or '')}(?=/|$)"
+        return re.sub(inside, r"\1outputs", value)
+    return [in_any_build(one, profile) for one in value] if isinstance(value, list) else value
 
 
 def _seconds(text: str) -> float:
