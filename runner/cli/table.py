@@ -124,17 +124,14 @@ def _lines(found: Table) -> Iterator[Line]:
     room = width() - sum(max(map(wide, column)) + _GAP for column in zip(*first, strict=True))
     room -= max(map(wide, last))
     # What says most comes first: what was set, then what came of it, long lists at the end.
-    order = sorted(
-        range(len(found.columns)),
-        key=lambda number: _rank(found.columns[number]),
-    )
+    order = sorted(range(len(found.columns)), key=lambda number: _rank(found.columns[number]))
     middle: list[list[str]] = []
     left_out = 0
     for number in order:
         column = found.columns[number]
         cells = [column.short, *(_cell(row.cells[number], column) for row in found.rows)]
         needed = max(map(wide, cells)) + _GAP
-        if left_out or needed > room:
+        if needed > room:
             left_out += 1
             continue
         room -= needed

@@ -62,10 +62,8 @@ def of(runs: Sequence[Record], last: int | None = None) -> Table:
         shorts = _shorts(names) if is_metric else {}
         for name in names:
             column = tuple(one.get(name) for one in values)
-            varies = len({repr(cell) for cell in column}) > 1
-            # Where it is not known what a run had, that is no difference.
-            if not is_metric:
-                varies = len({repr(cell) for cell in column if cell is not None}) > 1
+            # What a run has not got, such as one that failed, is no other value.
+            varies = len({repr(cell) for cell in column if cell is not None}) > 1
             if varies or is_metric:
                 columns.append(Column(name, shorts.get(name, name), is_metric, varies))
                 cells = [(*row, cell) for row, cell in zip(cells, column, strict=True)]
