@@ -11,7 +11,6 @@ from ..errors import Exit
 from ..model import Value
 from ..project import Outline, dotenv, layout
 from ..runs import VERSION, compare, find
-from ..runs.differences import Diff
 from ..words import clock_in_words, counted, one_line, seconds_in_words, shortened, state_in_words
 from .options import Options
 from .paper import Line, columns, show, wide, width
@@ -47,7 +46,7 @@ def diff(known: Outline, chosen: Options) -> int:
     return Exit.FAILED if found.different else Exit.OK
 
 
-def _details(found: Diff, root: Path) -> dict[str, Any]:
+def _details(found: compare.Diff, root: Path) -> dict[str, Any]:
     """Say it for programs; paths are relative to the project."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401 - whatever is in it
@@ -60,7 +59,7 @@ def _details(found: Diff, root: Path) -> dict[str, Any]:
     return {"version": VERSION, "different": found.different, **plain(asdict(found))}
 
 
-def _lines(found: Diff) -> Iterator[Line]:
+def _lines(found: compare.Diff) -> Iterator[Line]:
     sides = [("old", found.old), ("new", found.new)]
     rows = [
         [
@@ -96,7 +95,7 @@ def _lines(found: Diff) -> Iterator[Line]:
         yield Line(f"the same: {same}")
 
 
-def _same(found: Diff) -> Iterator[str]:
+def _same(found: compare.Diff) -> Iterator[str]:
     for one in found.same:
         if one.same == one.all:
             yield one.kind
@@ -133,7 +132,7 @@ def _rows(rows: Iterable[tuple[str, ...] | Row], indent: str = "  ") -> Iterator
         yield Line(f"{indent}  + {new}", "new")
 
 
-def _verdict(found: Diff) -> Iterator[Line]:
+def _verdict(found: compare.Diff) -> Iterator[Line]:
     def rows() -> Iterator[Row]:
         for one in found.verdict:
             if one.name == "state":
@@ -146,7 +145,7 @@ def _verdict(found: Diff) -> Iterator[Line]:
     return _rows(rows())
 
 
-def _parameters(found: Diff) -> Iterator[Line]:
+def _parameters(found: compare.Diff) -> Iterator[Line]:
     return _rows(
         (f"{one.stage}.{one.name}", _value(one.old), _value(one.new)) for one in found.parameters
     )
@@ -158,7 +157,7 @@ def _value(value: Value | None) -> str | None:
     return f"{shortened(one_line(repr(value.value)), _LONGEST)} ({value.origin})"
 
 
-def _code(found: Diff) -> Iterator[Line]:
+def _code(found: compare.Diff) -> Iterator[Line]:
     for one in found.code:
         for cell in one.cells:
             numbers = [str(number) for number in (cell.old, cell.new) if number is not None]
@@ -182,7 +181,7 @@ def _code_line(line: str) -> Line:
     return Line(f"      {one_line(text)}".rstrip(), kind)
 
 
-def _inputs(found: Diff) -> Iterator[Line]:
+def _inputs(found: compare.Diff) -> Iterator[Line]:
     def rows() -> Iterator[Row]:
         for one in found.inputs:
             names = {side.name for side in (one.old, one.new) if side}
@@ -204,7 +203,7 @@ def _hash(text: str | None) -> str:
     return text.rpartition(":")[2][:_HASH] if text else "missing"
 
 
-def _metrics(found: Diff) -> Iterator[Line]:
+def _metrics(found: compare.Diff) -> Iterator[Line]:
     yield from _rows(
         (
             one.name,
@@ -224,7 +223,7 @@ def _numbers(old: float | None, new: float | None) -> tuple[str, str]:
     return (texts[0], texts[1]) if texts[0] != texts[1] else (repr(old), repr(new))
 
 
-def _outputs(found: Diff) -> Iterator[Line]:
+def _outputs(found: compare.Diff) -> Iterator[Line]:
     metrics = {one.name for one in found.metrics[:_METRICS]}
     for one in found.outputs:
         name = one_line(one.name)
@@ -261,7 +260,7 @@ def _short(text: str) -> str:
     return shortened(text, 2 * _LONGEST)
 
 
-def _times(found: Diff) -> Iterator[Line]:
+def _times(found: compare.Diff) -> Iterator[Line]:
     def rows() -> Iterator[tuple[str, ...]]:
         for one in found.times:
             yield (

@@ -12,7 +12,6 @@ from ..model import BuildKey
 from ..project import Outline, SettingError, dotenv, layout, whole_number
 from ..runs import moment, store
 from ..runs import table as tables
-from ..runs.table import Column, Row, Table
 from ..words import counted, did_you_mean, seconds_in_words, shortened, state_in_words
 from .options import Options
 from .paper import Line, columns, show, wide, width
@@ -68,14 +67,14 @@ def _last(chosen: Options) -> int | None:
         raise UsageError(message) from None
 
 
-def _sorted(found: Table, word: str) -> Table:
+def _sorted(found: tables.Table, word: str) -> tables.Table:
     """Sort rows by what a column has; those that have nothing there come last."""
     name = word.removeprefix("-")
     value = _column(found, name)
     having = [row for row in found.rows if value(row) is not None]
     rest = [row for row in found.rows if value(row) is None]
 
-    def rank(row: Row) -> tuple[int, float, str]:
+    def rank(row: tables.Row) -> tuple[int, float, str]:
         cell = value(row)
         is_number = isinstance(cell, int | float)
         return (0, float(cell), "") if is_number else (1, 0.0, str(cell))  # type: ignore[arg-type]
@@ -84,7 +83,7 @@ def _sorted(found: Table, word: str) -> Table:
     return replace(found, rows=(*having, *rest))
 
 
-def _column(found: Table, name: str) -> Callable[[Row], object]:
+def _column(found: tables.Table, name: str) -> Callable[[tables.Row], object]:
     """Give what reads a column off a row.
 
     Raises:
@@ -101,7 +100,7 @@ def _column(found: Table, name: str) -> Callable[[Row], object]:
     raise UsageError(message)
 
 
-def _whole(found: Table) -> Iterator[Sequence[object]]:
+def _whole(found: tables.Table) -> Iterator[Sequence[object]]:
     """Write all there is, for programs: numbers as they are."""
     head = ("run", "profile", "started", "state", "seconds")
     yield (*head, *(column.name for column in found.columns))
@@ -113,7 +112,7 @@ def _whole(found: Table) -> Iterator[Sequence[object]]:
         yield (row.id, row.profile, moment(row.started), row.state, row.seconds, *cells)
 
 
-def _lines(found: Table) -> Iterator[Line]:
+def _lines(found: tables.Table) -> Iterator[Line]:
     several = len({row.profile for row in found.rows}) > 1
     first = [["run", *(["profile"] if several else []), "state"]]
     first += [
@@ -147,11 +146,11 @@ def _lines(found: Table) -> Iterator[Line]:
         yield Line(f"{counted(left_out, 'more column')} not shown; --csv has all", "aside")
 
 
-def _rank(column: Column) -> tuple[bool, bool, bool]:
+def _rank(column: tables.Column) -> tuple[bool, bool, bool]:
     return column.is_metric, not column.varies, "[" in column.name
 
 
-def _cell(value: object, column: Column) -> str:
+def _cell(value: object, column: tables.Column) -> str:
     if value is None:
         return ""
     if column.is_metric:

@@ -28,6 +28,8 @@ from .evidence import with_parents
 from .metrics import Number, is_number
 from .record import File, StageRecord, in_any_build
 
+__all__ = ["Diff", "of"]
+
 # So many places of one file are named; the others are counted.
 _NAMED = 10
 # Of a file that is not kept what stands is compared, if it is the same one and no larger.
