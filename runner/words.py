@@ -121,3 +121,7 @@ class Shown:
         """Write a text."""
         self._file.write(shown(text))
         return len(text)
+
+    def write_in(self, colour: str, text: str) -> None:
+        """Write a text in a colour of a terminal: a number that such a one knows."""
+        self._file.write(f"\x1b[{colour}m{shown(text)}\x1b[0m")

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from runner.build.expected import compare, equal, files
+from runner.build.expected import compare, files
+from runner.runs.contents import equal
 
 NAN = float("nan")
 HUGE = 10**400  # beyond any float

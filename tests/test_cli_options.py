@@ -25,6 +25,8 @@ HAVE: dict[str | None, set[str]] = {
     "list": {"-p"},
     "status": {"-p", "--json"},
     "history": set(),
+    "diff": {"--json"},
+    "table": {"--sort", "--csv", "--last"},
     "log": {"-f"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},

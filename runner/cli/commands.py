@@ -41,6 +41,18 @@ COMMANDS = {
     "history": Command(
         "[PROFILE…]", "the runs: when, how long, how they ended, what ran", "history:history"
     ),
+    "diff": Command(
+        "[PROFILE or RUN] [PROFILE or RUN]",
+        "what differs between two runs; of one, to the run before it",
+        "diff:diff",
+        lenient=True,
+    ),
+    "table": Command(
+        "[PROFILE…]",
+        "a line for each run: the parameters that differ, and the metrics",
+        "table:table",
+        lenient=True,
+    ),
     "log": Command(
         "[PROFILE or RUN] [STAGE]",
         "the log of the newest run, or of the one that is named",

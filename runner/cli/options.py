@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -172,7 +172,12 @@ OPTIONS: dict[str, Option] = {
         in_pyproject=True,
         handed_on=True,
     ),
-    "json": Option(("--json",), "for programs", ("status",)),
+    "json": Option(("--json",), "for programs", ("status", "diff")),
+    "sort": Option(
+        ("--sort",), "by a metric or parameter; -NAME: the largest first", ("table",), "NAME"
+    ),
+    "csv": Option(("--csv",), "all of it, for programs", ("table",)),
+    "last": Option(("--last",), "the newest N runs", ("table",), "N"),
     "follow": Option(
         ("-f", "--follow"), "show it as it grows; end with the run's exit code", ("log",)
     ),
@@ -329,7 +334,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     # `--force STAGE` could not be told from `--force TARGET`, so it is `--force=STAGE`.
     forced = [word for word in arguments if word.startswith("--force=")]
-    rest = [word for word in arguments if word not in forced]
+    rest = list(_joined(word for word in arguments if word not in forced))
     # Which command it is can be told once it is known which words are options' values.
     known = _parser(list(OPTIONS)).parse_known_intermixed_args(rest)[0]
     name = command_of(known.words[0]) if known.words else None
@@ -343,6 +348,20 @@ def parse(arguments: Sequence[str]) -> Options:
     if strange and not chosen.has("help"):
         raise UsageError(_strange(strange[0], name))
     return chosen
+
+
+def _joined(words: Iterable[str]) -> Iterator[str]:
+    """Have `--sort -NAME` be one word: to argparse the name would be an option."""
+    before = None
+    for word in words:
+        if before == "--sort" and word.startswith("-") and not word.startswith("--"):
+            before = f"{before}={word}"
+            continue
+        if before is not None:
+            yield before
+        before = word
+    if before is not None:
+        yield before
 
 
 def _strange(text: str, name: str | None) -> str:

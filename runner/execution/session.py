@@ -22,7 +22,7 @@ from ..kernels.ending import Ending
 from ..kernels.launch import Coming, KernelStartError, launch, tail
 from ..kernels.manager import Ended
 from ..kernels.stacks import readable
-from ..model import CellRef, CellStarted, Event, Job, Line, SecretSet, State
+from ..model import INJECTED_CELL, CellRef, CellStarted, Event, Job, Line, SecretSet, State
 from ..project import PYTHON, first_line
 from ..secrets import Mask
 from ..stop import Stop
@@ -568,7 +568,7 @@ def _is_ours(job: Job) -> bool:
 
 
 def _is_injected(cell: NotebookNode) -> bool:
-    return "injected-parameters" in cell.metadata.get("tags", [])
+    return INJECTED_CELL in cell.metadata.get("tags", [])
 
 
 def _waits(cell: NotebookNode) -> str:

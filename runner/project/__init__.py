@@ -6,7 +6,7 @@ from .imports import files_of, imported_from, modules, parsed
 from .layout import CACHE, DEFAULT_PROFILE, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
 from .notebooks import PYTHON, first_line
 from .requirements import installed, required
-from .settings import SettingError, Settings, duration
+from .settings import SettingError, Settings, duration, whole_number
 from .sources import DOWNLOADS
 from .targets import Selection
 
@@ -32,4 +32,5 @@ __all__ = [
     "modules",
     "parsed",
     "required",
+    "whole_number",
 ]

@@ -131,6 +131,11 @@ def load(root: Path, reserved: Iterable[str] = ()) -> Project:
     return project
 
 
+def settings(root: Path) -> Settings:
+    """Read the settings of the project below `root`, as far as they can be used."""
+    return _settings(root, [])
+
+
 def _settings(root: Path, problems: list[Problem]) -> Settings:
     path = root / "pyproject.toml"
     try:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import Problem
-from ..model import SKIP_CELL, Cell, Parameter, SourceNotebook
+from ..model import INJECTED_CELL, SKIP_CELL, Cell, Parameter, SourceNotebook
 from ..words import shortened
 from . import document
 from .document import NotebookError
@@ -33,7 +33,7 @@ def read(path: Path, label: str) -> SourceNotebook:
         NotebookError: it is no notebook, or its parameters cell breaks the rules.
     """
     found = document.read(path, label)
-    if found.executed or any("injected-parameters" in _tags(cell) for cell in found.cells):
+    if found.executed or any(INJECTED_CELL in _tags(cell) for cell in found.cells):
         what = (
             "is an executed notebook with the parameters of an old run in it; "
             "put the source notebook in its place"

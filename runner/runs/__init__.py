@@ -6,7 +6,7 @@ What only a build needs is not in this face, which all commands load.
 from .evidence import Environment, Fingerprint, Seen, with_parents
 from .journal import RUN_ID, refuse_links, run_folders
 from .made import Made, last_made
-from .record import VERSION, stage_details, storable
+from .record import VERSION, moment, stage_details, storable
 
 __all__ = [
     "RUN_ID",
@@ -16,6 +16,7 @@ __all__ = [
     "Made",
     "Seen",
     "last_made",
+    "moment",
     "refuse_links",
     "run_folders",
     "stage_details",

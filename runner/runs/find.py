@@ -1,8 +1,9 @@
 """Which run a person means, among those of all profiles."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import dropwhile, islice
 from pathlib import Path
 
 from ..errors import UsageError
@@ -59,6 +60,62 @@ def waited_for(known: Outline, newest_runs: Iterable[store.Run], word: str) -> s
 def again(run: store.Run) -> store.Run:
     """Look at a run once more; one whose folder is gone is lost."""
     return store.of_folder(run.folder) or replace(run, held=False, silent=math.inf)
+
+
+def pair(command: str, words: Sequence[str], known: Outline) -> tuple[store.Run, store.Run]:
+    """Give the two runs that are to be compared, the old one first.
+
+    Each word is a run's id, or a profile, which means its newest run that has ended. One word
+    alone is compared with the run before it; without any it is the newest of all.
+
+    Raises:
+        UsageError: there are no such runs.
+    """
+    most = 2
+    if len(words) > most:
+        message = f"{command} takes two words, each a profile or a run's id, not {len(words)}"
+        raise UsageError(message)
+    if len(words) == most:
+        return _named(command, words[0], known), _named(command, words[1], known)
+    if words:
+        new = _named(command, words[0], known)
+    else:
+        ended = [run for name in known.profiles for run in _ended(known, name)]
+        if not ended:
+            message = "no run has ended yet; there is nothing to compare"
+            raise UsageError(message)
+        new = max(ended, key=lambda run: run.started)
+    return _before(command, new), new
+
+
+def _named(command: str, word: str, known: Outline) -> store.Run:
+    if RUN_ID.fullmatch(word):
+        return with_id(known, word)
+    if word not in known.profiles:
+        hint = did_you_mean(word, known.profiles)
+        message = f"{command}: `{word}` is no profile and no run's id{hint}"
+        raise UsageError(message)
+    for run in _ended(known, word):
+        return run
+    message = f"{command}: no run of {word} has ended yet; python run.py history shows the runs"
+    raise UsageError(message)
+
+
+def _ended(known: Outline, profile: str) -> Iterator[store.Run]:
+    """Give the newest run of a profile that has ended, if there is one."""
+    runs = store.of_build(known.build(BuildKey(profile)))
+    return islice((run for run in runs if run.state != State.RUNNING), 1)
+
+
+def _before(command: str, run: store.Run) -> store.Run:
+    build = run.folder.parents[1]
+    runs = store.of_build(build)
+    later = dropwhile(lambda one: one.folder != run.folder, runs)
+    for one in islice(later, 1, None):
+        return one
+    message = f"{command}: {run.folder.name} is the first run of {build.name} that there is"
+    message += "; name the two that are to be compared (python run.py history shows them)"
+    raise UsageError(message)
 
 
 def chosen(command: str, words: Sequence[str], known: Outline) -> store.Run:

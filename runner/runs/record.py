@@ -1,6 +1,7 @@
 """What the record of a run says: the events of its journal, and `run.json` made from them."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class StageRecord:
     `cell` is the one in which it is, or ended badly; `metrics` are numbers by their names;
     `parameters` are values with where each came from; `reads` and `writes` are the files that it
     was seen to use and does not declare, with their hashes. `made_by` is the run that made what
-    was skipped. Memory is in bytes.
+    was skipped, `was` its name there if that was another one. Memory is in bytes.
     """
 
     name: str
@@ -59,6 +60,7 @@ class StageRecord:
     warm: bool | None = None
     exit_status: str | None = None
     made_by: str | None = None
+    was: str | None = None
 
     @property
     def place(self) -> str:
@@ -94,6 +96,10 @@ class Record:
     python: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def stage(self, name: str) -> StageRecord | None:
+        """Give what it says of a stage, if it had that."""
+        return next((one for one in self.stages if one.name == name), None)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -160,6 +166,7 @@ def _stage(found: Mapping[str, Any]) -> StageRecord:
         warm=found.get("warm"),
         exit_status=found.get("exit_status"),
         made_by=found.get("made_by"),
+        was=found.get("was"),
     )
 
 
@@ -167,6 +174,14 @@ def _file(found: Mapping[str, Any]) -> File:
     return File(
         found.get("parameter", ""), found.get("path") or found.get("source", ""), found["hash"]
     )
+
+
+def in_any_build(value: Any, profile: str | None) -> Any:  # noqa: ANN401 - what a parameter is
+    """Give a parameter's value with paths as they are in any build, to compare two profiles."""
+    if isinstance(value, str):
+        inside = rf"(^|/)outputs/{re.escape(profile or '')}(?=/|$)"
+        return re.sub(inside, r"\1outputs", value)
+    return [in_any_build(one, profile) for one in value] if isinstance(value, list) else value
 
 
 def _seconds(text: str) -> float:

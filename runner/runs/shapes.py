@@ -36,6 +36,7 @@ _STAGE = {
     "warm?": (bool, None),
     "exit_status?": _TEXT_OR_NOT,
     "made_by?": str,
+    "was?": str,
     "cell?": (_CELL, None),
     "error?": _TEXT_OR_NOT,
     "metrics?": dict,
