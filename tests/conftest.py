@@ -13,16 +13,12 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-# jsonschema imports it if it can, for a format that notebooks do not hold, and it compiles a
-# grammar for two seconds. `None` makes an import fail at once.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+from tests.faults import Faults
+from tests.project import BuiltExample, Done, TemporaryProject
 
 # A busy machine is no fault of a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-from tests.faults import Faults
-from tests.project import BuiltExample, Done, TemporaryProject
 
 
 def pytest_configure() -> None:

@@ -14,7 +14,7 @@ import nbformat
 from runner.cli.main import main
 from runner.model import CellRef, CellStarted, Event, Job, Preload, Result, State
 from runner.stop import Stop
-from runner.system.files import remove
+from runner.system.files import remove, write_whole
 
 if TYPE_CHECKING:
     from runner.kernels.warm import Warm
@@ -54,7 +54,7 @@ class PretendedExecutor:
     def _run(self, job: Job) -> Result:
         started, began = time.time(), time.monotonic()
         notebook = nbformat.read(job.source, as_version=4)
-        nbformat.write(notebook, job.executed)
+        write_whole(job.executed, nbformat.writes(notebook).encode())
         for path in job.outputs:
             remove(path)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,13 @@ def on_screen(text: str) -> list[str]:
 
 def test_on_a_terminal_the_lines_are_lighter_than_in_the_file(project: TemporaryProject) -> None:
     project.profile("all")
+    # At the beginning of a second: a line before it, of the same one, would be its head.
+    show = (
+        "import time\n\nsecond = int(time.time())\n"
+        "while int(time.time()) == second:\n    time.sleep(0.001)\nprint('one\\ntwo\\nthree')"
+    )
     shout = "import logging\n\nlogging.getLogger('lib').warning('careful')"
-    project.stage("a", "print('one\\ntwo\\nthree')", shout, writes=("a.csv", "b.png"))
+    project.stage("a", show, shout, writes=("a.csv", "b.png"))
     project.stage("b", "1 / 0", writes=("b.txt",))
     with on_terminal(project.root, project.command("-k", "all")) as (_, terminal):
         lines = on_screen(seen(terminal, "log: outputs/all/log.txt"))
