@@ -35,6 +35,8 @@ RUN_TAGS = ("raises-exception", SKIP_CELL)
 # papermill's tag for the cell with the parameters of a profile, and ours for what we say first.
 INJECTED_CELL = "injected-parameters"
 BANNER_CELL = "runner-banner"
+# In the metadata of a cell that has run: the bytes that its kernel had then.
+MEMORY = "runner-memory"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ..runs import VERSION, compare, find
 from ..words import clock_in_words, counted, one_line, seconds_in_words, shortened, state_in_words
 from .options import Options
 from .paper import Line, columns, show, wide, width
+from .shared import page_file, write_page
 
 _NONE = "none"
 # So much of a value, or of a hash, is shown in a column.
@@ -39,7 +40,12 @@ def diff(known: Outline, chosen: Options) -> int:
     old, new = find.pair("diff", chosen.rest, known)
     found = compare.of(known, old, new)
     mask = dotenv.mask(known.root, os.environ, layout.settings(known.root).secrets)
-    if chosen.has("json"):
+    if chosen.has("html"):
+        path = page_file("--html", str(chosen.given["html"]))
+        from ..pages import Site  # noqa: PLC0415 - it imports much
+
+        write_page(lambda: Site(known, mask, {}).comparison(found, path), path, known.root)
+    elif chosen.has("json"):
         print(json.dumps(mask.texts(_details(found, known.root)), indent=2, allow_nan=False))
     else:
         show([*_lines(found)], mask)

@@ -181,6 +181,7 @@ OPTIONS: dict[str, Option] = {
     "follow": Option(
         ("-f", "--follow"), "show it as it grows; end with the run's exit code", ("log",)
     ),
+    "html": Option(("--html",), "a page that stands alone", ("diff",), "FILE"),
     "single": Option(
         ("--single",), "one page of a run that stands alone, for mail or Jupyter", ("show",), "FILE"
     ),

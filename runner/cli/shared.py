@@ -1,12 +1,14 @@
 """What several commands say, and refuse."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..model import BuildKey, Planned
 from ..project import Project, layout
+from ..system import why
 from ..words import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,3 +56,39 @@ def profiles_only(command: str, words: Sequence[str], loaded: Project) -> None:
 def warn(text: str) -> None:
     """Tell of what is left out."""
     print(f"run.py: {text}", file=sys.stderr)
+
+
+def page_file(option: str, word: str) -> Path:
+    """Give the file that a page is to be written to.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    path = Path(word)
+    if path.suffix.lower() not in {".html", ".htm"}:
+        message = f"{option} {word}: a page is a file that ends in .html"
+        raise UsageError(message)
+    if not path.parent.is_dir():
+        message = f"{option} {word}: there is no folder {path.parent}"
+        raise UsageError(message)
+    return path
+
+
+def write_page(write: Callable[[], None], path: Path, root: Path) -> None:
+    """Have a page written, and say where it is.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        write()
+    except OSError as error:
+        message = f"the page cannot be written: {why(error)}"
+        raise UsageError(message) from None
+    print(f"the page is made: {label(path, root)}")
+
+
+def label(path: Path, root: Path) -> str:
+    """Name a file for a person: relative to the project where it lies inside."""
+    found = path.resolve()
+    return str(found.relative_to(root)) if found.is_relative_to(root) else str(found)

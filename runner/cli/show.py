@@ -18,6 +18,7 @@ from ..system import signals, why
 from ..words import did_you_mean
 from .commands import RESERVED
 from .options import Options
+from .shared import label, page_file, write_page
 
 # While a run goes on, its page is made again after so many seconds.
 _PACE = 2.0
@@ -47,7 +48,7 @@ def show(known: Outline, chosen: Options) -> int:
         site.index()
         if run is not None and (named or run.state == State.RUNNING):
             page = site.of_run(run)
-        print(f"the pages are made: {_label(page, known.root)}", flush=True)
+        print(f"the pages are made: {label(page, known.root)}", flush=True)
         _open(page)
         if run is not None and run.state == State.RUNNING:
             _follow(site, run)
@@ -107,7 +108,7 @@ def after(asked: request.Request) -> None:
         what = why(error) if isinstance(error, OSError) else in_a_line(error)
         print(f"run.py: the pages could not be made: {what}", file=sys.stderr)
     else:
-        print(f"pages: {_label(page, loaded.root)}")
+        print(f"pages: {label(page, loaded.root)}")
 
 
 def _load(root: Path) -> tuple[Project | None, str]:
@@ -126,15 +127,9 @@ def _single(site: Site, run: store.Run | None, file: str | None, known: Outline)
     if run is None:
         message = "nothing has run yet; --single makes a page of a run"
         raise UsageError(message)
-    path = Path(file) if file else known.outputs / f"{run.folder.parents[1].name}.html"
-    if path.suffix.lower() not in {".html", ".htm"}:
-        message = f"--single {file}: a page is a file that ends in .html"
-        raise UsageError(message)
-    if not path.parent.is_dir():
-        message = f"--single {file}: there is no folder {path.parent}"
-        raise UsageError(message)
-    site.single(run, path)
-    print(f"the page is made: {_label(path, known.root)}")
+    name = run.folder.parents[1].name
+    path = page_file("--single", file) if file else known.outputs / f"{name}.html"
+    write_page(lambda: site.single(run, path), path, known.root)
     if not file:
         print("in Jupyter's file view, a double click opens it; `Trust HTML` shows all of it")
     return Exit.OK
@@ -163,8 +158,3 @@ def _open(page: Path) -> None:
     import webbrowser  # noqa: PLC0415 - only where there is one
 
     webbrowser.open(page.as_uri())
-
-
-def _label(path: Path, root: Path) -> str:
-    found = path.resolve()
-    return str(found.relative_to(root)) if found.is_relative_to(root) else str(found)

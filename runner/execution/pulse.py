@@ -1,5 +1,6 @@
 """Signs of life of a cell that is busy for long: a line now and then, and where it is stuck."""
 
+import contextlib
 import logging
 import os
 import time
@@ -37,6 +38,15 @@ class Pulse:
         self._began = self._said = time.monotonic()
         self._dumped = False
         self._dump: float | None = None
+
+    def memory(self) -> int | None:
+        """Give the resident bytes of the kernel's own process, if it is there."""
+        import psutil  # noqa: PLC0415 - see below
+
+        with contextlib.suppress(psutil.Error):
+            pid = self._kernel.kernel_pid
+            return None if pid is None else int(psutil.Process(pid).memory_info().rss)
+        return None
 
     def tick(self, heard: float) -> None:
         """Say what is due; `heard` is when the cell last printed (monotonic clock)."""

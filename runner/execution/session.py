@@ -22,7 +22,7 @@ from ..kernels.ending import Ending
 from ..kernels.launch import Coming, KernelStartError, launch, tail
 from ..kernels.manager import Ended
 from ..kernels.stacks import readable
-from ..model import INJECTED_CELL, CellRef, CellStarted, Event, Job, Line, SecretSet, State
+from ..model import INJECTED_CELL, MEMORY, CellRef, CellStarted, Event, Job, Line, SecretSet, State
 from ..project import PYTHON, first_line
 from ..secrets import Mask
 from ..stop import Stop
@@ -315,6 +315,8 @@ class Session(NotebookClient):
             cell.metadata.papermill["status"] = "completed" if done else "failed"
             cell.metadata.papermill["exception"] = not done
             cell.metadata.papermill["end_time"] = now()
+            if memory := self._pulse.memory():
+                cell.metadata[MEMORY] = memory
             self.executed.cell_finished(index)
             if outcome is not None:
                 run = replace(ref, execution=self._execution(index))

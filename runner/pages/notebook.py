@@ -17,6 +17,7 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from ..model import BANNER_CELL, INJECTED_CELL, MEMORY
 from ..words import seconds_in_words, shown, size_in_words
 from .clean import PREFIX, clean, formula
 from .files import Files, as_url
@@ -34,7 +35,7 @@ _PRIORITY = [*_KINDS, "text/html", "text/markdown", "text/latex", "application/j
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _FORMULA = re.compile(r"\s*(\$\$?)(.*)\1\s*", re.DOTALL)
 _HIDDEN = {
-    "cell": {"remove-cell", "remove_cell", "hide-cell-completely", "runner-banner"},
+    "cell": {"remove-cell", "remove_cell", "hide-cell-completely", BANNER_CELL},
     "input": {"remove-input", "remove_input"},
     "outputs": {"remove-output", "remove_output"},
 }
@@ -102,7 +103,7 @@ class _Prepared:
         self._widgets = widgets.get("state", {}) if not Large.of(widgets.get("state")) else {}
         cells = found["cells"]
         runs = [one for one in cells if one["cell_type"] == "code" and _source(one).strip()]
-        self._count = sum("injected-parameters" not in _tags(one) for one in runs)
+        self._count = sum(INJECTED_CELL not in _tags(one) for one in runs)
         self._number = 0
         found["cells"] = [one for cell in cells if (one := self._cell(cell)) is not None]
         self.notebook = found
@@ -115,7 +116,7 @@ class _Prepared:
                 self._heading = headings[-1].strip()
             cell["view"] = {"failed": False}
             return None if tags & _HIDDEN["cell"] else cell
-        injected = "injected-parameters" in tags
+        injected = INJECTED_CELL in tags
         if cell["source"].strip():
             self._number += not injected
         number = max(self._number, 1)
@@ -130,8 +131,8 @@ class _Prepared:
             "name": name,
             "place": f"{self._stage}, {name}{about}",
             "id": f"injected-{number}" if injected else f"cell-{number}",
-            "seconds": _seconds(cell),
-            "tags": sorted(tags - {"injected-parameters"}),
+            "used": _used(cell),
+            "tags": sorted(tags - {INJECTED_CELL}),
             "input": _how(tags, "input", failed=failed),
             "folded": bool(tags & _FOLDED_TAGS["outputs"]) and not failed,
         }
@@ -192,6 +193,13 @@ def _source(cell: Mapping[str, Any]) -> str:
 def _joined(value: Any) -> Any:  # noqa: ANN401 - a text, or what stands for a large one
     large = Large.of(value)
     return large or ("".join(map(str, value)) if isinstance(value, list) else value)
+
+
+def _used(cell: Mapping[str, Any]) -> str:
+    """Say how long a cell took, and how much memory its kernel had then."""
+    memory = cell.get("metadata", {}).get(MEMORY)
+    size = size_in_words(memory) if isinstance(memory, int) and memory > 0 else ""
+    return " · ".join(filter(None, [size, _seconds(cell)]))
 
 
 def _seconds(cell: Mapping[str, Any]) -> str:

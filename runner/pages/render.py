@@ -97,6 +97,7 @@ class Renderer:
             "size": size_in_words,
             "memory": views.memory,
             "when": views.when,
+            "number": views.number,
             "link": quote,
             "mark": views.Mark.of_stage,
             "short": self._short,

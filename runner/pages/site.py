@@ -20,11 +20,13 @@ from markupsafe import Markup
 from ..model import BuildKey, Planned, State
 from ..project import Outline
 from ..runs import run_folders, store
+from ..runs import table as tables
+from ..runs.compare import Diff
 from ..runs.metrics import is_number
-from ..runs.record import StageRecord
+from ..runs.record import Record, StageRecord
 from ..system import is_folder
 from ..words import counted
-from . import drawing, views
+from . import comparison, drawing, views
 from .files import url
 from .render import Renderer
 from .results import Result, Results
@@ -33,7 +35,7 @@ from .views import Mark
 
 FOLDER = "pages"
 # So many executed notebooks of older runs are shown in one go, and so many runs in a table.
-_NOTEBOOKS, _RUNS, _PLOTS = 60, 200, 24
+_NOTEBOOKS, _RUNS, _PLOTS, _COLUMNS = 60, 200, 24, 6
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,14 @@ class Site:
         """
         write(path, self._pages(run).single())
 
+    def comparison(self, found: Diff, path: Path) -> None:
+        """Make the page of a comparison of two runs, which stands alone.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write(path, comparison.page(found, self._renderer))
+
     def index(self) -> Path:
         """Make the page that leads to all builds.
 
@@ -170,6 +180,7 @@ class Site:
             results += self._results(folder.parent).that_stand(stage, folder)
         newest = past[0] if past else None
         shown = past[:_RUNS]
+        columns, cells = _columns([run.record for run in shown])
         return self._renderer.page(
             "profile.html.j2",
             name=name,
@@ -189,9 +200,11 @@ class Site:
                     if (folder / run.folder.name / "index.html").exists()
                     else "",
                     "ran": [one.name for one in run.record.stages if views.has_run(one)],
+                    "cells": cells.get(run.folder.name, ()),
                 }
                 for run in shown
             ],
+            columns=columns,
             left_out=len(past) - len(shown),
             plots=_plots([run.record.metrics for run in reversed(shown)]),
         )
@@ -230,6 +243,15 @@ def _stands(past: Sequence[store.Run]) -> dict[str, tuple[store.Run, StageRecord
             if views.has_run(stage) and Mark.of_stage(stage).style == "is-good":
                 found.setdefault(stage.name, (run, stage))
     return found
+
+
+def _columns(records: Sequence[Record]) -> tuple[list[tables.Column], dict[str, list[object]]]:
+    """Choose the columns that say most of runs: what was set, what came of it; and their cells."""
+    found = tables.of(records)
+    ranks = sorted((not one.varies, one.is_metric, n) for n, one in enumerate(found.columns))
+    best = sorted(n for *_, n in ranks if "[" not in found.columns[n].name)[:_COLUMNS]
+    cells = {row.id: [row.cells[n] for n in best] for row in found.rows}
+    return [found.columns[n] for n in best], cells
 
 
 def _plots(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, Markup]]:

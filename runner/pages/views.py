@@ -194,8 +194,13 @@ def metrics(numbers: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for name, value in numbers.items():
         if is_number(value) and "[" not in name:
             file, _, where = name.partition(": ")
-            found.append((file, where, f"{value:.6g}"))
+            found.append((file, where, number(value)))
     return found
+
+
+def number(value: object) -> str:
+    """Write a number; what is none stays empty."""
+    return f"{value:.6g}" if is_number(value) else "" if value is None else str(value)
 
 
 def when(seconds: float | None) -> str:
