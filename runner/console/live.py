@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model import CellStarted, Line, Result, State
-from ..words import one_line, seconds_in_words, size_in_words, state_in_words
+from ..words import cut, one_line, seconds_in_words, size_in_words, state_in_words
 from .logfile import RUN, Console
 from .screen import Screen
 
@@ -41,6 +41,8 @@ _CELL = re.compile(r"\[\d+/\d+\]$")
 _FAILED = ("✗", "x", "red")
 # How wide the column of the names is, at first and at most.
 _NARROWEST, _WIDEST = 8, 24
+# So much of a cell's first line is shown.
+_LONGEST = 40
 # How often the line below the bars is made anew, in seconds.
 _ANEW = 0.5
 
@@ -134,7 +136,7 @@ class LiveConsole(Console):
             shown.append(" " * (len(clock) + self._width + 4))
         else:
             shown.append(f"{clock}  ", "dim")
-            shown.append(f"{_shortened(stage, _WIDEST):<{self._width}}  ", self._colour(stage))
+            shown.append(f"{cut(one_line(stage), _WIDEST):<{self._width}}  ", self._colour(stage))
         self._head = head
         if line.state is not None:
             sign, style = self._sign(line.state)
@@ -180,7 +182,7 @@ class LiveConsole(Console):
         task = self._tasks.get(event.stage)
         if task is not None:
             cell = event.cell
-            words = f"cell {cell.number}/{cell.cells}  {_shortened(cell.line)}"
+            words = f"cell {cell.number}/{cell.cells}  {cut(one_line(cell.line), _LONGEST)}"
             self._progress.update(task, completed=cell.number - 1, total=cell.cells, cell=words)
 
     def started(self, stage: str) -> None:
@@ -201,8 +203,3 @@ class LiveConsole(Console):
         task = self._tasks.pop(result.stage, None)
         if task is not None:
             self._progress.remove_task(task)
-
-
-def _shortened(text: str, most: int = 40) -> str:
-    text = one_line(text)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
