@@ -137,7 +137,8 @@ class LiveConsole(Console):
         else:
             shown.append(f"{clock}  ", "dim")
             shown.append(f"{cut(one_line(stage), _WIDEST):<{self._width}}  ", self._colour(stage))
-        self._head = head
+        # What follows a sign begins anew, with its own head.
+        self._head = head if line.state is None else ()
         if line.state is not None:
             sign, style = self._sign(line.state)
             shown.append(f"{sign} ", style)
