@@ -41,8 +41,6 @@ _CELL = re.compile(r"\[\d+/\d+\]$")
 _FAILED = ("✗", "x", "red")
 # How wide the column of the names is, at first and at most.
 _NARROWEST, _WIDEST = 8, 24
-# So much of a cell's first line is shown.
-_LONGEST = 40
 # How often the line below the bars is made anew, in seconds.
 _ANEW = 0.5
 
@@ -136,7 +134,7 @@ class LiveConsole(Console):
             shown.append(" " * (len(clock) + self._width + 4))
         else:
             shown.append(f"{clock}  ", "dim")
-            shown.append(f"{cut(one_line(stage), _WIDEST):<{self._width}}  ", self._colour(stage))
+            shown.append(f"{_shortened(stage, _WIDEST):<{self._width}}  ", self._colour(stage))
         # What follows a sign begins anew, with its own head.
         self._head = head if line.state is None else ()
         if line.state is not None:
@@ -183,7 +181,7 @@ class LiveConsole(Console):
         task = self._tasks.get(event.stage)
         if task is not None:
             cell = event.cell
-            words = f"cell {cell.number}/{cell.cells}  {cut(one_line(cell.line), _LONGEST)}"
+            words = f"cell {cell.number}/{cell.cells}  {_shortened(cell.line)}"
             self._progress.update(task, completed=cell.number - 1, total=cell.cells, cell=words)
 
     def started(self, stage: str) -> None:
@@ -204,3 +202,7 @@ class LiveConsole(Console):
         task = self._tasks.pop(result.stage, None)
         if task is not None:
             self._progress.remove_task(task)
+
+
+def _shortened(text: str, most: int = 40) -> str:
+    return cut(one_line(text), most)

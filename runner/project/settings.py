@@ -89,9 +89,10 @@ def _set(settings: Settings, name: str, value: object) -> None:
 
 def retries(value: object) -> int | dict[str, int]:
     """Read a number of further attempts: one for all stages, or one for each that is named."""
+    more = ", or one for each stage"
     if isinstance(value, Mapping):
-        return {str(stage): whole_number(count, 0, _EACH) for stage, count in value.items()}
-    return whole_number(value, 0, _EACH)
+        return {str(stage): whole_number(count, 0, more) for stage, count in value.items()}
+    return whole_number(value, 0, more)
 
 
 def texts(value: object, what: str, *, or_one: bool = False) -> tuple[str, ...]:
@@ -123,7 +124,6 @@ def whole_number(value: object, least: int = 1, more: str = "") -> int:
 _LONGEST = 3650 * 86400.0
 _DIGITS = 9
 _HUGE = 10**40
-_EACH = ", or one for each stage"
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
