@@ -93,6 +93,11 @@ def one_line(text: str) -> str:
     return shown(text).replace("\n", r"\n")
 
 
+def cut(text: str, most: int) -> str:
+    """Give the beginning of a text that is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def shortened(text: str, most: int) -> str:
     """Give the beginning and the end of a text that is longer than `most` characters."""
     if len(text) <= most:

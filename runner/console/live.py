@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model import CellStarted, Line, Result, State
-from ..words import one_line, seconds_in_words, size_in_words, state_in_words
+from ..words import cut, one_line, seconds_in_words, size_in_words, state_in_words
 from .logfile import RUN, Console
 from .screen import Screen
 
@@ -205,5 +205,4 @@ class LiveConsole(Console):
 
 
 def _shortened(text: str, most: int = 40) -> str:
-    text = one_line(text)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return cut(one_line(text), most)

@@ -8,7 +8,7 @@ from .. import graph
 from ..model import Pipeline, Planned, Reason
 from ..runs import Environment, Fingerprint, Made
 from ..secrets import MASK
-from ..words import state_in_words
+from ..words import cut, state_in_words
 
 _SHORT = 60
 
@@ -122,7 +122,7 @@ def _paths(now: Mapping[str, list[str]], before: Mapping[str, list[str]]) -> Ite
 
 def _short(value: object) -> str:
     text = repr(MASK if isinstance(value, dict) and value.keys() == {MASK} else value)
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return cut(text, _SHORT)
 
 
 def _files(

@@ -100,15 +100,10 @@ def _set(settings: Settings, name: str, value: object) -> None:
 
 def retries(value: object) -> int | dict[str, int]:
     """Read a number of further attempts: one for all stages, or one for each that is named."""
-    each = dict(value) if isinstance(value, Mapping) else {"": value}
-    counts = {}
-    for stage, count in each.items():
-        text = _short(count)
-        if isinstance(count, bool) or not _is_count(text):
-            message = f"takes a whole number from 0 up, or one for each stage, not {text[:40]!r}"
-            raise SettingError(message)
-        counts[str(stage)] = int(text)
-    return counts if isinstance(value, Mapping) else counts[""]
+    more = ", or one for each stage"
+    if isinstance(value, Mapping):
+        return {str(stage): whole_number(count, 0, more) for stage, count in value.items()}
+    return whole_number(value, 0, more)
 
 
 def texts(value: object, what: str, *, or_one: bool = False) -> tuple[str, ...]:
@@ -126,15 +121,12 @@ def _short(value: object) -> str:
     return str(value) if not isinstance(value, int) or abs(value) < _HUGE else "a huge number"
 
 
-def _is_count(text: str) -> bool:
-    return text.isdecimal() and len(text) <= _DIGITS
-
-
-def whole_number(value: object) -> int:
-    """Read a number of jobs: at least 1."""
+def whole_number(value: object, least: int = 1, more: str = "") -> int:
+    """Read a whole number; `more` says what else there may be."""
     text = _short(value)
-    if isinstance(value, bool) or not _is_count(text) or int(text) < 1:
-        message = f"takes a whole number from 1 up, not {text[:40]!r}"
+    is_count = text.isdecimal() and len(text) <= _DIGITS and not isinstance(value, bool)
+    if not is_count or int(text) < least:
+        message = f"takes a whole number from {least} up{more}, not {text[:40]!r}"
         raise SettingError(message)
     return int(text)
 
