@@ -134,9 +134,9 @@ def test_a_deadline_in_the_middle_of_a_stage_costs_nothing_but_time(
         one.stage("a", writes=("a.txt",))
         one.stage("b", WAIT.format(marker=tmp_path / "go"), reads=("a.txt",), writes=("b.txt",))
         one.stage("c", reads=("b.txt",), writes=("c.txt",))
-    done = project.run("all", "--deadline", "20", code=4)
+    done = project.run("all", "--deadline", "10", code=4)
     assert "b: timed out in cell 2 of 3" in done.out
-    assert "out of time (20.0 s for the run)" in done.out
+    assert "out of time (10.0 s for the run)" in done.out
     assert project.record("all")["state"] == "timed_out"
     assert project.states("all") == {"a": "succeeded", "b": "timed_out", "c": "blocked"}
     (tmp_path / "go").touch()

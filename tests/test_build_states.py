@@ -59,28 +59,42 @@ STAGE_TIMEOUT = {
 CELLS = 3
 MIDDLE = 1
 
-positions = pytest.mark.parametrize(
+LAST = 2
+
+# Of these three the first and the last one are among the slow tests.
+each_cell = pytest.mark.parametrize(
     "position",
     [
         pytest.param(0, marks=pytest.mark.slow, id="first"),
         pytest.param(MIDDLE, id="middle"),
-        pytest.param(2, marks=pytest.mark.slow, id="last"),
+        pytest.param(LAST, marks=pytest.mark.slow, id="last"),
+    ],
+)
+middle_and_ends = pytest.mark.parametrize(
+    "positions",
+    [
+        pytest.param((MIDDLE,), id="middle"),
+        pytest.param((0, LAST), marks=pytest.mark.slow, id="first and last"),
     ],
 )
 
 
 def all_end(
-    project: TemporaryProject, ends: dict[str, End], position: int, *options: str
+    project: TemporaryProject, ends: dict[str, End], positions: tuple[int, ...], *options: str
 ) -> dict[str, bool]:
-    """Run a stage for each end, and assert what is told of it; give which kernels were warm."""
+    """Run a stage for each end in each of these cells, and assert what is told of it.
+
+    Give which kernels were warm.
+    """
     project.profile("all")
-    for name, end in ends.items():
+    stages = {f"{name}{one}": (end, one) for name, end in ends.items() for one in positions}
+    for name, (end, position) in stages.items():
         cells = [f"x = {number}" for number in range(CELLS)]
         cells[position] = end.source
         # What it declares makes it independent of the others.
         project.notebook(name, *cells, parameters=f'output_it = "../outputs/test/{name}.txt"')
     done = project.run("all", "-k", *options, code=1)
-    for name, end in ends.items():
+    for name, (end, position) in stages.items():
         record = project.stage_record("all", name)
         executed = project.executed("all", name).cells[-CELLS:]
         assert (name, record["state"]) == (name, end.state)
@@ -102,29 +116,31 @@ def all_end(
 
 
 @both_ways
-@positions
+@middle_and_ends
 def test_the_culprit_is_failed_and_later_cells_pending(
-    project: TemporaryProject, position: int, *, cold: bool
+    project: TemporaryProject, positions: tuple[int, ...], *, cold: bool
 ) -> None:
-    warm = all_end(project, ENDS, position, "-j", "2").values()
+    warm = all_end(project, ENDS, positions, "-j", "2").values()
     assert set(warm) == {on_linux() and not cold}
 
 
 @pytest.mark.parametrize("cold", [True])
 def test_the_culprit_in_a_cold_kernel_is_failed_too(project: TemporaryProject) -> None:
-    assert set(all_end(project, A_FEW, MIDDLE, "-j", "2").values()) == {False}
+    assert set(all_end(project, A_FEW, (MIDDLE,), "-j", "2").values()) == {False}
 
 
 @both_ways
-@positions
-def test_a_cell_past_its_limit_is_the_culprit(project: TemporaryProject, position: int) -> None:
-    all_end(project, CELL_TIMEOUT, position, "-j", "2", "--cell-timeout", "5")
+@middle_and_ends
+def test_a_cell_past_its_limit_is_the_culprit(
+    project: TemporaryProject, positions: tuple[int, ...]
+) -> None:
+    all_end(project, CELL_TIMEOUT, positions, "-j", "4", "--cell-timeout", "3")
 
 
 @pytest.mark.slow
 @both_ways
 def test_a_cell_past_the_limit_of_its_stage_is_the_culprit(project: TemporaryProject) -> None:
-    all_end(project, STAGE_TIMEOUT, MIDDLE, "--timeout", "20")
+    all_end(project, STAGE_TIMEOUT, (MIDDLE,), "--timeout", "10")
 
 
 class Signal(NamedTuple):
@@ -143,7 +159,7 @@ SIGNALS = {
 
 
 @both_ways
-@positions
+@each_cell
 @pytest.mark.parametrize("sent", SIGNALS.values(), ids=SIGNALS)
 def test_a_signal_to_the_runner(
     project: TemporaryProject, tmp_path: Path, sent: Signal, position: int
@@ -243,7 +259,7 @@ def test_a_signal_after_the_deadline_is_the_first_one(
         f'    Path("{tmp_path}/late").touch()\n    {wait}\n    Path("{tmp_path}/whole").touch()'
     )
     project.notebook("a", late)
-    with project.running("all", "--deadline", "15") as process:
+    with project.running("all", "--deadline", "8") as process:
         wait_for(tmp_path / "late")
         process.send_signal(signal.SIGTERM)
         (tmp_path / "go").touch()

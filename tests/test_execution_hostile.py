@@ -77,7 +77,8 @@ def test_hostile_cells(project: TemporaryProject, *, cold: bool, late: bool) -> 
         rows = {name: EVERY[name] for name in names[first : first + MOST]}
         for name, row in rows.items():
             part.notebook(name, *row.text.split("\n# %%\n"), '"last"')
-        run(part, rows, "-j", "2")
+        # What hangs does not compete.
+        run(part, rows, "-j", "4" if late else "2")
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from tests.mistakes import told_once
 from tests.project import TemporaryProject, both_ways, environment
 
 STAGES = 20
-ROUNDS = int(os.environ.get("ROUNDS", "2"))
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
 
 
 @pytest.mark.slow
