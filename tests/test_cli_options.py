@@ -16,7 +16,7 @@ from tests.project import ROOT, TemporaryProject
 
 RUN = {
     *("-k", "-j", "-p", "--keep", "--keep-outputs", "--retries", "--timeout", "--cell-timeout"),
-    *("--deadline", "--cold", "--start-late", "--log-level"),
+    *("--deadline", "--cold", "--start-late", "--pages", "--log-level"),
 }
 JOB = {"--image", "--name", "--cpu", "--memory", "--gpu", "--claim", "--workdir", "--user"}
 # What each command understands; None is a build. The values are words that make it a whole one.
@@ -25,9 +25,10 @@ HAVE: dict[str | None, set[str]] = {
     "list": {"-p"},
     "status": {"-p", "--json"},
     "history": set(),
-    "diff": {"--json"},
+    "diff": {"--json", "--html"},
     "table": {"--sort", "--csv", "--last"},
     "log": {"-f"},
+    "show": {"--single"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},
     "graph": {"-p", "--mermaid", "--dot"},

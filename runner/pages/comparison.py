@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..runs.compare import Diff
-from ..runs.differences import FileSide, OutputChange
+from ..runs import compare, differences
 from . import views
 from .files import as_url
 from .inside import PICTURES
@@ -25,7 +24,7 @@ class _Pair(NamedTuple):
     marked: str
 
 
-def page(found: Diff, renderer: Renderer) -> str:
+def page(found: compare.Diff, renderer: Renderer) -> str:
     """Write what differs between two runs, and what does not."""
     return renderer.page(
         "diff.html.j2",
@@ -39,14 +38,14 @@ def page(found: Diff, renderer: Renderer) -> str:
     )
 
 
-def _pictures(found: Diff) -> Iterator[tuple[OutputChange, _Pair]]:
+def _pictures(found: compare.Diff) -> Iterator[tuple[differences.OutputChange, _Pair]]:
     for change in found.outputs:
         if Path(change.name).suffix.lower() in PICTURES:
             old, new = _url(change.old), _url(change.new)
             yield change, _Pair(old, new, _marked(change) if old and new else "")
 
 
-def _url(side: FileSide | None) -> str:
+def _url(side: differences.FileSide | None) -> str:
     try:
         if side is None or side.path is None or side.path.stat().st_size > _LARGEST:
             return ""
@@ -55,7 +54,7 @@ def _url(side: FileSide | None) -> str:
         return ""
 
 
-def _marked(change: OutputChange) -> str:
+def _marked(change: differences.OutputChange) -> str:
     """Draw the new picture faintly, with what differs in full red."""
     found = change.pictures
     if found is None or found.share is None or change.old is None or change.new is None:
@@ -77,5 +76,5 @@ def _marked(change: OutputChange) -> str:
     return as_url(data.getvalue(), ".png")
 
 
-def _path(side: FileSide) -> Path:
+def _path(side: differences.FileSide) -> Path:
     return side.path or Path()

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..runs.kept import kept
-from ..runs.record import File, StageRecord
+from ..runs import File, StageRecord, kept
 from ..system import digest
 from .files import Files, url
 from .inside import PICTURES, Inside, look
@@ -61,7 +60,7 @@ class Results:
 
     def _then(self, run_id: str, file: File) -> Path | None:
         """Give where a file can be read as a run left it: kept, or still as it was."""
-        if (found := kept(self._build, run_id, file.hash, file.name)) is not None:
+        if (found := kept.kept(self._build, run_id, file.hash, file.name)) is not None:
             return found
         path = self._root / file.name
         if path not in self._hashes:

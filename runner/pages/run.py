@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import State
-from ..runs import store
-from ..runs.record import StageRecord
+from ..runs import StageRecord, store
 from ..system import write_whole
 from . import views
 from .files import Files

@@ -19,11 +19,8 @@ from markupsafe import Markup
 
 from ..model import BuildKey, Planned, State
 from ..project import Outline
-from ..runs import run_folders, store
+from ..runs import Record, StageRecord, compare, is_number, run_folders, store
 from ..runs import table as tables
-from ..runs.compare import Diff
-from ..runs.metrics import is_number
-from ..runs.record import Record, StageRecord
 from ..system import is_folder
 from ..words import counted
 from . import comparison, drawing, views
@@ -110,7 +107,7 @@ class Site:
         """
         write(path, self._pages(run).single())
 
-    def comparison(self, found: Diff, path: Path) -> None:
+    def comparison(self, found: compare.Diff, path: Path) -> None:
         """Make the page of a comparison of two runs, which stands alone.
 
         Raises:

@@ -10,9 +10,7 @@ from markupsafe import Markup
 
 from ..errors import Exit
 from ..model import State
-from ..runs import store
-from ..runs.metrics import is_number
-from ..runs.record import Record, StageRecord
+from ..runs import Record, StageRecord, is_number, store
 from ..system import read_plain
 from ..words import clock_in_words, counted, seconds_in_words, size_in_words, state_in_words
 from . import drawing

@@ -6,15 +6,20 @@ What only a build needs is not in this face, which all commands load.
 from .evidence import Environment, Fingerprint, Seen, with_parents
 from .journal import RUN_ID, refuse_links, run_folders
 from .made import Made, last_made
-from .record import VERSION, moment, stage_details, storable
+from .metrics import is_number
+from .record import VERSION, File, Record, StageRecord, moment, stage_details, storable
 
 __all__ = [
     "RUN_ID",
     "VERSION",
     "Environment",
+    "File",
     "Fingerprint",
     "Made",
+    "Record",
     "Seen",
+    "StageRecord",
+    "is_number",
     "last_made",
     "moment",
     "refuse_links",
