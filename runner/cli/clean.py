@@ -45,6 +45,8 @@ def clean(known: Outline, chosen: Options) -> int:
         for name, old in found.items():
             if old is None:
                 remove(known.build(BuildKey(name)))
+                # It leads there; the next `show` makes it anew.
+                (known.outputs / "index.html").unlink(missing_ok=True)
             else:
                 store.remove(known.build(BuildKey(name)), old, " ".join(chosen.words))
         print("\n".join(f"removed {line}" for line in lines))

@@ -11,7 +11,7 @@ from ..errors import Exit, ProjectError, RunnerError, UsageError, in_a_line
 from ..model import BuildKey, State
 from ..pages import Site, Standing
 from ..plan import request
-from ..project import Outline, Project, dotenv, layout
+from ..project import PAGES, Outline, Project, dotenv, layout
 from ..runs import RUN_ID, find, store
 from ..stop import Stop
 from ..system import signals, why
@@ -128,7 +128,10 @@ def _single(site: Site, run: store.Run | None, file: str | None, known: Outline)
         message = "nothing has run yet; --single makes a page of a run"
         raise UsageError(message)
     name = run.folder.parents[1].name
-    path = page_file("--single", file) if file else known.outputs / f"{name}.html"
+    path = (
+        page_file("--single", file) if file else known.build(BuildKey(name)) / PAGES / "single.html"
+    )
+    path.parent.mkdir(exist_ok=True)
     write_page(lambda: site.single(run, path), path, known.root)
     if not file:
         print("in Jupyter's file view, a double click opens it; `Trust HTML` shows all of it")

@@ -131,10 +131,10 @@ class RunPages:
 
     def _as_made(self, stage: StageRecord) -> StageRecord:
         made = self._other(stage.made_by) if stage.made_by else None
-        found = (one for one in made.record.stages if one.name == stage.name) if made else ()
-        for one in found:
-            return replace(one, state=stage.state, made_by=stage.made_by)
-        return stage
+        found = made.record.stage(stage.was or stage.name) if made else None
+        if found is None:
+            return stage
+        return replace(found, name=stage.name, state=stage.state, made_by=stage.made_by)
 
     def _written(self, files: Files) -> Iterator[Result]:
         for one in self._stages:

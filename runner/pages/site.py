@@ -8,20 +8,23 @@ The pages of a run that has ended are made once.
 """
 
 import contextlib
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from ..model import BuildKey, Planned, State
-from ..project import Outline
+from ..project import PAGES, Outline
 from ..runs import Record, StageRecord, compare, is_number, run_folders, store
 from ..runs import table as tables
-from ..system import is_folder
+from ..system import is_folder, kind
 from ..words import counted
 from . import comparison, drawing, views
 from .files import url
@@ -30,7 +33,6 @@ from .results import Result, Results
 from .run import RunPages, write
 from .views import Mark
 
-FOLDER = "pages"
 # So many executed notebooks of older runs are shown in one go, and so many runs in a table.
 _NOTEBOOKS, _RUNS, _PLOTS, _COLUMNS = 60, 200, 24, 6
 
@@ -70,14 +72,15 @@ class Site:
             OSError: they cannot be written.
         """
         past = self._runs(name)
-        folder = self._known.build(BuildKey(name)) / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._known.build(BuildKey(name)) / PAGES
+        _plain_folder(folder.parent)
+        _plain_folder(folder)
         write(folder / "style.css", self._renderer.style)
         there = {one.name for one in run_folders(folder.parent)}
         for path in folder.iterdir():
             if is_folder(path) and path.name not in there:
                 shutil.rmtree(path, ignore_errors=True)
-        stands = _stands(past)
+        stands = _stands(past, self._by_id(folder.parent))
         for run in _worth(past, [*also, *past[:1], *(run for run, _ in stands.values())]):
             self.of_run(run)
         page = folder / "index.html"
@@ -91,11 +94,13 @@ class Site:
             OSError: they cannot be written.
         """
         build = run.folder.parents[1]
-        folder = build / FOLDER / run.folder.name
+        folder = build / PAGES / run.folder.name
         page, stamp = folder / "index.html", self._stamp(run)
         with contextlib.suppress(OSError, UnicodeError), page.open(encoding="utf-8") as file:
             if run.state != State.RUNNING and f'content="{stamp}"' in file.read(2000):
                 return page
+        _plain_folder(folder.parent)
+        _plain_folder(folder)
         self._pages(run).write(folder, stamp)
         return page
 
@@ -124,7 +129,7 @@ class Site:
         builds = []
         for name in self._known.profiles:
             past = self._runs(name)
-            page = self._known.build(BuildKey(name)) / FOLDER / "index.html"
+            page = self._known.build(BuildKey(name)) / PAGES / "index.html"
             builds.append(
                 {
                     "name": name,
@@ -141,13 +146,22 @@ class Site:
 
     def _runs(self, name: str) -> list[store.Run]:
         if name not in self._past:
-            self._past[name] = list(store.of_build(self._known.build(BuildKey(name))))
+            found = store.of_build(self._known.build(BuildKey(name)))
+            self._past[name] = [*islice(found, _RUNS)]
         return self._past[name]
 
     def _pages(self, run: store.Run) -> RunPages:
         build = run.folder.parents[1]
+        return RunPages(run, self._renderer, self._results(build), self._by_id(build))
+
+    def _by_id(self, build: Path) -> Callable[[str], store.Run | None]:
         past = {one.folder.name: one for one in self._runs(build.name)}
-        return RunPages(run, self._renderer, self._results(build), past.get)
+
+        @cache
+        def found(run_id: str) -> store.Run | None:
+            return past.get(run_id) or store.of_folder(build / "runs" / run_id)
+
+        return found
 
     def _results(self, build: Path) -> Results:
         return Results(self._known.root, build, self._mask)
@@ -166,7 +180,7 @@ class Site:
         past: Sequence[store.Run],
         stands: Mapping[str, tuple[store.Run, StageRecord]],
     ) -> str:
-        folder = self._known.build(BuildKey(name)) / FOLDER
+        folder = self._known.build(BuildKey(name)) / PAGES
         standing = self._standing.get(name, Standing())
         stages = {one.stage for one in standing.planned or ()} or {*stands}
         made = [(run, one) for run, one in stands.values() if one.name in stages]
@@ -176,8 +190,7 @@ class Site:
             numbers |= stage.metrics
             results += self._results(folder.parent).that_stand(stage, folder)
         newest = past[0] if past else None
-        shown = past[:_RUNS]
-        columns, cells = _columns([run.record for run in shown])
+        columns, cells = _columns([run.record for run in past])
         return self._renderer.page(
             "profile.html.j2",
             name=name,
@@ -199,11 +212,11 @@ class Site:
                     "ran": [one.name for one in run.record.stages if views.has_run(one)],
                     "cells": cells.get(run.folder.name, ()),
                 }
-                for run in shown
+                for run in past
             ],
             columns=columns,
-            left_out=len(past) - len(shown),
-            plots=_plots([run.record.metrics for run in reversed(shown)]),
+            left_out=len(run_folders(folder.parent)) - len(past),
+            plots=_plots([run.record.metrics for run in reversed(past)]),
         )
 
     def _state(self, name: str, past: Sequence[store.Run]) -> str:
@@ -219,6 +232,17 @@ class Site:
         return f"{counted(len(todo), 'stage')} to run" if todo else "up to date"
 
 
+def _plain_folder(folder: Path) -> None:
+    """Make a folder; nothing is written through a link.
+
+    Raises:
+        OSError: it cannot be made, or something else stands there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if found := kind(folder):
+        raise OSError(errno.EINVAL, f"it is {found}, not a folder", str(folder))
+
+
 def _worth(past: Sequence[store.Run], first: Sequence[store.Run]) -> list[store.Run]:
     """Choose the runs whose pages are made: these, and of the others as many as are cheap."""
     chosen = {run.folder.name: run for run in first}
@@ -232,13 +256,21 @@ def _worth(past: Sequence[store.Run], first: Sequence[store.Run]) -> list[store.
     return [*chosen.values()]
 
 
-def _stands(past: Sequence[store.Run]) -> dict[str, tuple[store.Run, StageRecord]]:
+def _stands(
+    past: Sequence[store.Run], other: Callable[[str], store.Run | None]
+) -> dict[str, tuple[store.Run, StageRecord]]:
     """Find for each stage of a build where it was last made."""
     found: dict[str, tuple[store.Run, StageRecord]] = {}
     for run in past:
         for stage in run.record.stages:
+            if stage.name in found:
+                continue
             if views.has_run(stage) and Mark.of_stage(stage).style == "is-good":
-                found.setdefault(stage.name, (run, stage))
+                found[stage.name] = run, stage
+            elif stage.made_by is not None and (maker := other(stage.made_by)) is not None:
+                made = maker.record.stage(stage.was or stage.name)
+                if made is not None:
+                    found[stage.name] = maker, replace(made, name=stage.name)
     return found
 
 

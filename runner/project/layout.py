@@ -14,8 +14,10 @@ from .document import NotebookError
 from .naming import Listing
 from .settings import SettingError, Settings
 
+# The pages of a build, below its folder.
+PAGES = "pages"
 RESERVED_OUTPUTS = frozenset(
-    {"notebooks", "runs", "log.txt", "pages", "edit", "variants", "variants.csv", "checkpoints"}
+    {"notebooks", "runs", "log.txt", PAGES, "edit", "variants", "variants.csv", "checkpoints"}
 )
 # Where what is known of files is kept, below `outputs/`.
 CACHE = ".cache"

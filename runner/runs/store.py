@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model import State
-from ..system import append_line, digest, fits, kind, lock
+from ..project import PAGES
+from ..system import append_line, digest, fits, is_folder, kind, lock
 from ..words import clock_in_words, seconds_in_words, state_in_words
 from . import heartbeat, metrics, shapes
 from .journal import (
@@ -276,3 +277,5 @@ def remove(build: Path, folders: Iterable[Path], by: str) -> None:
         aside = folder.with_name(f".{folder.name}.tmp")
         folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
+        if is_folder(build / PAGES):
+            shutil.rmtree(build / PAGES / folder.name, ignore_errors=True)
