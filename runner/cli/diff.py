@@ -178,7 +178,7 @@ def _code(found: compare.Diff) -> Iterator[Line]:
 def _code_line(line: str) -> Line:
     kind = {"-": "old", "+": "new", "@": "aside"}.get(line[:1], "")
     text = "…" if kind == "aside" else f"{line[:1]} {line[1:]}"
-    return Line(f"      {one_line(text)}".rstrip(), kind)
+    return Line(f"      {text}".rstrip(), kind)
 
 
 def _inputs(found: compare.Diff) -> Iterator[Line]:

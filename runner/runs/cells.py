@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..model import BANNER_CELL, INJECTED_CELL
+from ..model import INJECTED_CELL
 from ..project import first_line
 from ..system import read_json, read_plain
 
@@ -43,7 +43,7 @@ class CellChange:
 
 
 def of_notebook(path: Path) -> list[Cell]:
-    """Read the code cells of an executed notebook, but for those that the runner has put there.
+    """Read the code cells of an executed notebook, but for the one with injected parameters.
 
     Raises:
         OSError: it cannot be read.
@@ -61,7 +61,7 @@ def of_notebook(path: Path) -> list[Cell]:
 
 
 def _is_own(cell: Mapping[str, Any]) -> bool:
-    return not {BANNER_CELL, INJECTED_CELL}.intersection(cell["metadata"].get("tags", ()))
+    return INJECTED_CELL not in cell["metadata"].get("tags", ())
 
 
 def _text(source: str | Sequence[str]) -> str:
