@@ -32,9 +32,8 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SKIP_CELL = "skip-execution"
 # The tags that change how a cell runs: with one of them, what is wrong in it is no failure.
 RUN_TAGS = ("raises-exception", SKIP_CELL)
-# papermill's tag for the cell with the parameters of a profile, and ours for what we say first.
+# papermill's tag for the cell with the values of a profile.
 INJECTED_CELL = "injected-parameters"
-BANNER_CELL = "runner-banner"
 # In the metadata of a cell that has run: the bytes that its kernel had then.
 MEMORY = "runner-memory"
 

@@ -17,6 +17,7 @@ from tests.project import TemporaryProject
 
 MANY = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 COMMANDS = ["check", "list", "status", "status --json", "history", "log", "-n all"]
+COMMANDS += ["diff all", "diff --json all", "table", "table --csv --sort duration"]
 
 _LEAVES = st.one_of(
     st.none(),
@@ -107,7 +108,7 @@ def of_text(path: Path) -> st.SearchStrategy[bytes]:
 
 @pytest.fixture
 def built(project: TemporaryProject) -> TemporaryProject:
-    """Give a project with two stages, built once."""
+    """Give a project with two stages, built twice."""
     project.write(
         "pyproject.toml",
         '[tool.runner]\nretries = {a = 1}\ndeadline = "5h"\nsecrets = ["A_PIN"]\nalways = ["a"]\n',
@@ -118,7 +119,7 @@ def built(project: TemporaryProject) -> TemporaryProject:
     )
     project.notebook(
         "a",
-        "import json, pathlib\n\npathlib.Path(output_a).write_text(json.dumps(limits))",
+        "import json, pathlib\n\npathlib.Path(output_a).write_text(json.dumps([limits, name]))",
         parameters='output_a = "../outputs/test/a.json"\nlimits = {}\nname: str = "x"',
     )
     project.notebook(
@@ -127,6 +128,8 @@ def built(project: TemporaryProject) -> TemporaryProject:
         parameters='input_a = "../outputs/test/a.json"',
     )
     project.pretend("all")
+    # Another one, to be compared.
+    project.pretend("all", "-p", "a.name=y")
     return project
 
 
@@ -136,6 +139,8 @@ FILES: list[tuple[str, Callable[[Path], st.SearchStrategy[bytes]]]] = [
     ("pyproject.toml", of_text),
     ("outputs/all/runs/*/journal.jsonl", of_lines),
     ("outputs/all/runs/*/run.json", of_json),
+    ("outputs/all/runs/*/notebooks/a.ipynb", of_json),
+    ("outputs/all/runs/*/outputs/*.json", of_json),
 ]
 
 

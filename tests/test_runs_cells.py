@@ -33,6 +33,7 @@ def cells(text: str) -> list[Cell]:
         ("1:x 2:y 3:z", "1:y 2:z", [("removed", 1, None)]),
         # The same source in several cells.
         ("x x y", "x y x", [("moved", 1, 3)]),
+        ("a:x b:x", "b:x a:x", [("moved", 2, 1)]),
         ("x y", "x x y", [("added", None, 1)]),
         # Without ids what is alike is the same cell.
         ("a=1_b=2_c=3 z", "a=1_b=2_c=4 z", [("changed", 1, 1)]),

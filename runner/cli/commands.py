@@ -42,8 +42,8 @@ COMMANDS = {
         "[PROFILE…]", "the runs: when, how long, how they ended, what ran", "history:history"
     ),
     "diff": Command(
-        "[PROFILE or RUN] [PROFILE or RUN]",
-        "what differs between two runs; of one, to the run before it",
+        "[A] [B]",
+        "what differs between two profiles or runs; of one, since the run before",
         "diff:diff",
         lenient=True,
     ),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +19,11 @@ from .shared import page_file, write_page
 
 _NONE = "none"
 # So much of a value, or of a hash, is shown in a column.
-_LONGEST, _HASH = 60, 12
+_LONGEST, _HASH = 120, 12
 # So many lines of a cell, and so many metrics, are shown.
 _CELL, _METRICS = 60, 20
+# Beyond so many per cent a number is another one.
+_MOST = 10_000
 
 
 def diff(known: Outline, chosen: Options) -> int:
@@ -93,12 +96,18 @@ def _lines(found: compare.Diff) -> Iterator[Line]:
         if shown:
             yield from (Line(""), Line(head, "head"), *shown)
     yield Line("")
-    yield from (Line(one_line(f"not compared: {note}")) for note in found.notes)
+    for note in found.notes:
+        yield from _wrapped(f"not compared: {note}")
     if not found.different:
         yield Line("nothing differs but times" if found.times else "nothing differs")
     same = ", ".join(_same(found))
     if same:
-        yield Line(f"the same: {same}")
+        yield from _wrapped(f"the same: {same}")
+
+
+def _wrapped(text: str) -> Iterator[Line]:
+    """Write a sentence; on a terminal it does not break within a word."""
+    yield from map(Line, textwrap.wrap(one_line(text), width(), subsequent_indent="  "))
 
 
 def _same(found: compare.Diff) -> Iterator[str]:
@@ -184,7 +193,7 @@ def _code(found: compare.Diff) -> Iterator[Line]:
 def _code_line(line: str) -> Line:
     kind = {"-": "old", "+": "new", "@": "aside"}.get(line[:1], "")
     text = "…" if kind == "aside" else f"{line[:1]} {line[1:]}"
-    return Line(f"      {one_line(text)}".rstrip(), kind)
+    return Line(f"      {text}".rstrip(), kind)
 
 
 def _inputs(found: compare.Diff) -> Iterator[Line]:
@@ -214,13 +223,20 @@ def _metrics(found: compare.Diff) -> Iterator[Line]:
         (
             one.name,
             *_numbers(one.old, one.new),
-            "" if one.percent is None else f"{one.percent:+.3g} %",
+            _percent(one.percent),
         )
         for one in found.metrics[:_METRICS]
     )
     if len(found.metrics) > _METRICS:
         rest = len(found.metrics) - _METRICS
         yield Line(f"  … {counted(rest, 'more metric')}; --json has all", "aside")
+
+
+def _percent(percent: float | None) -> str:
+    """Write by how much a number differs, where that says something."""
+    if percent is None or abs(percent) > _MOST:
+        return ""
+    return f"{percent:+,.0f} %" if abs(percent) >= 100 else f"{percent:+.2g} %"  # noqa: PLR2004
 
 
 def _numbers(old: float | None, new: float | None) -> tuple[str, str]:
@@ -263,7 +279,7 @@ def _outputs(found: compare.Diff) -> Iterator[Line]:
 
 
 def _short(text: str) -> str:
-    return shortened(text, 2 * _LONGEST)
+    return shortened(text, _LONGEST)
 
 
 def _times(found: compare.Diff) -> Iterator[Line]:

@@ -42,7 +42,7 @@ def _is_coloured() -> bool:
 
 
 def width() -> int:
-    """Give the characters that a line has room for."""
+    """Give how many characters a line has room for."""
     if sys.stdout is None or not sys.stdout.isatty():
         return _WIDTH
     return shutil.get_terminal_size((_WIDTH, 24)).columns

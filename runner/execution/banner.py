@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..model import BANNER_CELL, Result
+from ..model import Result
 from ..system import write_whole
 from ..words import state_in_words
 
 # Tools can tell by it what was not in the source notebook.
-TAG = BANNER_CELL
+TAG = "runner-banner"
 # In bytes: to read a larger one may take more memory than there is, and few would open it.
 _LARGEST = 16 << 20
 # Jupyter, VS Code and nbconvert make an anchor of a heading.

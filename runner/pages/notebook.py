@@ -17,7 +17,8 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from ..model import BANNER_CELL, INJECTED_CELL, MEMORY
+from ..execution import banner
+from ..model import INJECTED_CELL, MEMORY
 from ..words import seconds_in_words, shown, size_in_words
 from .clean import PREFIX, clean, formula
 from .files import Files, as_url
@@ -35,11 +36,14 @@ _PRIORITY = [*_KINDS, "text/html", "text/markdown", "text/latex", "application/j
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _FORMULA = re.compile(r"\s*(\$\$?)(.*)\1\s*", re.DOTALL)
 _HIDDEN = {
-    "cell": {"remove-cell", "remove_cell", "hide-cell-completely", BANNER_CELL},
+    "cell": {"remove-cell", "remove_cell", banner.TAG},
     "input": {"remove-input", "remove_input"},
     "outputs": {"remove-output", "remove_output"},
 }
-_FOLDED_TAGS = {"input": {"hide-input", "hide_input", "hide-cell"}, "outputs": {"hide-output"}}
+_FOLDED_TAGS = {
+    "input": {"hide-input", "hide_input", "hide-cell"},
+    "outputs": {"hide-output", "hide_output", "hide-cell"},
+}
 
 
 @dataclass(frozen=True)

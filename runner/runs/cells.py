@@ -1,15 +1,17 @@
 """The code cells of two executed notebooks: which belong together, and how they differ."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..model import BANNER_CELL, INJECTED_CELL
+from ..model import INJECTED_CELL
 from ..project import first_line
-from ..system import read_json, read_plain
+from ..system import fits, read_json, read_plain
 
+_CELL = {"cell_type": str, "metadata": {"tags?": [str]}, "source": (str, [str]), "id?": (str, None)}
+_NOTEBOOK = {"cells": [_CELL]}
 # Cells without a twin are compared with each other where that is soon done.
 _PAIRS = 2_500
 _LONG = 2_000
@@ -43,25 +45,21 @@ class CellChange:
 
 
 def of_notebook(path: Path) -> list[Cell]:
-    """Read the code cells of an executed notebook, but for those that the runner has put there.
+    """Read the code cells of an executed notebook, but for the one with injected parameters.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is no notebook.
     """
     found = read_json(read_plain(path))
-    try:
-        code = [one for one in found["cells"] if one["cell_type"] == "code" and _is_own(one)]
-        sources = [(one.get("id"), _text(one["source"])) for one in code]
-    except (KeyError, TypeError, AttributeError) as error:
+    if not fits(found, _NOTEBOOK):
         message = "it is no notebook"
-        raise ValueError(message) from error
+        raise ValueError(message)
+    code = [cell for cell in found["cells"] if cell["cell_type"] == "code"]
+    own = [one for one in code if INJECTED_CELL not in one["metadata"].get("tags", ())]
+    sources = [(cell.get("id"), _text(cell["source"])) for cell in own]
     runs = [(key, source) for key, source in sources if source.strip()]
     return [Cell(key, number, source) for number, (key, source) in enumerate(runs, 1)]
-
-
-def _is_own(cell: Mapping[str, Any]) -> bool:
-    return not {BANNER_CELL, INJECTED_CELL}.intersection(cell["metadata"].get("tags", ()))
 
 
 def _text(source: str | Sequence[str]) -> str:
