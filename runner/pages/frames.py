@@ -6,10 +6,13 @@ network, so the libraries that an earlier output of the notebook brought are put
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from ..words import size_in_words
@@ -21,6 +24,7 @@ _SCRIPTED = re.compile(r"<script\b|<iframe\b", re.IGNORECASE)
 _STYLED = re.compile(r"<style\b(?! scoped>\s*\.dataframe)", re.IGNORECASE)
 _HEIGHT = re.compile(r"height[\"']?\s*[:=]\s*[\"']?(\d{2,4})(?!\d)")
 _REMOTE = re.compile(r"https?://[\w.-]*(?:cdn|unpkg|googleapis|cdnjs)[\w.-]*/")
+_PLOTLY = "application/vnd.plotly.v1+json"
 # Names by which a figure and the library that it needs know each other.
 _LIBRARIES = ("plotly", "bokeh", "vega", "echarts", "highcharts", "leaflet", "jquery")
 # A longer document is a file beside the page; so much all those of a notebook may take.
@@ -80,12 +84,16 @@ class Frames:
             if Large.of(data["text/html"]) or _SCRIPTED.search(html) or _STYLED.search(html):
                 return html
             return None
+        if _PLOTLY in data:
+            return _plotly(self._text(data[_PLOTLY]))
         if "application/javascript" in data:
             code = self._text(data["application/javascript"]).replace("</script", r"<\/script")
             return f"<script>var element = document.body;\n{code}</script>"
         return None
 
     def _text(self, value: object) -> str:
+        if isinstance(value, dict) and Large.of(value) is None:
+            return json.dumps(value)
         if large := Large.of(value):
             return self.files.read(large.name).decode("utf-8", "replace")
         return "".join(value) if isinstance(value, list) else str(value)
@@ -135,6 +143,23 @@ def _named(library: str) -> str | None:
     lower = library.lower()
     count, name = max((lower.count(name), name) for name in _LIBRARIES)
     return name if count else None
+
+
+def _plotly(spec: str) -> str | None:
+    """Draw a figure that came as data alone, with the library that is installed here."""
+    found = find_spec("plotly")
+    if found is None or found.origin is None:
+        return None
+    script = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    try:
+        library = script.read_text("utf-8")
+    except OSError:
+        return None
+    data = spec.replace("</", r"<\/")
+    return (
+        f'<div id="figure" style="height:450px"></div><script>{library}</script>'
+        f"<script>const f = {data}; Plotly.newPlot('figure', f.data, f.layout, f.config);</script>"
+    )
 
 
 def _height(html: str) -> int:

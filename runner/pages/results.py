@@ -1,6 +1,6 @@
 """The files that stages wrote: where a page shows them from, and what is inside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _LARGEST = 16 << 20
 
 @dataclass(frozen=True)
 class Result:
-    """A file that a stage wrote: where a page finds it, and what is inside.
+    """A file that a stage wrote, or `read` from outside: where a page finds it, what is inside.
 
     `url` is empty where there is no place to show it from; `inside` is None where the file is
     not to be had any more.
@@ -26,11 +26,12 @@ class Result:
     hash: str | None
     url: str
     inside: Inside | None
+    read: bool = False
 
     @property
     def is_picture(self) -> bool:
         """Whether it is shown as a picture."""
-        return Path(self.name).suffix.lower() in PICTURES and bool(self.url)
+        return not self.read and Path(self.name).suffix.lower() in PICTURES and bool(self.url)
 
 
 class Results:
@@ -50,6 +51,19 @@ class Results:
             inside = self._look(path) if path is not None else None
             yield Result(stage.name, file.name, file.hash, place, inside)
 
+    def from_outside(self, stages: Sequence[StageRecord]) -> Iterator[Result]:
+        """Give what stages read and none of them wrote, if it is still as it was."""
+        made = {file.name for stage in stages for file in _written(stage)}
+        told: set[str] = set()
+        for stage in stages:
+            seen = (File("", name, value) for name, value in stage.reads.items())
+            for file in (*stage.inputs, *seen):
+                if file.name not in made | told:
+                    told.add(file.name)
+                    path = self._as_it_was(file)
+                    inside = self._look(path) if path is not None else None
+                    yield Result(stage.name, file.name, file.hash, "", inside, read=True)
+
     def that_stand(self, stage: StageRecord, folder: Path) -> Iterator[Result]:
         """Give what a stage wrote and is there now, as a page in a folder says it."""
         for file in _written(stage):
@@ -62,14 +76,17 @@ class Results:
         """Give where a file can be read as a run left it: kept, or still as it was."""
         if (found := kept.kept(self._build, run_id, file.hash, file.name)) is not None:
             return found
+        return self._as_it_was(file)
+
+    def _as_it_was(self, file: File) -> Path | None:
         path = self._root / file.name
         if path not in self._hashes:
             try:
                 self._hashes[path] = digest(path) if path.is_file() else None
             except OSError:
                 self._hashes[path] = None
-        as_it_was = file.hash is not None and self._hashes[path] == file.hash
-        return path if as_it_was else None
+        same = file.hash is not None and self._hashes[path] == file.hash
+        return path if same else None
 
     def _place(self, path: Path, files: Files) -> str:
         if path.is_relative_to(self._build / "runs") and not files.single:

@@ -140,6 +140,7 @@ class RunPages:
         for one in self._stages:
             if one.state == State.SKIPPED or Mark.of_stage(one).style == "is-good":
                 yield from self._results.of_run(one, one.made_by or self._run.folder.name, files)
+        yield from self._results.from_outside(self._stages)
 
 
 def write(path: Path, text: str) -> None:
