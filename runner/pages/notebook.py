@@ -236,6 +236,7 @@ class _Exporter(HTMLExporter):
         """Give the filters of the template."""
         yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "clean_html", clean
+        yield "plain", shown
         yield "markdown", self._markdown
         yield "formula", _formula
         yield "picture", self._picture
@@ -291,8 +292,8 @@ class _Exporter(HTMLExporter):
         """Write text as a terminal shows it; of a long one the beginning stands open."""
         large = Large.of(value)
         text = large.head if large else str(value)
-        text = text if "\x1b" in text else shown(text)
-        lines = text.rstrip("\n").split("\n")
+        # As on a terminal: a carriage return begins the line anew.
+        lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip("\n").split("\n")]
         if large:
             size = size_in_words(large.size)
             url = "" if self._files.single else self._files.url(large.name)
@@ -351,5 +352,5 @@ def _in_json(value: object) -> str:
 
 def _pre(lines: list[str]) -> str:
     # Of colours only the sixteen of a terminal: the page's policy allows no style in a tag.
-    html = re.sub(r' style="[^"]*"', "", ansi2html("\n".join(lines)))
+    html = shown(re.sub(r' style="[^"]*"', "", ansi2html("\n".join(lines))))
     return f'<pre tabindex="0">{html}</pre>'

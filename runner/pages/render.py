@@ -11,7 +11,7 @@ from urllib.parse import quote
 import jinja2
 
 from .. import __version__
-from ..words import counted, one_line, seconds_in_words, shortened, size_in_words
+from ..words import counted, one_line, seconds_in_words, shortened, shown, size_in_words
 from . import views
 from .notebook import TEMPLATES
 
@@ -91,6 +91,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
+            finalize=_plain,
         )
         found.filters |= {
             "seconds": seconds_in_words,
@@ -109,6 +110,11 @@ class Renderer:
     def _short(self, value: object) -> str:
         text = value if isinstance(value, str) else repr(value)
         return shortened(one_line(self._mask(text)), _VALUE)
+
+
+def _plain(value: object) -> object:
+    """Let no control character and nothing misleading into a page, whoever wrote it."""
+    return shown(value) if type(value) is str else value
 
 
 def _hash(text: str) -> str:

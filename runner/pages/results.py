@@ -67,8 +67,8 @@ class Results:
     def that_stand(self, stage: StageRecord, folder: Path) -> Iterator[Result]:
         """Give what a stage wrote and is there now, as a page in a folder says it."""
         for file in _written(stage):
-            path = self._root / file.name
-            if path.is_file():
+            path = self._path(file)
+            if path is not None and path.is_file():
                 place = url(path, folder)
                 yield Result(stage.name, file.name, file.hash, place, self._look(path))
 
@@ -78,8 +78,15 @@ class Results:
             return found
         return self._as_it_was(file)
 
+    def _path(self, file: File) -> Path | None:
+        """Give where a file of the project lies; a record may have been planted."""
+        name = Path(file.name)
+        return None if name.is_absolute() or ".." in name.parts else self._root / name
+
     def _as_it_was(self, file: File) -> Path | None:
-        path = self._root / file.name
+        path = self._path(file)
+        if path is None:
+            return None
         if path not in self._hashes:
             try:
                 self._hashes[path] = digest(path) if path.is_file() else None

@@ -86,7 +86,8 @@ class RunPages:
                 continue
             files = Files(folder, _plain(stage.name), single=single)
             at = stage.cell.get("id") if stage.cell and views.is_fault(stage) else None
-            with contextlib.suppress(OSError, ValueError):
+            # Whatever a library makes of a notebook that someone has changed.
+            with contextlib.suppress(Exception):
                 shown[stage.name] = show(executed, stage.name, files, at)
                 kept |= files.kept
         return shown, kept
@@ -153,8 +154,8 @@ def write(path: Path, text: str) -> None:
 
 
 def _plain(stage: str) -> str:
-    """Name the files of a stage, whose name may have slashes."""
-    return stage.replace("/", "~")
+    """Name the files of a stage, whose name may have slashes, or be that of the run's page."""
+    return f"{stage}~" if stage == "index" else stage.replace("/", "~")
 
 
 def _only(folder: Path, names: set[str]) -> None:
