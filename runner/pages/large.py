@@ -7,6 +7,7 @@ through line by line, and what is large is never parsed as a whole.
 import base64
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,7 +23,8 @@ _OPEN = re.compile(rb'( *)"((?:[^"\\\n]|\\.){1,100})": ([\[{])\n')
 _PICTURES = {b"image/png": ".png", b"image/jpeg": ".jpg", b"image/gif": ".gif"}
 # What a browser would run is not called so.
 _SUFFIXES = {**_PICTURES, b"image/svg+xml": ".svg"}
-_MARK = "runner-large"
+# No notebook can have it: what it stands for is a file that is read.
+_MARK = secrets.token_hex(16)
 
 # Keeps a file that a function writes, by its suffix, and gives its name.
 Put = Callable[[str, Callable[[BinaryIO], object]], str]
