@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import time
 
 import pytest
 
@@ -54,6 +56,23 @@ def test_each_end_is_told(
         project.pretend(*words, code=code, env={"RUN_NOTIFY": url})
         (message,) = map(json.loads, got)
     assert message["title"] == title
+
+
+def test_who_interrupts_a_run_that_has_ended_changes_nothing_of_its_end(
+    project: TemporaryProject,
+) -> None:
+    project.profile("all")
+    project.stage("a", writes=("a.txt",))
+    # The verdict is recorded before it is told.
+    with (
+        web_hook(delay=1.0) as (url, got),
+        project.running("all", env={"RUN_NOTIFY": url}) as process,
+    ):
+        while not got and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert project.record("all")["state"] == "succeeded"
 
 
 @pytest.mark.slow

@@ -60,7 +60,6 @@ def build(asked: request.Request, given: Given) -> int:
         if stop.asked():
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
-        held.enter_context(stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)))
         aheads = [Ahead(loaded, settings, plan) for plan in todo]
         warm = _warm(loaded, settings, aheads, log, given.early)
         if warm is not None:
@@ -79,12 +78,13 @@ def build(asked: request.Request, given: Given) -> int:
         )
         worst = Exit.OK
         for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
-            code, is_last = run(command, turn, ahead)
+            with stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)):
+                code, is_last = run(command, turn, ahead)
             worst = worst or code
             if is_last:
                 break
-            if stop.asked():
-                # The request came after this run had ended.
+            if stop.asked() and turn.then:
+                # The request came after this run had ended; where no other follows, it is void.
                 worst = worst or stop.exit_code
                 break
         return worst
