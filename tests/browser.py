@@ -30,7 +30,7 @@ WIDTHS = (390, 1280, 1920)
 # What a page shows only when it is scrolled to, at once; and whether all of it came.
 _PICTURES = """async () => {
   const found = [];
-  for (const one of document.images) {
+  for (const one of document.querySelectorAll('img[src]')) {
     one.loading = 'eager';
     for (let box = one.closest('details'); box; box = box.parentElement.closest('details'))
       box.open = true;
@@ -169,11 +169,14 @@ def served(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def mistakes_of_access(tab: Tab) -> list[str]:
-    """Ask axe what keeps people from reading the page."""
+def mistakes_of_access(tab: Tab, *rules: str) -> list[str]:
+    """Ask axe what keeps people from reading the page: all its rules, or some."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - as above
 
-    found = Axe().run(tab.page).response["violations"]
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": [*rules]}
+    found = Axe().run(tab.page, options=options).response["violations"]
     return [
         f"{one['id']}: {one['help']}: {node['html'][:200]}"
         for one in found

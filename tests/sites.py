@@ -1,8 +1,6 @@
 """Projects whose runs the tests of the pages look at, and pictures made by hand."""
 
 import base64
-import json
-import re
 import struct
 import zlib
 from pathlib import Path
@@ -88,7 +86,7 @@ def _everything() -> nbformat.NotebookNode:
         code("table.style.highlight_max()"),
         code("import logging\nimport sys\nimport warnings"),
         code(
-            "for number in range(300):\n    print('printed', number)\n"
+            "for number in range(60):\n    print('printed', number)\n"
             "print('\\x1b[31mred\\x1b[0m and \\x1b[1;38;5;208mbold\\x1b[0m', file=sys.stderr)"
         ),
         code("logging.getLogger('mine').error('an error that was logged')"),
@@ -96,7 +94,7 @@ def _everything() -> nbformat.NotebookNode:
         code(f"{show}display(Markdown('**bold** $y^2$'), Latex('$z^2$'), JSON({{'a': [1]}}))"),
         code(
             f"import base64\n\ndisplay(Image(base64.b64decode('{picture}')))\n"
-            "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"40\" height=\"40\">"
+            'SVG(\'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">'
             '<circle cx="20" cy="20" r="15" fill="teal"/></svg>\')'
         ),
         code("HTML('<p>in HTML <b>bold</b></p>' + '<h3>a heading</h3>')"),
@@ -128,7 +126,7 @@ def _everything() -> nbformat.NotebookNode:
 def make_site(root: Path) -> TemporaryProject:
     """Make a project with runs of each kind, and its pages.
 
-    `all` was built three times, with other values; in `bad` a stage fails, and another one was
+    `all` was built twice, with other values; in `bad` a stage fails, and another one was
     not run; `late` took too long; `never` has not run.
     """
     project = TemporaryProject(root)
@@ -141,16 +139,29 @@ def make_site(root: Path) -> TemporaryProject:
     project.profile("late", "everything:\n  wait: 600\n")
     project.profile("never", "data:\n  n: 7\n")
     project.run("all")
-    project.run("all", "-p", "data.n=3")
     project.run("all", "-p", "data.n=2", "-p", f"data.label={LONG}")
     project.run("bad", code=1)
     project.run("late", "--cell-timeout", "2", code=1)
+    project.call("show", "never")
     return project
 
 
-def broken(html: Path) -> dict[str, object]:
-    """Read the record of a run whose page is here."""
-    found = re.search(r'href="([^"]*run\.json)"', html.read_text("utf-8"))
-    assert found
-    record: dict[str, object] = json.loads((html.parent / found[1]).read_text("utf-8"))
-    return record
+def places(project: TemporaryProject | None = None) -> dict[str, Path]:
+    """Give a page of each kind, by what it is."""
+    outputs = (project.root if project else Path()) / "outputs"
+
+    def of_run(profile: str) -> Path:
+        return outputs / profile / "pages" / (project.runs(profile)[-1].name if project else "")
+
+    first = project.runs("all")[0].name if project else ""
+    return {
+        "index": outputs / "index.html",
+        "profile": outputs / "all/pages/index.html",
+        "profile that failed": outputs / "bad/pages/index.html",
+        "profile that never ran": outputs / "never/pages/index.html",
+        "run": of_run("all") / "index.html",
+        "failed run": of_run("bad") / "index.html",
+        "late run": of_run("late") / "index.html",
+        "stage": outputs / "all/pages" / first / "everything.html",
+        "failed stage": of_run("bad") / "everything.html",
+    }

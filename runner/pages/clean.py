@@ -34,6 +34,7 @@ _ATTRIBUTES = {
     "col": {"span"},
     "colgroup": {"span"},
     "div": {"class", "id"},
+    "figure": {"class"},
     "img": {"src", "alt", "title", "width", "height"},
     "ol": {"start"},
     "pre": {"class"},
@@ -43,12 +44,15 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "align", "scope"},
 }
 # The colours of code, and what the style sheet knows of tables.
+_HEADING = re.compile(r"(</?h)([1-6])\b")
 _CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|[a-z][a-z0-9]{0,2}|ansi-[\w-]+")
 
 
 def clean(html: str) -> str:
     """Give what a page may hold of foreign HTML: no script, no style, nothing from elsewhere."""
-    return _CLEANER.clean(html)
+    found = _CLEANER.clean(html).replace("<th></th>", "<td></td>")
+    # The page's own heading stands above all others.
+    return _HEADING.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + 1, 6)}", found)
 
 
 def formula(source: str, *, block: bool) -> str:
@@ -64,7 +68,7 @@ def formula(source: str, *, block: bool) -> str:
     if not found or re.search(r"<m[iot][^>]*>\\", found):
         tag = "pre" if block else "code"
         return f'<{tag} class="tex">{escape(source)}</{tag}>'
-    return f'<div class="tex">{found}</div>' if block else found
+    return f'<figure class="tex">{found}</figure>' if block else found
 
 
 def _attribute(_: str, name: str, value: str) -> str | None:
@@ -87,6 +91,8 @@ _CLEANER = nh3.Cleaner(
     clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "svg"},
     attributes=_ATTRIBUTES,
     attribute_filter=_attribute,
+    # What may be wider than the window is scrolled, by the keyboard, too.
+    set_tag_attribute_values={tag: {"tabindex": "0"} for tag in ("figure", "pre", "table")},
     url_schemes={"http", "https", "mailto", "data"},
     url_relative=_relative,
     id_prefix=PREFIX,

@@ -271,9 +271,7 @@ class _Exporter(HTMLExporter):
         self._ids.add(name)
         if level <= _DEEPEST:
             self.outline.append(Heading(level, PREFIX + name, text))
-        # The page's own heading stands above those of the notebook.
-        below = min(level + 1, 6)
-        return f'<h{below} id="{escape(name)}">{html}</h{below}>\n'
+        return f'<h{level} id="{escape(name)}">{html}</h{level}>\n'
 
     def _picture(self, value: Any, kind: str, alt: str) -> str:  # noqa: ANN401
         """Write a picture, which stands in a file if it is large."""
