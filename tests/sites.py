@@ -13,23 +13,18 @@ from tests.project import TemporaryProject
 LONG = "a_name_that_is_longer_than_the_window_of_a_telephone_and_has_no_place_to_break"
 
 _DATA = r"""
+import base64
 import json
-import struct
-import zlib
 from pathlib import Path
 
 Path(output_table).write_text(
-    "name;not a comma,horsepower," + ",".join(f"column_{i}" for i in range(12)) + "\n"
-    + "".join(f"car {row},{row * 1.5}," + ",".join(["0.123456789"] * 12) + "\n" for row in range(30))
+    ",".join(["name;not a comma", "horsepower", *(f"column_{i}" for i in range(12))])
+    + "".join(f"\ncar {row},{row * 1.5}" + ",0.123456789" * 12 for row in range(30))
 )
-Path(output_numbers).write_text(json.dumps({"loss": n / 8, "weights": {"w0": 1.0, "w1": n * 2.0}}))
+numbers = {"loss": n / 8, "weights": {"w0": 1.0, "w1": n * 2.0}}
+Path(output_numbers).write_text(json.dumps(numbers))
 Path(output_text).write_text("\n".join(f"line {line} of the text" for line in range(100)))
-rows = b"".join(b"\0" + bytes([200, 40, 40] * 64) for _ in range(48))
-part = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-Path(output_figure).write_bytes(
-    b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0))
-    + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")
-)
+Path(output_figure).write_bytes(base64.b64decode("{picture}"))
 print("wrote four files, n is", n)
 """
 
@@ -131,7 +126,8 @@ def make_site(root: Path) -> TemporaryProject:
     """
     project = TemporaryProject(root)
     project.write("pyproject.toml", "[tool.runner]\npages = true\n")
-    project.notebook("data", _DATA, parameters=PARAMETERS)
+    picture = base64.b64encode(png()).decode()
+    project.notebook("data", _DATA.replace("{picture}", picture), parameters=PARAMETERS)
     nbformat.write(_everything(), project.root / "notebooks/everything.ipynb")
     project.stage("last", reads=("end.txt",), writes=("last.txt",))
     project.profile("all")

@@ -5,6 +5,7 @@ from html import escape
 
 import nh3
 from latex2mathml.converter import convert
+from pygments.token import STANDARD_TYPES
 
 # Names and anchors of a notebook's own begin so: none is that of the page.
 PREFIX = "n-"
@@ -45,7 +46,8 @@ _ATTRIBUTES = {
 }
 # The colours of code, and what the style sheet knows of tables.
 _HEADING = re.compile(r"(</?h)([1-6])\b")
-_CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|[a-z][a-z0-9]{0,2}|ansi-[\w-]+")
+_CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|ansi-[\w-]+")
+_OF_CODE = {*STANDARD_TYPES.values()}
 
 
 def clean(html: str) -> str:
@@ -73,7 +75,8 @@ def formula(source: str, *, block: bool) -> str:
 
 def _attribute(_: str, name: str, value: str) -> str | None:
     if name == "class":
-        return " ".join(filter(_CLASSES.fullmatch, value.split())) or None
+        known = (one for one in value.split() if one in _OF_CODE or _CLASSES.fullmatch(one))
+        return " ".join(known) or None
     if name == "src":
         return value if value.startswith("data:image/") else None
     if name == "href":

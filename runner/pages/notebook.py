@@ -16,6 +16,8 @@ from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
 
 from ..execution import banner
 from ..model import INJECTED_CELL, MEMORY
@@ -171,6 +173,8 @@ class _Prepared:
             kinds = ", ".join(sorted(map(str, data))) or "nothing"
             return _display({"text/plain": f"an output that only Jupyter shows: {kinds}"})
         value = data[best]
+        if Large.of(value) and best not in _KINDS:
+            return _display({"text/plain": value})
         return _display({best: value if isinstance(value, dict) else _joined(value)})
 
 
@@ -190,13 +194,13 @@ def _how(tags: set[str], what: str, *, failed: bool) -> str:
 
 
 def _source(cell: Mapping[str, Any]) -> str:
-    value = _joined(cell.get("source", ""))
-    return value if isinstance(value, str) else value.head
+    value = cell.get("source", "")
+    large = Large.of(value)
+    return large.head if large else str(_joined(value))
 
 
 def _joined(value: Any) -> Any:  # noqa: ANN401 - a text, or what stands for a large one
-    large = Large.of(value)
-    return large or ("".join(map(str, value)) if isinstance(value, list) else value)
+    return "".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _used(cell: Mapping[str, Any]) -> str:
@@ -247,8 +251,8 @@ class _Exporter(HTMLExporter):
         self, nb: nbformat.NotebookNode, resources: dict[str, Any] | None = None, **kw: object
     ) -> tuple[str, dict[str, Any]]:
         """Convert a notebook; what the base class does with the result, the template has done."""
-        lexer = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
-        highlight = Highlight2HTML(pygments_lexer=lexer, parent=self)
+        language = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
+        highlight = Highlight2HTML(pygments_lexer=_lexer(str(language)), parent=self)
         self.register_filter("highlight_code", highlight)  # type: ignore[no-untyped-call]
         found: tuple[str, dict[str, Any]] = TemplateExporter.from_notebook_node(
             self, nb, resources, **kw
@@ -337,10 +341,20 @@ class _Renderer(IPythonRenderer):
         return found
 
 
-def _formula(source: Any) -> str:  # noqa: ANN401 - a text, or what stands for one
-    text = Large.of(source).head if Large.of(source) else str(source)  # type: ignore[union-attr]
-    found = _FORMULA.fullmatch(text)
-    body = found[2] if found else text
+def _lexer(language: str) -> str:
+    """Give a language by a name that Pygments knows: nbconvert warns of others."""
+    if language.startswith("ipython"):
+        return language
+    try:
+        get_lexer_by_name(language)
+    except ClassNotFound:
+        return "text"
+    return language
+
+
+def _formula(source: str) -> str:
+    found = _FORMULA.fullmatch(source)
+    body = found[2] if found else source
     return clean(formula(body.replace(r"\displaystyle", ""), block=True))
 
 
