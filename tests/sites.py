@@ -4,6 +4,7 @@ import base64
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -51,7 +52,7 @@ def png(width: int = 64, height: int = 48, *, noise: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + part(b"IEND", b"")
 
 
-def _everything() -> nbformat.NotebookNode:
+def _everything() -> Any:  # noqa: ANN401 - a notebook has no types
     """Give a notebook with what notebooks have."""
     picture = base64.b64encode(png()).decode()
     text = new_markdown_cell(
@@ -65,7 +66,7 @@ def _everything() -> nbformat.NotebookNode:
     )
     text["attachments"] = {"a.png": {"image/png": picture}}
 
-    def code(source: str, *tags: str) -> nbformat.NotebookNode:
+    def code(source: str, *tags: str) -> Any:  # noqa: ANN401 - as above
         return new_code_cell(source, metadata={"tags": [*tags]} if tags else {})
 
     show = "from IPython.display import HTML, JSON, SVG, Image, Latex, Markdown, display\n"

