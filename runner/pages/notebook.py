@@ -172,10 +172,10 @@ class _Prepared:
         if best is None:
             kinds = ", ".join(sorted(map(str, data))) or "nothing"
             return _display({"text/plain": f"an output that only Jupyter shows: {kinds}"})
-        value = data[best]
-        if Large.of(value) and best not in _KINDS:
-            return _display({"text/plain": value})
-        return _display({best: value if isinstance(value, dict) else _joined(value)})
+        value = _joined(data[best])
+        # What is large, or is no text, is shown as text.
+        other = best in _KINDS or (best == "application/json" and not Large.of(value))
+        return _display({best if other or isinstance(value, str) else "text/plain": value})
 
 
 def _display(data: dict[str, Any]) -> dict[str, Any]:
