@@ -102,6 +102,7 @@ def _everything() -> Any:  # noqa: ANN401 - a notebook has no types
         code("print('the output is ' + 'not there')", "remove-output"),
         code("print('the output is ' + 'folded')", "hide-output"),
         code(f"{LONG} = {list(range(100))}"),
+        code("  "),
         code("class Odd:\n    pass\n\n\nOdd()"),
         code("import time\n\ntime.sleep(wait)"),
         code("def inner(value):\n    return 1 / value\n\n\nif fail:\n    inner(0)"),

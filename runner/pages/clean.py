@@ -1,6 +1,7 @@
 """What a page may hold of foreign HTML; formulas as MathML."""
 
 import re
+from functools import cache
 from html import escape
 
 import nh3
@@ -50,9 +51,14 @@ _CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|ansi-[\w-]+")
 _OF_CODE = {*STANDARD_TYPES.values()}
 
 
-def clean(html: str) -> str:
-    """Give what a page may hold of foreign HTML: no script, no style, nothing from elsewhere."""
-    found = _CLEANER.clean(html).replace("<th></th>", "<td></td>")
+def clean(html: str, prefix: str = PREFIX) -> str:
+    """Give what a page may hold of foreign HTML: no script, no style, nothing from elsewhere.
+
+    Args:
+        html: whatever it is.
+        prefix: begins its names and anchors.
+    """
+    found = _cleaner(prefix).clean(html).replace("<th></th>", "<td></td>")
     # The page's own heading stands above all others.
     return _HEADING.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + 1, 6)}", found)
 
@@ -84,19 +90,20 @@ def _attribute(_: str, name: str, value: str) -> str | None:
     return value
 
 
-def _relative(url: str) -> str | None:
-    """Keep what leads to a place on the page; a file beside the notebook is none beside it."""
-    return f"#{PREFIX}{url[1:]}" if url.startswith("#") else None
+@cache
+def _cleaner(prefix: str) -> nh3.Cleaner:
+    def relative(url: str) -> str | None:
+        """Keep what leads to a place on the page; a file beside the notebook is none beside it."""
+        return f"#{prefix}{url[1:]}" if url.startswith("#") else None
 
-
-_CLEANER = nh3.Cleaner(
-    tags=_TEXT | _MATHML,
-    clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "svg"},
-    attributes=_ATTRIBUTES,
-    attribute_filter=_attribute,
-    # What may be wider than the window is scrolled, by the keyboard, too.
-    set_tag_attribute_values={tag: {"tabindex": "0"} for tag in ("figure", "pre", "table")},
-    url_schemes={"http", "https", "mailto", "data"},
-    url_relative=_relative,
-    id_prefix=PREFIX,
-)
+    return nh3.Cleaner(
+        tags=_TEXT | _MATHML,
+        clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "svg"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=_attribute,
+        # What may be wider than the window is scrolled, by the keyboard, too.
+        set_tag_attribute_values={tag: {"tabindex": "0"} for tag in ("figure", "pre", "table")},
+        url_schemes={"http", "https", "mailto", "data"},
+        url_relative=relative,
+        id_prefix=prefix,
+    )

@@ -92,6 +92,7 @@ def show(path: Path, stage: str, files: Files, at: str | None = None) -> Shown:
     failed = [cell for cell in notebook.cells if cell.view["failed"]]
     alone = None
     if failed:
+        failed[0].view["id"] = f"at-fault-{files.name}"
         notebook.cells = failed[:1]
         alone = Markup(exporter.from_notebook_node(notebook)[0])  # noqa: S704 - it is clean
     files.clear()
@@ -104,6 +105,8 @@ class _Prepared:
     def __init__(self, found: dict[str, Any], stage: str, frames: Frames, at: str | None) -> None:
         self._stage, self._frames, self._at = stage, frames, at
         self._heading = ""
+        # A page that stands alone has the cells of all notebooks.
+        self._prefix = f"{frames.files.name}-" if frames.files.single else ""
         metadata = found.get("metadata", {})
         widgets = metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
         self._widgets = widgets.get("state", {}) if not Large.of(widgets.get("state")) else {}
@@ -127,7 +130,7 @@ class _Prepared:
             self._number += not injected
         number = max(self._number, 1)
         failed = bool(self._at) and cell.get("id") == self._at
-        if tags & _HIDDEN["cell"] and not failed:
+        if (tags & _HIDDEN["cell"] and not failed) or not cell["source"].strip():
             return None
         name = "the parameters of this run" if injected else f"cell {number} of {self._count}"
         outputs = [] if tags & _HIDDEN["outputs"] and not failed else cell.get("outputs", [])
@@ -136,7 +139,7 @@ class _Prepared:
             "failed": failed,
             "name": name,
             "place": f"{self._stage}, {name}{about}",
-            "id": f"injected-{number}" if injected else f"cell-{number}",
+            "id": f"{self._prefix}{'injected' if injected else 'cell'}-{number}",
             "used": _used(cell),
             "tags": sorted(tags - {INJECTED_CELL}),
             "input": _how(tags, "input", failed=failed),
@@ -235,11 +238,12 @@ class _Exporter(HTMLExporter):
         self.outline: list[Heading] = []
         self._files, self._stage = files, stage
         self._ids: set[str] = set()
+        self._prefix = f"{files.name}-{PREFIX}" if files.single else PREFIX
 
     def default_filters(self) -> Iterator[tuple[str, Callable[..., Any]]]:
         """Give the filters of the template."""
         yield from super().default_filters()  # type: ignore[no-untyped-call]
-        yield "clean_html", clean
+        yield "clean_html", self._clean
         yield "plain", shown
         yield "markdown", self._markdown
         yield "formula", _formula
@@ -262,7 +266,10 @@ class _Exporter(HTMLExporter):
     def _markdown(self, source: str, cell: Mapping[str, Any] | None = None) -> str:
         attachments = cell.get("attachments", {}) if cell else {}
         renderer = _Renderer(attachments, self._headed if cell else None)
-        return clean(MarkdownWithMath(renderer=renderer).render(source))
+        return self._clean(MarkdownWithMath(renderer=renderer).render(source))
+
+    def _clean(self, html: str) -> str:
+        return clean(html, self._prefix)
 
     def _headed(self, html: str, level: int) -> str:
         """Give a heading its place in the outline."""
@@ -274,7 +281,7 @@ class _Exporter(HTMLExporter):
             name = f"{base}-{number}"
         self._ids.add(name)
         if level <= _DEEPEST:
-            self.outline.append(Heading(level, PREFIX + name, text))
+            self.outline.append(Heading(level, self._prefix + name, text))
         return f'<h{level} id="{escape(name)}">{html}</h{level}>\n'
 
     def _picture(self, value: Any, kind: str, alt: str) -> str:  # noqa: ANN401
