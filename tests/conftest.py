@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.faults import Faults
 from tests.project import BuiltExample, Done, TemporaryProject
+from tests.sites import make_site
 
 # A busy machine is no fault of a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -72,11 +73,7 @@ def built_example(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
 
     Tests that run at once, in several processes, share it.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder /= "built_example"
-    folder.mkdir(exist_ok=True)
+    folder = _common(tmp_path_factory, "built_example")
     said = folder / "said.json"
     with FileLock(folder / "lock"):
         if not said.exists():
@@ -85,6 +82,27 @@ def built_example(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
             said.write_text(json.dumps(asdict(done)), "utf-8")
     done = Done(**json.loads(said.read_text("utf-8")))
     return BuiltExample(TemporaryProject(folder / "example"), done)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> TemporaryProject:
+    """Give a project with runs of each kind and their pages, made once: to look at, or to copy."""
+    folder = _common(tmp_path_factory, "site")
+    with FileLock(folder / "lock"):
+        if not (folder / "made").exists():
+            make_site(folder / "site")
+            (folder / "made").touch()
+    return TemporaryProject(folder / "site")
+
+
+def _common(factory: pytest.TempPathFactory, name: str) -> Path:
+    """Give a folder that is one for all processes of the tests."""
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= name
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

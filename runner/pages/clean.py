@@ -1,10 +1,12 @@
 """What a page may hold of foreign HTML; formulas as MathML."""
 
 import re
+from functools import cache
 from html import escape
 
 import nh3
 from latex2mathml.converter import convert
+from pygments.token import STANDARD_TYPES
 
 # Names and anchors of a notebook's own begin so: none is that of the page.
 PREFIX = "n-"
@@ -34,6 +36,7 @@ _ATTRIBUTES = {
     "col": {"span"},
     "colgroup": {"span"},
     "div": {"class", "id"},
+    "figure": {"class"},
     "img": {"src", "alt", "title", "width", "height"},
     "ol": {"start"},
     "pre": {"class"},
@@ -43,12 +46,21 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "align", "scope"},
 }
 # The colours of code, and what the style sheet knows of tables.
-_CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|[a-z][a-z0-9]{0,2}|ansi-[\w-]+")
+_HEADING = re.compile(r"(</?h)([1-6])\b")
+_CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|ansi-[\w-]+")
+_OF_CODE = {*STANDARD_TYPES.values()}
 
 
-def clean(html: str) -> str:
-    """Give what a page may hold of foreign HTML: no script, no style, nothing from elsewhere."""
-    return _CLEANER.clean(html)
+def clean(html: str, prefix: str = PREFIX) -> str:
+    """Give what a page may hold of foreign HTML: no script, no style, nothing from elsewhere.
+
+    Args:
+        html: whatever it is.
+        prefix: begins its names and anchors.
+    """
+    found = _cleaner(prefix).clean(html).replace("<th></th>", "<td></td>")
+    # The page's own heading stands above all others.
+    return _HEADING.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + 1, 6)}", found)
 
 
 def formula(source: str, *, block: bool) -> str:
@@ -64,12 +76,13 @@ def formula(source: str, *, block: bool) -> str:
     if not found or re.search(r"<m[iot][^>]*>\\", found):
         tag = "pre" if block else "code"
         return f'<{tag} class="tex">{escape(source)}</{tag}>'
-    return f'<div class="tex">{found}</div>' if block else found
+    return f'<figure class="tex">{found}</figure>' if block else found
 
 
 def _attribute(_: str, name: str, value: str) -> str | None:
     if name == "class":
-        return " ".join(filter(_CLASSES.fullmatch, value.split())) or None
+        known = (one for one in value.split() if one in _OF_CODE or _CLASSES.fullmatch(one))
+        return " ".join(known) or None
     if name == "src":
         return value if value.startswith("data:image/") else None
     if name == "href":
@@ -77,17 +90,20 @@ def _attribute(_: str, name: str, value: str) -> str | None:
     return value
 
 
-def _relative(url: str) -> str | None:
-    """Keep what leads to a place on the page; a file beside the notebook is none beside it."""
-    return f"#{PREFIX}{url[1:]}" if url.startswith("#") else None
+@cache
+def _cleaner(prefix: str) -> nh3.Cleaner:
+    def relative(url: str) -> str | None:
+        """Keep what leads to a place on the page; a file beside the notebook is none beside it."""
+        return f"#{prefix}{url[1:]}" if url.startswith("#") else None
 
-
-_CLEANER = nh3.Cleaner(
-    tags=_TEXT | _MATHML,
-    clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "svg"},
-    attributes=_ATTRIBUTES,
-    attribute_filter=_attribute,
-    url_schemes={"http", "https", "mailto", "data"},
-    url_relative=_relative,
-    id_prefix=PREFIX,
-)
+    return nh3.Cleaner(
+        tags=_TEXT | _MATHML,
+        clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "svg"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=_attribute,
+        # What may be wider than the window is scrolled, by the keyboard, too.
+        set_tag_attribute_values={tag: {"tabindex": "0"} for tag in ("figure", "pre", "table")},
+        url_schemes={"http", "https", "mailto", "data"},
+        url_relative=relative,
+        id_prefix=prefix,
+    )

@@ -16,6 +16,8 @@ from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
 
 from ..execution import banner
 from ..model import INJECTED_CELL, MEMORY
@@ -90,6 +92,7 @@ def show(path: Path, stage: str, files: Files, at: str | None = None) -> Shown:
     failed = [cell for cell in notebook.cells if cell.view["failed"]]
     alone = None
     if failed:
+        failed[0].view["id"] = f"at-fault-{files.name}"
         notebook.cells = failed[:1]
         alone = Markup(exporter.from_notebook_node(notebook)[0])  # noqa: S704 - it is clean
     files.clear()
@@ -102,6 +105,8 @@ class _Prepared:
     def __init__(self, found: dict[str, Any], stage: str, frames: Frames, at: str | None) -> None:
         self._stage, self._frames, self._at = stage, frames, at
         self._heading = ""
+        # A page that stands alone has the cells of all notebooks.
+        self._prefix = f"{frames.files.name}-" if frames.files.single else ""
         metadata = found.get("metadata", {})
         widgets = metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
         self._widgets = widgets.get("state", {}) if not Large.of(widgets.get("state")) else {}
@@ -125,7 +130,7 @@ class _Prepared:
             self._number += not injected
         number = max(self._number, 1)
         failed = bool(self._at) and cell.get("id") == self._at
-        if tags & _HIDDEN["cell"] and not failed:
+        if (tags & _HIDDEN["cell"] and not failed) or not cell["source"].strip():
             return None
         name = "the parameters of this run" if injected else f"cell {number} of {self._count}"
         outputs = [] if tags & _HIDDEN["outputs"] and not failed else cell.get("outputs", [])
@@ -134,7 +139,7 @@ class _Prepared:
             "failed": failed,
             "name": name,
             "place": f"{self._stage}, {name}{about}",
-            "id": f"injected-{number}" if injected else f"cell-{number}",
+            "id": f"{self._prefix}{'injected' if injected else 'cell'}-{number}",
             "used": _used(cell),
             "tags": sorted(tags - {INJECTED_CELL}),
             "input": _how(tags, "input", failed=failed),
@@ -170,8 +175,10 @@ class _Prepared:
         if best is None:
             kinds = ", ".join(sorted(map(str, data))) or "nothing"
             return _display({"text/plain": f"an output that only Jupyter shows: {kinds}"})
-        value = data[best]
-        return _display({best: value if isinstance(value, dict) else _joined(value)})
+        value = _joined(data[best])
+        # What is large, or is no text, is shown as text.
+        other = best in _KINDS or (best == "application/json" and not Large.of(value))
+        return _display({best if other or isinstance(value, str) else "text/plain": value})
 
 
 def _display(data: dict[str, Any]) -> dict[str, Any]:
@@ -190,13 +197,13 @@ def _how(tags: set[str], what: str, *, failed: bool) -> str:
 
 
 def _source(cell: Mapping[str, Any]) -> str:
-    value = _joined(cell.get("source", ""))
-    return value if isinstance(value, str) else value.head
+    value = cell.get("source", "")
+    large = Large.of(value)
+    return large.head if large else str(_joined(value))
 
 
 def _joined(value: Any) -> Any:  # noqa: ANN401 - a text, or what stands for a large one
-    large = Large.of(value)
-    return large or ("".join(map(str, value)) if isinstance(value, list) else value)
+    return "".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _used(cell: Mapping[str, Any]) -> str:
@@ -231,11 +238,12 @@ class _Exporter(HTMLExporter):
         self.outline: list[Heading] = []
         self._files, self._stage = files, stage
         self._ids: set[str] = set()
+        self._prefix = f"{files.name}-{PREFIX}" if files.single else PREFIX
 
     def default_filters(self) -> Iterator[tuple[str, Callable[..., Any]]]:
         """Give the filters of the template."""
         yield from super().default_filters()  # type: ignore[no-untyped-call]
-        yield "clean_html", clean
+        yield "clean_html", self._clean
         yield "plain", shown
         yield "markdown", self._markdown
         yield "formula", _formula
@@ -247,8 +255,8 @@ class _Exporter(HTMLExporter):
         self, nb: nbformat.NotebookNode, resources: dict[str, Any] | None = None, **kw: object
     ) -> tuple[str, dict[str, Any]]:
         """Convert a notebook; what the base class does with the result, the template has done."""
-        lexer = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
-        highlight = Highlight2HTML(pygments_lexer=lexer, parent=self)
+        language = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
+        highlight = Highlight2HTML(pygments_lexer=_lexer(str(language)), parent=self)
         self.register_filter("highlight_code", highlight)  # type: ignore[no-untyped-call]
         found: tuple[str, dict[str, Any]] = TemplateExporter.from_notebook_node(
             self, nb, resources, **kw
@@ -258,7 +266,10 @@ class _Exporter(HTMLExporter):
     def _markdown(self, source: str, cell: Mapping[str, Any] | None = None) -> str:
         attachments = cell.get("attachments", {}) if cell else {}
         renderer = _Renderer(attachments, self._headed if cell else None)
-        return clean(MarkdownWithMath(renderer=renderer).render(source))
+        return self._clean(MarkdownWithMath(renderer=renderer).render(source))
+
+    def _clean(self, html: str) -> str:
+        return clean(html, self._prefix)
 
     def _headed(self, html: str, level: int) -> str:
         """Give a heading its place in the outline."""
@@ -270,10 +281,8 @@ class _Exporter(HTMLExporter):
             name = f"{base}-{number}"
         self._ids.add(name)
         if level <= _DEEPEST:
-            self.outline.append(Heading(level, PREFIX + name, text))
-        # The page's own heading stands above those of the notebook.
-        below = min(level + 1, 6)
-        return f'<h{below} id="{escape(name)}">{html}</h{below}>\n'
+            self.outline.append(Heading(level, self._prefix + name, text))
+        return f'<h{level} id="{escape(name)}">{html}</h{level}>\n'
 
     def _picture(self, value: Any, kind: str, alt: str) -> str:  # noqa: ANN401
         """Write a picture, which stands in a file if it is large."""
@@ -339,10 +348,20 @@ class _Renderer(IPythonRenderer):
         return found
 
 
-def _formula(source: Any) -> str:  # noqa: ANN401 - a text, or what stands for one
-    text = Large.of(source).head if Large.of(source) else str(source)  # type: ignore[union-attr]
-    found = _FORMULA.fullmatch(text)
-    body = found[2] if found else text
+def _lexer(language: str) -> str:
+    """Give a language by a name that Pygments knows: nbconvert warns of others."""
+    if language.startswith("ipython"):
+        return language
+    try:
+        get_lexer_by_name(language)
+    except ClassNotFound:
+        return "text"
+    return language
+
+
+def _formula(source: str) -> str:
+    found = _FORMULA.fullmatch(source)
+    body = found[2] if found else source
     return clean(formula(body.replace(r"\displaystyle", ""), block=True))
 
 
