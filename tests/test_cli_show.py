@@ -114,9 +114,9 @@ def test_runs_that_are_gone_or_damaged_and_mistakes_stop_no_page(project: Tempor
     assert not (project.outputs("all") / "pages" / first).exists()
     assert last in text
     assert "all succeeded in" in page(project, run=-1)
-    # What cannot be read has no page, and what is beside it has.
+    # What cannot be read has no page, but its run has.
     assert not (project.outputs("all") / "pages" / third / "a.html").exists()
-    assert (project.outputs("all") / "pages" / third / "b.html").exists()
+    assert (project.outputs("all") / "pages" / third / "index.html").exists()
 
 
 def test_under_a_hub_one_page_that_stands_alone_is_the_default(project: TemporaryProject) -> None:

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.browser import WIDTHS, Looker, chromium, mistakes_of_access, needs_browser, served
-from tests.project import TemporaryProject, wait_for
+from tests.project import WAIT, TemporaryProject, wait_for
 from tests.sites import LONG, places
 
 pytestmark = needs_browser
@@ -194,14 +194,16 @@ def test_a_run_that_goes_on_has_a_page_that_renews_itself_and_one_that_is_lost_s
     with looker.opened(page) as tab:
         assert "all was lost" in tab.page.locator("h1").inner_text()
         assert tab.page.locator("meta[http-equiv=refresh]").count() == 0
-        assert "python run.py all" in tab.page.locator(".fault").first.inner_text()
+        assert "To go on, run python run.py all." in tab.text()
+    project.stage("a", 'print("again")', WAIT.format(marker=go), writes=("a.txt",))
     with project.running("all") as process:
-        wait_for(project.runs("all")[-1] / "log.txt", "here")
+        wait_for(log / "log.txt", ": again")
         process.terminate()
         process.wait(60)
     project.call("show")
     with looker.opened(log / "pages" / project.runs("all")[-1].name / "index.html") as tab:
         assert "all terminated" in tab.page.locator("h1").inner_text()
+        assert "To go on, run python run.py all." in tab.text()
         assert mistakes_of_access(tab) == []
 
 
