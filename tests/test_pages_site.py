@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.browser import WIDTHS, Looker, chromium, mistakes_of_access, needs_browser, served
-from tests.project import TemporaryProject
+from tests.project import WAIT, TemporaryProject, wait_for
 from tests.sites import LONG, places
 
 pytestmark = needs_browser
@@ -160,6 +160,51 @@ def test_the_log_is_filtered_by_stage_and_level_with_the_keyboard_too(
         assert stage.input_value() == names[-1]
         tab.page.keyboard.press("Home")
         assert stage.input_value() == ""
+
+
+def test_a_run_that_goes_on_has_a_page_that_renews_itself_and_one_that_is_lost_says_so(
+    project: TemporaryProject, looker: Looker, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    project.waiting(go)
+    with project.running("all"):
+        (log := project.outputs("all")).mkdir(parents=True, exist_ok=True)
+        wait_for(log / "log.txt", "here")
+        done = project.call("show")
+        (run,) = project.runs("all")
+        assert "the run is going on" in done.out
+        page = log / "pages" / run.name / "index.html"
+        assert f"outputs/all/pages/{run.name}/index.html" in done.out
+        with looker.opened(page) as tab:
+            assert "all is running" in tab.page.locator("h1").inner_text()
+            assert "here" in tab.text()
+            # That it renews itself is what it is for.
+            assert mistakes_of_access(tab, without=["meta-refresh"]) == []
+            tab.page.set_viewport_size({"width": 390, "height": 900})
+            assert tab.overflow() == []
+            # It comes again by itself, with what there is by then.
+            text = page.read_text("utf-8")
+            page.write_text(text.replace("all is running", "all is still running"), "utf-8")
+            tab.page.get_by_text("all is still running").wait_for()
+            assert (tab.left, tab.said) == ([], [])
+        with looker.opened(log / "pages/index.html") as tab:
+            assert "it is being built" in tab.text()
+    project.silence("all")
+    project.call("show")
+    with looker.opened(page) as tab:
+        assert "all was lost" in tab.page.locator("h1").inner_text()
+        assert tab.page.locator("meta[http-equiv=refresh]").count() == 0
+        assert "To go on, run python run.py all." in tab.text()
+    project.stage("a", 'print("again")', WAIT.format(marker=go), writes=("a.txt",))
+    with project.running("all") as process:
+        wait_for(log / "log.txt", ": again")
+        process.terminate()
+        process.wait(60)
+    project.call("show")
+    with looker.opened(log / "pages" / project.runs("all")[-1].name / "index.html") as tab:
+        assert "all terminated" in tab.page.locator("h1").inner_text()
+        assert "To go on, run python run.py all." in tab.text()
+        assert mistakes_of_access(tab) == []
 
 
 def test_the_same_run_has_the_same_pages_byte_for_byte(

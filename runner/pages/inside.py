@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..words import shown, size_in_words
 _ROWS, _COLUMNS, _CELL, _LINES, _TEXT = 6, 12, 60, 12, 2000
 # Of a text file so much is read; JSON of more bytes is shown as text.
 _MOST = 64 << 10
+Mask = Callable[[str], str]
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
 
 
@@ -26,15 +28,18 @@ class Inside:
     text: str = ""
 
 
-def look(path: Path) -> Inside | None:
-    """Look inside a file, whatever it is; None if it cannot be read."""
+def look(path: Path, mask: Mask) -> Inside | None:
+    """Look inside a file, whatever it is; None if it cannot be read.
+
+    `mask` hides secrets, before anything is cut.
+    """
     try:
         size = size_in_words(path.stat().st_size)
         suffix = path.suffix.lower()
         if suffix in PICTURES:
             return Inside(size)
         if suffix == ".parquet":
-            return _parquet(path, size)
+            return _parquet(path, size, mask)
         with looked_at(path) as file:
             data = file.read(_MOST + 1)
     except OSError:
@@ -43,25 +48,26 @@ def look(path: Path) -> Inside | None:
         return Inside(size)
     text = data[:_MOST].decode("utf-8-sig", "replace")
     if suffix in {".csv", ".tsv"}:
-        return _table(text, size, "\t" if suffix == ".tsv" else ",")
+        return _table(text, "\t" if suffix == ".tsv" else ",", size, mask)
     if suffix == ".json" and len(data) <= _MOST:
         with contextlib.suppress(ValueError, RecursionError):
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    text = mask(text)
     lines = text.splitlines()
     more = "\n…" if len(lines) > _LINES or len(text) > _TEXT else ""
     return Inside(size, text=shown("\n".join(lines[:_LINES])[:_TEXT]) + more)
 
 
-def _table(text: str, size: str, delimiter: str) -> Inside:
+def _table(text: str, delimiter: str, size: str, mask: Mask) -> Inside:
     try:
         reader = csv.reader(text.splitlines()[: _ROWS + 1], delimiter=delimiter)
-        rows = [tuple(_short(cell) for cell in row[:_COLUMNS]) for row in reader]
+        rows = [tuple(_short(cell, mask) for cell in row[:_COLUMNS]) for row in reader]
     except csv.Error:
-        return Inside(size, text=shown(text[:_TEXT]))
+        return Inside(size, text=shown(mask(text)[:_TEXT]))
     return Inside(size, rows[0] if rows else (), tuple(rows[1:]))
 
 
-def _parquet(path: Path, size: str) -> Inside:
+def _parquet(path: Path, size: str, mask: Mask) -> Inside:
     try:
         from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - not every project has it
 
@@ -72,10 +78,10 @@ def _parquet(path: Path, size: str) -> Inside:
             count = f"{file.metadata.num_rows:,} rows, {size}"
     except Exception:  # noqa: BLE001 - whatever a library makes of a file
         return Inside(size)
-    rows = tuple(tuple(_short(row.get(name)) for name in names) for row in found)
-    return Inside(count, tuple(map(_short, names)), rows)
+    rows = tuple(tuple(_short(row.get(name), mask) for name in names) for row in found)
+    return Inside(count, tuple(_short(name, mask) for name in names), rows)
 
 
-def _short(value: object) -> str:
-    text = shown(str(value)).replace("\n", " ")
+def _short(value: object, mask: Mask) -> str:
+    text = shown(mask(str(value))).replace("\n", " ")
     return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"

@@ -1,7 +1,7 @@
 """The files that stages wrote: where a page shows them from, and what is inside."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..runs import File, StageRecord, kept
@@ -103,11 +103,7 @@ class Results:
         return files.url(files.put_bytes(path.suffix.lower(), path.read_bytes()))
 
     def _look(self, path: Path) -> Inside | None:
-        found = look(path)
-        if found is None:
-            return None
-        rows = tuple(tuple(map(self._mask, row)) for row in found.rows)
-        return replace(found, rows=rows, text=self._mask(found.text))
+        return look(path, self._mask)
 
 
 def _written(stage: StageRecord) -> list[File]:

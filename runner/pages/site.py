@@ -168,7 +168,8 @@ class Site:
 
     def _stamp(self, run: store.Run) -> str:
         """Name what the pages of a run are made from."""
-        found = hashlib.sha256(self._renderer.made_from.encode())
+        # That a run was lost stands in none of its files.
+        found = hashlib.sha256(f"{self._renderer.made_from} {run.state}".encode())
         for name in ("run.json", "journal.jsonl"):
             with contextlib.suppress(OSError):
                 found.update((run.folder / name).read_bytes())

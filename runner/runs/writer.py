@@ -157,6 +157,9 @@ class RunWriter:
         for key in ("command", "error", "parameters", "reasons"):
             if self._mask and key in shown:
                 shown[key] = self._mask.texts(shown[key])
+        # Their names come from files that the stage wrote.
+        if self._mask and "metrics" in shown:
+            shown["metrics"] = {self._mask(one): each for one, each in shown["metrics"].items()}
         return {"v": VERSION, "at": time.time(), "event": event, **shown}
 
     def _write(self, data: bytes, *, sync: bool) -> None:
