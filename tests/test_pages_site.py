@@ -202,7 +202,7 @@ def test_a_run_that_goes_on_has_a_page_that_renews_itself_and_one_that_is_lost_s
         process.wait(60)
     project.call("show")
     with looker.opened(log / "pages" / project.runs("all")[-1].name / "index.html") as tab:
-        assert "all terminated" in tab.page.locator("h1").inner_text()
+        assert "all cancelled in" in tab.page.locator("h1").inner_text()
         assert "To go on, run python run.py all." in tab.text()
         assert mistakes_of_access(tab) == []
 
