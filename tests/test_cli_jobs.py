@@ -160,11 +160,11 @@ def test_what_a_terminal_did_not_take_is_told_when_it_goes_on(
 ) -> None:
     project.waiting(tmp_path / "go")
     wait = WAIT.format(marker=tmp_path / "go")
-    project.stage("a", "print('x' * 200_000)", wait, writes=("a.txt",))
+    after = f"print('after')\n{wait}"
+    project.stage("a", "print('x' * 200_000)", after, writes=("a.txt",))
     with project.running("all") as process:
-        wait_for(project.outputs("all") / "log.txt", "xxx")
-        # Ten seconds after that the terminal is waited for no longer.
-        time.sleep(13)
+        # The next line is in the log when the terminal is waited for no longer.
+        wait_for(project.outputs("all") / "log.txt", ": after")
         assert process.stdout is not None
         process.stdout.read(60_000)
         (tmp_path / "go").touch()
