@@ -102,7 +102,7 @@ class _Build:
             )
         )
         for planned in plan.planned:
-            self._run.record.stage_planned(planned)
+            self._run.record.stage_planned(planned, plan.pipeline.needs[planned.stage])
         self._run.record.publish()
         words = ", ".join(todo) if todo else "nothing to do"
         run_id, build = self._run.turn.run_id, self._project.label(self._run.folder)

@@ -14,7 +14,7 @@ from ..plan import request
 from ..project import PAGES, Outline, Project, dotenv, layout
 from ..runs import RUN_ID, find, store
 from ..stop import Stop
-from ..system import signals, why
+from ..system import plain_folder, signals, why
 from ..words import did_you_mean
 from .commands import RESERVED
 from .options import Options
@@ -39,7 +39,7 @@ def show(known: Outline, chosen: Options) -> int:
     name = run.folder.parents[1].name if run is not None else words[0]
     loaded, mistake = _load(known.root)
     mask = dotenv.mask(known.root, os.environ, loaded.settings.secrets if loaded else ())
-    site = Site(known, mask, standings(loaded, known.profiles, mistake))
+    site = Site(known, mask, standings(loaded, mistake, known.profiles))
     try:
         if chosen.has("single") or _in_hub():
             return _single(site, run, chosen.given.get("single"), known)
@@ -50,8 +50,11 @@ def show(known: Outline, chosen: Options) -> int:
             page = site.of_run(run)
         print(f"the pages are made: {label(page, known.root)}", flush=True)
         _open(page)
-        if run is not None and run.state == State.RUNNING:
-            _follow(site, run)
+        if run is not None and run.state == State.RUNNING and _follow(site, run):
+            # All its pages say how it ended.
+            site = Site(known, mask, standings(*_load(known.root), known.profiles))
+            site.of_profile(name)
+            site.index()
     except OSError as error:
         message = f"the pages cannot be written: {why(error)}"
         raise UsageError(message) from None
@@ -74,7 +77,7 @@ def _meant(words: tuple[str, ...], known: Outline) -> store.Run | None:
 
 
 def standings(
-    loaded: Project | None, profiles: Iterable[str], mistake: str = ""
+    loaded: Project | None, mistake: str, profiles: Iterable[str]
 ) -> dict[str, Standing]:
     """Say for each profile what its next run would do, as far as that can be known."""
     found = {}
@@ -100,7 +103,7 @@ def after(asked: request.Request) -> None:
     try:
         # Who presses Ctrl-C now does not make another end of it.
         with signals.ending(Stop()):
-            site = Site(known, mask, standings(loaded, known.profiles))
+            site = Site(known, mask, standings(loaded, "", known.profiles))
             for name in asked.profiles:
                 site.of_profile(name)
             page = site.index()
@@ -131,18 +134,19 @@ def _single(site: Site, run: store.Run | None, file: str | None, known: Outline)
     path = (
         page_file("--single", file) if file else known.build(BuildKey(name)) / PAGES / "single.html"
     )
-    path.parent.mkdir(exist_ok=True)
+    if not file:
+        plain_folder(path.parent)
     write_page(lambda: site.single(run, path), path, known.root)
     if not file:
         print("in Jupyter's file view, a double click opens it; `Trust HTML` shows all of it")
     return Exit.OK
 
 
-def _follow(site: Site, run: store.Run) -> None:
-    """Make the page of a run again and again until it ends, where a person looks on."""
+def _follow(site: Site, run: store.Run) -> bool:
+    """Make the page of a run again and again, where a person looks on; tell whether it ended."""
     if not sys.stdout.isatty():
         print("the run is going on; the page shows it as it is now")
-        return
+        return False
     print("the run is going on; the page follows it until it ends or you press Ctrl-C", flush=True)
     try:
         while find.again(run).state == State.RUNNING:
@@ -150,7 +154,8 @@ def _follow(site: Site, run: store.Run) -> None:
             site.of_run(find.again(run))
     except KeyboardInterrupt:
         print("the page stays as it is now")
-    site.of_run(find.again(run))
+        return False
+    return True
 
 
 def _open(page: Path) -> None:

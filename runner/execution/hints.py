@@ -81,6 +81,8 @@ def matters(name: str) -> bool:
     if parts[0] != _OUTPUTS:
         return True
     inner = parts[1:]
+    if inner == [INDEX]:
+        return False
     return bool(inner) and inner[0][0] != "." and not RESERVED_OUTPUTS.intersection(inner[1:2])
 
 

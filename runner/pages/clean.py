@@ -1,5 +1,6 @@
 """What a page may hold of foreign HTML; formulas as MathML."""
 
+import base64
 import re
 from functools import cache
 from html import escape
@@ -48,6 +49,12 @@ _ATTRIBUTES = {
 # The colours of code, and what the style sheet knows of tables.
 _HEADING = re.compile(r"(</?h)([1-6])\b")
 _CLASSES = re.compile(r"highlight|hl-\w+|dataframe|tex|ansi-[\w-]+")
+_SVG = re.compile(r"<svg\b.*?</svg\s*>", re.DOTALL | re.IGNORECASE)
+_XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
+_NO_PICTURE = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")
+# What numbers a line of a formula, and environments that are set as this one is.
+_NUMBERED = re.compile(r"\\(?:label|tag)\{[^}]*\}|\\(?:nonumber|notag)\b")
+_ALIGNED = ("aligned", "gather", "gather*", "gathered", "eqnarray", "eqnarray*", "split", "align")
 _OF_CODE = {*STANDARD_TYPES.values()}
 
 
@@ -58,9 +65,18 @@ def clean(html: str, prefix: str = PREFIX) -> str:
         html: whatever it is.
         prefix: begins its names and anchors.
     """
+    html = _SVG.sub(_as_picture, html)
     found = _cleaner(prefix).clean(html).replace("<th></th>", "<td></td>")
+    found = _NO_PICTURE.sub(r'<span class="note">[a picture that is not here]</span>', found)
     # The page's own heading stands above all others.
     return _HEADING.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + 1, 6)}", found)
+
+
+def _as_picture(svg: re.Match[str]) -> str:
+    """Turn a drawing into a picture, in which no script runs."""
+    text = svg[0] if "xmlns" in svg[0] else svg[0].replace("<svg", f"<svg {_XMLNS}", 1)
+    data = base64.b64encode(text.encode("utf-8", "backslashreplace")).decode("ascii")
+    return f'<img alt="a drawing" src="data:image/svg+xml;base64,{data}">'
 
 
 def formula(source: str, *, block: bool) -> str:
@@ -68,12 +84,15 @@ def formula(source: str, *, block: bool) -> str:
 
     What comes out may hold HTML of the formula's author: see `clean`.
     """
+    source = _NUMBERED.sub("", source)
+    for one in _ALIGNED:
+        source = source.replace(f"{{{one}}}", "{align*}")
     try:
         found = convert(source, display="block" if block else "inline")
     except Exception:  # noqa: BLE001 - it raises whatever it comes to
         found = ""
     # A command that it does not know stays as it is.
-    if not found or re.search(r"<m[iot][^>]*>\\", found):
+    if not found or re.search(r"<m[iot][^>]*>(\\|&#x00026;|&amp;)", found):
         tag = "pre" if block else "code"
         return f'<{tag} class="tex">{escape(source)}</{tag}>'
     return f'<figure class="tex">{found}</figure>' if block else found
@@ -86,7 +105,7 @@ def _attribute(_: str, name: str, value: str) -> str | None:
     if name == "src":
         return value if value.startswith("data:image/") else None
     if name == "href":
-        return None if value.lower().startswith("data:") else value
+        return None if re.sub(r"[\x00-\x20]", "", value).lower().startswith("data:") else value
     return value
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ..graph import Needs
 
 _WIDE, _HIGH, _ACROSS, _DOWN, _EDGE = 150, 46, 56, 16, 4
-_LETTER = 7.4
+_LETTER = 8.2
 # Beyond this the nodes of one column are too many to be told apart by a person.
 MOST = 150
 
@@ -37,29 +37,34 @@ def graph(needs: Needs, nodes: Mapping[str, Node], label: str) -> Markup:
     column: dict[str, int] = {}
     for name, needed in needs.items():
         column[name] = 1 + max((column[one] for one in needed if one in column), default=-1)
-    rows = _rows(needs, column)
+    ways = _ways(needs, column)
+    rows = _rows(ways, column)
     names = [f"{nodes[name].sign} {name}" for name in needs]
     wide = min(320, max(_WIDE, 24 + _LETTER * max(map(len, names), default=0)))
     place = {
         name: (_EDGE + column[name] * (wide + _ACROSS), _EDGE + rows[name] * (_HIGH + _DOWN))
-        for name in needs
+        for name in ways
     }
     width = 2 * _EDGE + wide + max(x for x, _ in place.values()) - _EDGE
     height = 2 * _EDGE + _HIGH + max(y for _, y in place.values()) - _EDGE
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     parts = [f'<svg class="graph" role="img" aria-label="{escape(label)}" {size}>']
-    for name, needed in needs.items():
+    for name, needed in ways.items():
         x, y = place[name]
         for one in sorted(needed & place.keys(), key=rows.__getitem__):
             a, b = place[one][0] + wide, place[one][1] + _HIGH / 2
             c, d, half = x, y + _HIGH / 2, (x - a) / 2
+            # Through a column where it only passes, a way goes straight on.
+            on = "" if name in nodes else f"H{c + wide:.0f}"
             parts.append(
                 f'<path class="edge" d="M{a:.0f} {b:.0f}C{a + half:.0f} {b:.0f} '
-                f'{c - half:.0f} {d:.0f} {c:.0f} {d:.0f}"/>'
+                f'{c - half:.0f} {d:.0f} {c:.0f} {d:.0f}{on}"/>'
             )
+            if name in nodes:
+                parts.append(f'<path class="tip" d="M{c:.0f} {d:.0f}l-7 -4v8z"/>')
     most = int((wide - 24) / _LETTER)
-    for name, (x, y) in place.items():
-        node = nodes[name]
+    for name, node in nodes.items():
+        x, y = place[name]
         head = f"{node.sign} {name}"
         head = head if len(head) <= most else f"{head[: most - 1]}…"
         parts.append(
@@ -69,6 +74,26 @@ def graph(needs: Needs, nodes: Mapping[str, Node], label: str) -> Markup:
             f'<text class="second" x="{x + 12:.0f}" y="{y + 36:.0f}">{escape(node.line)}</text></g>'
         )
     return Markup("".join([*parts, "</svg>"]))  # noqa: S704 - all texts are escaped
+
+
+def _ways(needs: Needs, column: dict[str, int]) -> dict[str, frozenset[str]]:
+    """Have each way that passes columns go through a place of its own in each of them.
+
+    Adds the columns of these places.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for name, needed in needs.items():
+        before: set[str] = set()
+        for one in sorted(needed & column.keys()):
+            last = one
+            for passed in range(column[one] + 1, column[name]):
+                way = f"{one}\0{passed}"
+                found.setdefault(way, frozenset({last}))
+                column[way] = passed
+                last = way
+            before.add(last)
+        found[name] = frozenset(before)
+    return found
 
 
 def _rows(needs: Needs, column: Mapping[str, int]) -> dict[str, int]:

@@ -22,7 +22,7 @@ from .large import Large
 _SCRIPT = re.compile(r"<script\b[^>]*>(.*?)</script\s*>", re.DOTALL | re.IGNORECASE)
 _SCRIPTED = re.compile(r"<script\b|<iframe\b", re.IGNORECASE)
 _STYLED = re.compile(r"<style\b(?! scoped>\s*\.dataframe)", re.IGNORECASE)
-_HEIGHT = re.compile(r"height[\"']?\s*[:=]\s*[\"']?(\d{2,4})(?!\d)")
+_HEIGHT = re.compile(r"height[\"']?\s*[:=]\s*[\"']?(\d{2,4})(?!\d|\s*%)")
 _REMOTE = re.compile(r"https?://[\w.-]*(?:cdn|unpkg|googleapis|cdnjs)[\w.-]*/")
 _PLOTLY = "application/vnd.plotly.v1+json"
 # Names by which a figure and the library that it needs know each other.
@@ -46,6 +46,10 @@ _HEAD = (
 )
 
 
+# The frame in a file fills the window.
+_FULL = "<style>body{margin:0}iframe{border:0;width:100%;height:100vh;display:block}</style>"
+
+
 @dataclass
 class Frames:
     """The frames of one notebook, in the order of its outputs.
@@ -63,34 +67,43 @@ class Frames:
 
         A frame's output has the kind `frame`, and its HTML as data.
         """
+        shown: list[dict[str, Any]] = []
         parts: list[str] = []
-        before = len(self._libraries)
+        before, place = len(self._libraries), 0
         for output in outputs:
             data = output.get("data", {})
+            if (drawn := _drawn(data)) is not None:
+                shown.append({**output, "data": {"image/svg+xml": drawn}})
+                continue
             found = None if _picture(data) else self._document(data)
             if found is None:
-                yield output
-            elif _is_library(found):
-                self._libraries.append((found, _named(found)))
-            else:
+                shown.append(output)
+                continue
+            if library := _library(found):
+                self._libraries.append((library, _named(library)))
+            if not library or _does(found):
+                place = place if parts else len(shown)
                 parts.append(found)
         # What says that a library is there now, says nothing here.
         said = len(self._libraries) > before and not _SCRIPT.search("".join(parts))
         if parts and not said:
-            yield {"output_type": "frame", "html": self._frame("\n".join(parts), title)}
+            html = self._frame("\n".join(parts), title)
+            shown.insert(place, {"output_type": "frame", "html": html})
+        yield from shown
 
     def _document(self, data: Mapping[str, Any]) -> str | None:
         """Give the HTML of an output that must be in a frame, or None."""
         large = Large.of(data.get("text/html"))
         if large and large.size > _LARGEST:
             return None
+        known = {name for _, name in self._libraries}
+        if _PLOTLY in data and "plotly" not in known:
+            return _plotly(self._text(data[_PLOTLY]))
         if "text/html" in data:
             html = self._text(data["text/html"])
             if Large.of(data["text/html"]) or _SCRIPTED.search(html) or _STYLED.search(html):
                 return html
             return None
-        if _PLOTLY in data:
-            return _plotly(self._text(data[_PLOTLY]))
         if "application/javascript" in data:
             code = self._text(data["application/javascript"]).replace("</script", r"<\/script")
             return f"<script>var element = document.body;\n{code}</script>"
@@ -105,7 +118,11 @@ class Frames:
 
     def _frame(self, html: str, title: str) -> str:
         lower = html.lower()
-        needed = [text for text, name in self._libraries if name is None or name in lower]
+        needed = [
+            text
+            for text, name in self._libraries
+            if (name is None or name in lower) and text not in html
+        ]
         whole = "\n".join([*needed, html]).replace("\r\n", "\n").replace("\r", "\n")
         hashes = sorted({_hash(script) for script in _SCRIPT.findall(whole)})
         if self._size + len(whole) > _MOST:
@@ -113,7 +130,7 @@ class Frames:
         if "vega" in lower and not needed:
             return _note(
                 "A chart of Vega, which loads scripts from the network; a page does not."
-                ' With alt.renderers.enable("png") Altair gives a picture.'
+                " With the package vl-convert-python installed, it is drawn here."
             )
         height = _height(html)
         sandbox = "allow-scripts" if hashes else ""
@@ -121,7 +138,7 @@ class Frames:
         policy = _POLICY.format(hashes=" ".join(f"'{one}'" for one in hashes) or "'none'")
         document = f"{_HEAD.format(title=escape(title), policy=policy)}{whole}</body></html>"
         note = ""
-        if _REMOTE.search(html) and not needed:
+        if _REMOTE.search(html) and not needed and not _library(html):
             note = _note(
                 "If it stays empty: it loads scripts from the network, which a page does not do."
                 " Open the executed notebook in Jupyter."
@@ -132,15 +149,50 @@ class Frames:
             self.hashes |= {*hashes}
             return f'<iframe {about} srcdoc="{escape(document)}"></iframe>{note}'
         self._size += len(document)
+        # Who opens the file itself is to be as safe as who opens the page.
+        whole = (
+            f"{_HEAD.format(title=escape(title), policy=policy)}{_FULL}"
+            f'<iframe sandbox="{sandbox}" title="{escape(title)}" srcdoc="{escape(document)}">'
+            "</iframe></body></html>"
+        )
         name = self.files.put(
-            ".html", lambda file: file.write(document.encode("utf-8", "backslashreplace"))
+            ".html", lambda file: file.write(whole.encode("utf-8", "backslashreplace"))
         )
         return f'<iframe {about} src="{self.files.url(name)}"></iframe>{note}'
 
 
-def _is_library(html: str) -> bool:
-    """Tell an output that shows nothing, and is there for those that follow."""
-    return len(html) > _SMALL and not re.search(r"<\w", _SCRIPT.sub("", html))
+def _library(html: str) -> str:
+    """Give the scripts of an output that are so long that others will use them."""
+    if len(html) < _SMALL:
+        return ""
+    return "\n".join(one[0] for one in _SCRIPT.finditer(html) if len(one[1]) > _SMALL)
+
+
+def _does(html: str) -> bool:
+    """Tell whether an output with a library does something itself, with it."""
+    return any(one[1].strip() and len(one[1]) <= _SMALL for one in _SCRIPT.finditer(html)) and (
+        re.search(r"<\w", _SCRIPT.sub("", html)) is not None
+    )
+
+
+def _drawn(data: Mapping[str, Any]) -> str | None:
+    """Draw a chart of Vega, if the library for that is installed here."""
+    if _picture(data) or find_spec("vl_convert") is None:
+        return None
+    spec = next((one for kind, one in data.items() if kind.startswith("application/vnd.vegalite")), None)
+    html = data.get("text/html")
+    try:
+        if spec is None and html is not None and Large.of(html) is None:
+            text = "".join(html)
+            if "vega" in text and "})({" in text:
+                spec, _ = json.JSONDecoder().raw_decode(text, text.rindex("})({") + 3)
+        if not isinstance(spec, dict) or Large.of(spec):
+            return None
+        import vl_convert  # type: ignore[import-not-found]  # noqa: PLC0415 - few projects have it
+
+        return str(vl_convert.vegalite_to_svg(spec))
+    except Exception:  # noqa: BLE001 - whatever the library makes of a chart
+        return None
 
 
 def _named(library: str) -> str | None:
@@ -206,6 +258,14 @@ def widget(model: str, state: Mapping[str, Any], depth: int = 0) -> str | None:
         return (" " if across else "").join(inner) if across else _blocks(inner)
     if kind in {"HTMLModel", "HTMLMathModel"}:
         return f"<span>{label} {value}</span>"
+    if kind == "OutputModel":
+        texts = ["".join(one.get("text", "")) for one in about.get("outputs", [])]
+        return f"<pre>{escape(''.join(texts))}</pre>" if any(texts) else None
+    if kind == "PasswordModel":
+        return f"<span>{label} <b>***</b></span>"
+    labels, index = about.get("_options_labels"), about.get("index")
+    if isinstance(labels, list) and isinstance(index, int) and 0 <= index < len(labels):
+        return f"<span>{label} <b>{escape(str(labels[index]))}</b></span>"
     if "Progress" in kind:
         return f"<span>{label} {_share(about)}</span>"
     if value is not None and not isinstance(value, list | dict):

@@ -95,14 +95,14 @@ class _Reducer:
         data = self._data
         after = data.find(b"\n", at) + 1 or len(data)
         if found := _TEXT.match(data, at):
-            if after - at > self._most(PICTURE if found[2] in _PICTURES else TEXT):
+            if after - at > self._most(found[2]):
                 texts = [(found.end(), data.rfind(b'"', found.end(), after))]
                 return self._moved(found, texts, after - 1), after
         elif found := _OPEN.match(data, at):
             is_list = found[3] == b"["
             closed = data.find(b"\n" + found[1] + (b"]" if is_list else b"}"), after - 1)
             end = data.find(b"\n", closed + 1)
-            if closed - after > self._most(TEXT):
+            if closed - after > self._most(found[2]):
                 if is_list and data[after : after + 200].lstrip(b" ").startswith(b'"'):
                     return self._moved(found, self._texts(after, closed), end), end + 1
                 if not is_list and found[2].endswith(b"json"):
@@ -114,8 +114,11 @@ class _Reducer:
     def _is_full(self) -> bool:
         return self._kept >= _PAGE
 
-    def _most(self, usual: int) -> int:
-        return _SHORT if self._is_full else usual
+    def _most(self, key: bytes) -> int:
+        # What a person wrote stays whole.
+        if key == b"source":
+            return PICTURE
+        return _SHORT if self._is_full else PICTURE if key in _PICTURES else TEXT
 
     def _texts(self, at: int, end: int) -> Iterator[tuple[int, int]]:
         """Give where each text of a list begins and ends."""

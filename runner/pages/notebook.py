@@ -1,5 +1,6 @@
 """An executed notebook as part of a page: nbconvert's exporter with a template of our own."""
 
+import contextlib
 import json
 import mimetypes
 import re
@@ -25,11 +26,11 @@ from ..words import seconds_in_words, shown, size_in_words
 from .clean import PREFIX, clean, formula
 from .files import Files, as_url
 from .frames import Frames, widget
-from .large import Large, reduced
+from .large import PICTURE, Large, reduced
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Of a longer text so many lines stand open.
-_LINES, _FOLDED = 24, 40
+_LINES, _FOLDED, _END = 20, 40, 8
 # The outline shows headings down to this level.
 _DEEPEST = 3
 _KINDS = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
@@ -168,14 +169,17 @@ class _Prepared:
             text = "\n".join(map(str, lines)) if not Large.of(lines) else _joined(lines)
             return {**output, "text": text or f"{output.get('ename')}: {output.get('evalue')}"}
         if (found := data.get(_WIDGET)) and isinstance(found, dict):
-            html = widget(str(found.get("model_id")), self._widgets)
+            html = None
+            # Anyone may have written its state.
+            with contextlib.suppress(AttributeError, TypeError, ValueError, LookupError):
+                html = widget(str(found.get("model_id")), self._widgets)
             if html is not None:
                 return _display({"text/html": html})
         best = next((one for one in _PRIORITY if one in data), None)
         if best is None:
             kinds = ", ".join(sorted(map(str, data))) or "nothing"
             return _display({"text/plain": f"an output that only Jupyter shows: {kinds}"})
-        value = _joined(data[best])
+        value = data[best] if best == "application/json" else _joined(data[best])
         # What is large, or is no text, is shown as text.
         other = best in _KINDS or (best == "application/json" and not Large.of(value))
         return _display({best if other or isinstance(value, str) else "text/plain": value})
@@ -246,7 +250,7 @@ class _Exporter(HTMLExporter):
         yield "clean_html", self._clean
         yield "plain", shown
         yield "markdown", self._markdown
-        yield "formula", _formula
+        yield "formula", self._formula
         yield "picture", self._picture
         yield "lines", self._lines
         yield "in_json", _in_json
@@ -265,8 +269,16 @@ class _Exporter(HTMLExporter):
 
     def _markdown(self, source: str, cell: Mapping[str, Any] | None = None) -> str:
         attachments = cell.get("attachments", {}) if cell else {}
-        renderer = _Renderer(attachments, self._headed if cell else None)
+        renderer = _Renderer(attachments, self._files, self._headed if cell else None)
         return self._clean(MarkdownWithMath(renderer=renderer).render(source))
+
+    def _formula(self, source: str) -> str:
+        """Write LaTeX that an output has: a formula, or text with some in it."""
+        found = _FORMULA.fullmatch(source)
+        if found is None and "$" in source:
+            return self._markdown(source)
+        body = found[2] if found else source
+        return clean(formula(body.replace(r"\displaystyle", ""), block=True))
 
     def _clean(self, html: str) -> str:
         return clean(html, self._prefix)
@@ -295,10 +307,16 @@ class _Exporter(HTMLExporter):
             url = f"data:{kind};base64,{re.sub(r'[^A-Za-z0-9+/=]', '', str(value))}"
         if not url:
             return f'<p class="note">A picture is left out here: {escape(alt)}</p>'
-        return f'<img src="{url}" alt="{escape(alt)}" loading="lazy">'
+        lazy = "" if url.startswith("data:") else ' loading="lazy"'
+        return f'<img src="{url}" alt="{escape(alt)}"{lazy}>'
 
-    def _lines(self, value: Any) -> str:  # noqa: ANN401 - a text, or what stands for one
-        """Write text as a terminal shows it; of a long one the beginning stands open."""
+    def _lines(self, value: Any, after: int = _END) -> str:  # noqa: ANN401 - or what stands for it
+        """Write text as a terminal shows it; a long one is folded, but for its beginning and end.
+
+        Args:
+            value: a text, or what stands for a large one.
+            after: so many lines of its end stand open.
+        """
         large = Large.of(value)
         text = large.head if large else str(value)
         # As on a terminal: a carriage return begins the line anew.
@@ -308,21 +326,25 @@ class _Exporter(HTMLExporter):
             url = "" if self._files.single else self._files.url(large.name)
             link = f'<a href="{url}">the whole text ({size})</a>' if url else f"{size} in all"
             return f'{_pre(lines[:_LINES])}<p class="note">… {link}</p>'
-        if len(lines) <= _FOLDED:
+        middle = lines[_LINES : len(lines) - after]
+        if len(lines) <= _FOLDED or len(middle) < _END:
             return _pre(lines)
-        more = f"{len(lines) - _LINES:,} more lines"
-        rest = f"<details><summary>{more}</summary>{_pre(lines[_LINES:])}</details>"
-        return f"{_pre(lines[:_LINES])}{rest}"
+        more = f"{len(middle):,} more lines"
+        folded = f"<details><summary>{more}</summary>{_pre(middle)}</details>"
+        return f"{_pre(lines[:_LINES])}{folded}{_pre(lines[len(lines) - after :])}"
 
 
 class _Renderer(IPythonRenderer):
     """nbconvert's, with formulas as MathML and headings that have a place."""
 
     def __init__(
-        self, attachments: dict[str, Any], headed: Callable[[str, int], str] | None
+        self,
+        attachments: dict[str, Any],
+        files: Files,
+        headed: Callable[[str, int], str] | None,
     ) -> None:
-        super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
-        self._headed = headed
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self._attached, self._files, self._headed = attachments, files, headed
 
     def heading(self, text: str, level: int, **attrs: Any) -> str:  # noqa: ANN401, ARG002
         """Write a heading."""
@@ -342,10 +364,16 @@ class _Renderer(IPythonRenderer):
 
     def _embed_image_or_attachment(self, src: str) -> str:
         """Give the place of a picture; one that is not attached is not beside the page."""
-        if src.removeprefix("attachment:") not in self.attachments:
-            return "" if not src.startswith("data:") else src
-        found: str = super()._embed_image_or_attachment(src)
-        return found
+        if not src.startswith("attachment:"):
+            return src if src.startswith("data:") else ""
+        bundle = self._attached.get(src.removeprefix("attachment:"), {})
+        for kind in _KINDS:
+            if large := Large.of(bundle.get(kind)):
+                fits = large.size <= PICTURE
+                return as_url(self._files.read(large.name), Path(large.name).suffix) if fits else ""
+            if kind in bundle:
+                return f"data:{kind};base64,{_joined(bundle[kind])}"
+        return ""
 
 
 def _lexer(language: str) -> str:
@@ -357,12 +385,6 @@ def _lexer(language: str) -> str:
     except ClassNotFound:
         return "text"
     return language
-
-
-def _formula(source: str) -> str:
-    found = _FORMULA.fullmatch(source)
-    body = found[2] if found else source
-    return clean(formula(body.replace(r"\displaystyle", ""), block=True))
 
 
 def _in_json(value: object) -> str:

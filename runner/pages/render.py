@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from . import views
 from .notebook import TEMPLATES
 
 _VALUE = 200
+_DATA = re.compile(r"data:image/[\w+.-]+;base64,[A-Za-z0-9+/=]+")
 
 
 class Renderer:
@@ -53,7 +55,7 @@ class Renderer:
             "img-src 'self' file: data:; font-src data:; frame-src 'self' file:; "
             "base-uri 'none'; form-action 'none'"
         )
-        return self._templates.get_template(template).render(
+        text = self._templates.get_template(template).render(
             project=self._project,
             policy=policy,
             style=self.style if inline else "",
@@ -61,6 +63,10 @@ class Renderer:
             version=__version__,
             **about,
         )
+        # Secrets that became known after the run; pictures are none.
+        parts = _DATA.split(text)
+        data = [*_DATA.findall(text), ""]
+        return "".join(self._mask(one) + other for one, other in zip(parts, data, strict=True))
 
     @cached_property
     def style(self) -> str:

@@ -11,6 +11,8 @@ from .inside import PICTURES, Inside, look
 
 # A larger picture that no run keeps is not copied beside a page.
 _LARGEST = 16 << 20
+# Of a larger file that no run keeps nothing is shown: to hash it takes long.
+_MOST = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Results:
     def _path(self, file: File) -> Path | None:
         """Give where a file of the project lies; a record may have been planted."""
         name = Path(file.name)
-        return None if name.is_absolute() or ".." in name.parts else self._root / name
+        hidden = any(part.startswith(".") for part in name.parts)
+        return None if name.is_absolute() or hidden else self._root / name
 
     def _as_it_was(self, file: File) -> Path | None:
         path = self._path(file)
@@ -89,7 +92,8 @@ class Results:
             return None
         if path not in self._hashes:
             try:
-                self._hashes[path] = digest(path) if path.is_file() else None
+                few = path.is_file() and path.stat().st_size <= _MOST
+                self._hashes[path] = digest(path) if few else None
             except OSError:
                 self._hashes[path] = None
         same = file.hash is not None and self._hashes[path] == file.hash

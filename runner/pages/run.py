@@ -1,6 +1,7 @@
 """The pages of one run: its own, and one for each executed notebook."""
 
-import contextlib
+import hashlib
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..errors import in_a_line
 from ..model import State
-from ..runs import StageRecord, store
-from ..system import write_whole
+from ..runs import Record, StageRecord, store
+from ..system import plain_folder, write_whole
 from . import views
 from .files import Files
 from .notebook import Shown, show
@@ -19,6 +21,8 @@ from .results import Result, Results
 from .views import Mark
 
 _FILES = "files"
+# Names of files are no longer than that, and what is added to them.
+_LONGEST = 120
 # While the run goes on, a browser asks for its page again after so many seconds.
 _REFRESH = 3
 
@@ -38,6 +42,8 @@ class RunPages:
         self._renderer = renderer
         self._results = results
         self._other = other
+        # Why the executed notebooks of stages cannot be shown.
+        self._unshown: dict[str, str] = {}
 
     def write(self, folder: Path, stamp: str) -> None:
         """Write the pages into a folder, and remove what an earlier version has left there.
@@ -49,7 +55,7 @@ class RunPages:
         Raises:
             OSError: they cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        plain_folder(plain_folder(folder) / _FILES)
         shown, kept = self._notebooks(folder / _FILES)
         pages = {name: f"{_plain(name)}.html" for name in shown}
         files = Files(folder / _FILES, "result")
@@ -63,7 +69,7 @@ class RunPages:
                 write(folder / pages[stage.name], html)
         html = self._renderer.page("run.html.j2", self._hashes(shown), stamp=stamp, **about)
         write(folder / "index.html", html)
-        _only(folder, {*pages.values(), "index.html", _FILES})
+        _only(folder, {*pages.values(), "index.html"})
         _only(folder / _FILES, kept | files.kept)
 
     def single(self) -> str:
@@ -80,16 +86,18 @@ class RunPages:
         """Show the executed notebooks; give the names of their files, too."""
         shown: dict[str, Shown] = {}
         kept: set[str] = set()
+        self._unshown.clear()
         for stage in self._run.record.stages:
             executed = self._run.folder / "notebooks" / f"{stage.name}.ipynb"
             if not views.has_run(stage) or not executed.is_file():
                 continue
             files = Files(folder, _plain(stage.name), single=single)
             at = stage.cell.get("id") if stage.cell and views.is_fault(stage) else None
-            # Whatever a library makes of a notebook that someone has changed.
-            with contextlib.suppress(Exception):
+            try:
                 shown[stage.name] = show(executed, stage.name, files, at)
                 kept |= files.kept
+            except Exception as error:  # noqa: BLE001 - whatever a library makes of what was changed
+                self._unshown[stage.name] = in_a_line(error)
         return shown, kept
 
     def _about(
@@ -107,6 +115,8 @@ class RunPages:
             "faults": [one for one in record.stages if views.is_fault(one)],
             "differences": [one for one in lines if one.stage == "check" and one.level == "error"],
             "shown": shown,
+            "unshown": self._unshown,
+            "again": shlex.join(["python", "run.py", *record.targets, *_given(record)]),
             "pages": pages,
             "results": [*self._written(files)],
             "metrics": views.metrics(record.metrics),
@@ -144,6 +154,11 @@ class RunPages:
         yield from self._results.from_outside(self._stages)
 
 
+def _given(record: Record) -> Iterator[str]:
+    for one in record.parameters:
+        yield from ("-p", one)
+
+
 def write(path: Path, text: str) -> None:
     """Write a page whole.
 
@@ -155,10 +170,13 @@ def write(path: Path, text: str) -> None:
 
 def _plain(stage: str) -> str:
     """Name the files of a stage, whose name may have slashes, or be that of the run's page."""
-    return f"{stage}~" if stage == "index" else stage.replace("/", "~")
+    name = f"{stage}~" if stage == "index" else stage.replace("~", "~~").replace("/", "~")
+    if len(name.encode()) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST // 4]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _only(folder: Path, names: set[str]) -> None:
-    for one in folder.iterdir() if folder.is_dir() else ():
-        if one.name not in names and not one.name.startswith("."):
+    for one in folder.iterdir():
+        if one.name not in names and not one.name.startswith(".") and not one.is_dir():
             one.unlink()

@@ -8,7 +8,6 @@ The pages of a run that has ended are made once.
 """
 
 import contextlib
-import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,7 @@ from ..model import BuildKey, Planned, State
 from ..project import PAGES, Outline
 from ..runs import Record, StageRecord, compare, is_number, run_folders, store
 from ..runs import table as tables
-from ..system import is_folder, kind
+from ..system import is_folder, plain_folder
 from ..words import counted
 from . import comparison, drawing, views
 from .files import url
@@ -73,8 +72,8 @@ class Site:
         """
         past = self._runs(name)
         folder = self._known.build(BuildKey(name)) / PAGES
-        _plain_folder(folder.parent)
-        _plain_folder(folder)
+        plain_folder(folder.parent)
+        plain_folder(folder)
         write(folder / "style.css", self._renderer.style)
         there = {one.name for one in run_folders(folder.parent)}
         for path in folder.iterdir():
@@ -99,8 +98,8 @@ class Site:
         with contextlib.suppress(OSError, UnicodeError), page.open(encoding="utf-8") as file:
             if run.state != State.RUNNING and f'content="{stamp}"' in file.read(2000):
                 return page
-        _plain_folder(folder.parent)
-        _plain_folder(folder)
+        plain_folder(folder.parent)
+        plain_folder(folder)
         self._pages(run).write(folder, stamp)
         return page
 
@@ -231,17 +230,6 @@ class Site:
         if not past:
             return "it has not been built"
         return f"{counted(len(todo), 'stage')} to run" if todo else "up to date"
-
-
-def _plain_folder(folder: Path) -> None:
-    """Make a folder; nothing is written through a link.
-
-    Raises:
-        OSError: it cannot be made, or something else stands there.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if found := kind(folder):
-        raise OSError(errno.EINVAL, f"it is {found}, not a folder", str(folder))
 
 
 def _worth(past: Sequence[store.Run], first: Sequence[store.Run]) -> list[store.Run]:

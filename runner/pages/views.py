@@ -106,12 +106,13 @@ def counts(record: Record) -> str:
 
 
 def needs(stages: Iterable[StageRecord]) -> dict[str, frozenset[str]]:
-    """Find what each stage needs, by the files that it read and others wrote before it."""
+    """Find what each stage needs: as it was planned, and by the files that it read."""
     found: dict[str, frozenset[str]] = {}
     writers: dict[str, str] = {}
     for stage in stages:
         used = [*(one.name for one in stage.inputs), *stage.reads]
-        found[stage.name] = frozenset(writers[one] for one in used if one in writers)
+        read = {writers[one] for one in used if one in writers}
+        found[stage.name] = frozenset(read | (found.keys() & stage.needs))
         for name in [*(one.name for one in stage.outputs), *stage.writes]:
             writers[name] = stage.name
     return found

@@ -3,7 +3,7 @@
 from .binding import bind
 from .document import NotebookError
 from .imports import files_of, imported_from, modules, parsed
-from .layout import CACHE, DEFAULT_PROFILE, PAGES, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
+from .layout import CACHE, DEFAULT_PROFILE, INDEX, PAGES, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
 from .notebooks import PYTHON, first_line
 from .requirements import installed, required
 from .settings import SettingError, Settings, duration, whole_number
@@ -14,6 +14,7 @@ __all__ = [
     "CACHE",
     "DEFAULT_PROFILE",
     "DOWNLOADS",
+    "INDEX",
     "PAGES",
     "PYTHON",
     "RESERVED_OUTPUTS",

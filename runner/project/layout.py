@@ -14,8 +14,8 @@ from .document import NotebookError
 from .naming import Listing
 from .settings import SettingError, Settings
 
-# The pages of a build, below its folder.
-PAGES = "pages"
+# The pages of a build, below its folder; and the one that leads to all, in that of all builds.
+PAGES, INDEX = "pages", "index.html"
 RESERVED_OUTPUTS = frozenset(
     {"notebooks", "runs", "log.txt", PAGES, "edit", "variants", "variants.csv", "checkpoints"}
 )

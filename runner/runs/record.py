@@ -60,6 +60,7 @@ class StageRecord:
     warm: bool | None = None
     exit_status: str | None = None
     made_by: str | None = None
+    needs: tuple[str, ...] = ()
     was: str | None = None
 
     @property
@@ -166,6 +167,7 @@ def _stage(found: Mapping[str, Any]) -> StageRecord:
         warm=found.get("warm"),
         exit_status=found.get("exit_status"),
         made_by=found.get("made_by"),
+        needs=tuple(found.get("needs", ())),
         was=found.get("was"),
     )
 

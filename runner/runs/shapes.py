@@ -24,6 +24,7 @@ _HASHES = {str: _TEXT_OR_NOT}
 _FILE = {"path?": str, "source?": str, "parameter?": str, "hash": _TEXT_OR_NOT}
 _STAGE = {
     "reasons?": [{"kind": str, "text": str}],
+    "needs?": [str],
     "parameters?": {str: {"from": str}},
     "notebook?": {"path?": str},
     "inputs?": [_FILE],

@@ -86,9 +86,10 @@ class RunWriter:
         more = {"then": then} if then else {}
         self._append("run_started", number=self.number, id=self.id, **details, **more)
 
-    def stage_planned(self, planned: Planned) -> None:
+    def stage_planned(self, planned: Planned, needs: Iterable[str]) -> None:
         """Say of a stage in the plan why it runs; one without reasons is up to date."""
-        self._append("stage_planned", stage=planned.stage, reasons=reasons_told(planned.reasons))
+        reasons = reasons_told(planned.reasons)
+        self._append("stage_planned", stage=planned.stage, reasons=reasons, needs=sorted(needs))
 
     def facts(self, found: Mapping[str, Any]) -> None:
         """Say what the run depends on: the machine, the packages, the commit."""

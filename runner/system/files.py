@@ -76,6 +76,18 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def plain_folder(folder: Path) -> Path:
+    """Make a folder, if it is not there; nothing is written or removed through a link.
+
+    Raises:
+        OSError: it cannot be made, or something else stands there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if found := kind(folder):
+        raise OSError(errno.EINVAL, f"it is {found}, not a folder", str(folder))
+    return folder
+
+
 def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
     """Open a file of the runner's own; give its descriptor.
 
