@@ -259,6 +259,15 @@ def _many_cells(write: Callable[[str], object], size: int) -> None:
             write("\n   ],\n" + _END + "  },\n" + _BEGIN.replace("ID", f"c{number}"))
 
 
+def _many_in_many(write: Callable[[str], object], size: int) -> None:
+    for cell in range(200):
+        for number in range(500):
+            text = json.dumps(f"{cell} {number} " + "t" * (size // 100_000))
+            write(f"{',' if number else ''}\n    {_display('text/plain', text)}")
+        if cell < 199:
+            write("\n   ],\n" + _END + "  },\n" + _BEGIN.replace("ID", f"c{cell}"))
+
+
 def _display(kind: str, value: str) -> str:
     return (
         f'{{\n     "data": {{\n      "{kind}": {value}\n     }},\n'
@@ -274,7 +283,7 @@ _BEGIN = """\
    "metadata": {},
    "outputs": ["""
 _END = '   "source": [\n    "1"\n   ]\n'
-LARGE = [_figures, _one_page, _one_stream, _one_picture, _many_small, _many_cells]
+LARGE = [_figures, _one_page, _one_stream, _one_picture, _many_small, _many_cells, _many_in_many]
 
 
 def large(path: Path, fill: Callable[[Callable[[str], object], int], None], size: int) -> None:

@@ -29,6 +29,8 @@ _PLOTLY = "application/vnd.plotly.v1+json"
 _LIBRARIES = ("plotly", "bokeh", "vega", "echarts", "highcharts", "leaflet", "jquery")
 # A longer document is a file beside the page; so much all those of a notebook may take.
 _SMALL, _MOST = 64 << 10, 256 << 20
+# One that is longer than this is no figure: it is shown as text, without being read as a whole.
+_LARGEST = 64 << 20
 _DEFAULT, _LOWEST, _HIGHEST, _EDGE, _ROW = 420, 72, 1200, 24, 32
 _TINY = 1000
 _POLICY = (
@@ -79,6 +81,9 @@ class Frames:
 
     def _document(self, data: Mapping[str, Any]) -> str | None:
         """Give the HTML of an output that must be in a frame, or None."""
+        large = Large.of(data.get("text/html"))
+        if large and large.size > _LARGEST:
+            return None
         if "text/html" in data:
             html = self._text(data["text/html"])
             if Large.of(data["text/html"]) or _SCRIPTED.search(html) or _STYLED.search(html):

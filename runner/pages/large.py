@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, NamedTuple
 # A text, and a picture, of more bytes is a file beside the page; once the page holds so much,
 # all that is longer than this is.
 TEXT, PICTURE = 64 << 10, 1 << 20
-_PAGE, _SHORT = 2 << 20, 2 << 10
-# So many outputs of a cell are shown, and so many bytes of a text that is a file.
+_PAGE, _SHORT = 2 << 20, 1 << 10
+# So many outputs of a cell are shown, and so many bytes of a text that is a file; then fewer.
 MOST, _SHOWN = 200, 4 << 10
+_FEW, _LITTLE = 5, 200
 _CHUNK = 1 << 20
 _TEXT = re.compile(rb'( *)"((?:[^"\\\n]|\\.){1,100})": "')
 _OPEN = re.compile(rb'( *)"((?:[^"\\\n]|\\.){1,100})": ([\[{])\n')
@@ -76,7 +77,7 @@ class _Reducer:
                 at = closed + 1
             if data.startswith(b'   "outputs": [\n', at):
                 closed = data.find(b"\n   ]", at)
-                cut = self._start_of_output(at, closed, MOST)
+                cut = self._start_of_output(at, closed, _FEW if self._is_full else MOST)
             piece, at = self._piece(at)
             self._kept += len(piece)
             yield piece
@@ -109,8 +110,12 @@ class _Reducer:
                     return self._put_away(found, ".json", whole, end), end + 1
         return data[at:after], after
 
+    @property
+    def _is_full(self) -> bool:
+        return self._kept >= _PAGE
+
     def _most(self, usual: int) -> int:
-        return usual if self._kept < _PAGE else _SHORT
+        return _SHORT if self._is_full else usual
 
     def _texts(self, at: int, end: int) -> Iterator[tuple[int, int]]:
         """Give where each text of a list begins and ends."""
@@ -130,12 +135,12 @@ class _Reducer:
         self, found: re.Match[bytes], suffix: str, pieces: Iterable[bytes], end: int
     ) -> bytes:
         """Write a value to a file, and give the line that stands for it."""
-        size, head = 0, b""
+        size, head, most = 0, b"", _LITTLE if self._is_full else _SHOWN
 
         def write(file: BinaryIO) -> None:
             nonlocal size, head
             for piece in pieces:
-                head += piece[: max(0, _SHOWN - len(head))]
+                head += piece[: max(0, most - len(head))]
                 size += file.write(piece)
 
         name = self._put(suffix, write)

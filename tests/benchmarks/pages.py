@@ -14,9 +14,9 @@ import json
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -26,6 +26,9 @@ from tests.browser import chromium
 from tests.project import TemporaryProject
 from tests.sites import png
 from tests.test_cli_show import LARGE, large
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SIZE = 200 << 20
 
