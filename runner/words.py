@@ -38,6 +38,29 @@ def size_in_words(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
+# Beyond so many per cent a number is another one.
+_FAR, _WHOLE = 10_000, 100
+
+
+def percent_in_words(percent: float | None) -> str:
+    """Write by how much a number differs, in per cent, where that says something."""
+    if percent is None or abs(percent) > _FAR:
+        return ""
+    return f"{percent:+,.0f} %" if abs(percent) >= _WHOLE else f"{percent:+.2g} %"
+
+
+def share_in_words(share: float) -> str:
+    """Write a part of a whole, from 0 to 1, in per cent."""
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= _FEW else f"{percent:.2g} %"
+
+
+def numbers_in_words(old: float | None, new: float | None) -> tuple[str, str]:
+    """Write two numbers short, but not so that they look the same."""
+    texts = ["none" if one is None else f"{one:.6g}" for one in (old, new)]
+    return (texts[0], texts[1]) if texts[0] != texts[1] else (repr(old), repr(new))
+
+
 def counted(number: int, word: str) -> str:
     """Write a number of things."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"

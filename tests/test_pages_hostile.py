@@ -440,4 +440,5 @@ def test_a_widget_and_a_picture_that_is_none_are_harmless(
     (page,) = project.outputs("all").glob("pages/*/a.html")
     with looker.opened(page) as tab:
         assert tab.page.locator(".cell").count() == len(made.cells)
+        assert tab.text().count("43 %") == len(PAYLOADS)
         nothing_happened(tab, "a: succeeded")

@@ -12,7 +12,17 @@ from ..errors import Exit
 from ..model import Value
 from ..project import Outline, dotenv, layout
 from ..runs import VERSION, compare, find
-from ..words import clock_in_words, counted, one_line, seconds_in_words, shortened, state_in_words
+from ..words import (
+    clock_in_words,
+    counted,
+    numbers_in_words,
+    one_line,
+    percent_in_words,
+    seconds_in_words,
+    share_in_words,
+    shortened,
+    state_in_words,
+)
 from .options import Options
 from .paper import Line, columns, show, wide, width
 from .shared import page_file, write_page
@@ -22,8 +32,6 @@ _NONE = "none"
 _LONGEST, _HASH = 120, 12
 # So many lines of a cell, and so many metrics, are shown.
 _CELL, _METRICS = 60, 20
-# Beyond so many per cent a number is another one.
-_MOST = 10_000
 
 
 def diff(known: Outline, chosen: Options) -> int:
@@ -222,27 +230,14 @@ def _metrics(found: compare.Diff) -> Iterator[Line]:
     yield from _rows(
         (
             one.name,
-            *_numbers(one.old, one.new),
-            _percent(one.percent),
+            *numbers_in_words(one.old, one.new),
+            percent_in_words(one.percent),
         )
         for one in found.metrics[:_METRICS]
     )
     if len(found.metrics) > _METRICS:
         rest = len(found.metrics) - _METRICS
         yield Line(f"  … {counted(rest, 'more metric')}; --json has all", "aside")
-
-
-def _percent(percent: float | None) -> str:
-    """Write by how much a number differs, where that says something."""
-    if percent is None or abs(percent) > _MOST:
-        return ""
-    return f"{percent:+,.0f} %" if abs(percent) >= 100 else f"{percent:+.2g} %"  # noqa: PLR2004
-
-
-def _numbers(old: float | None, new: float | None) -> tuple[str, str]:
-    """Write numbers short, but not so that they look the same."""
-    texts = [_NONE if one is None else f"{one:.6g}" for one in (old, new)]
-    return (texts[0], texts[1]) if texts[0] != texts[1] else (repr(old), repr(new))
 
 
 def _outputs(found: compare.Diff) -> Iterator[Line]:
@@ -258,7 +253,7 @@ def _outputs(found: compare.Diff) -> Iterator[Line]:
             elif one.pictures.share is None:
                 yield Line(f"  {name}: the pictures differ")
             else:
-                share = f"{100 * one.pictures.share:.2g} % of the pixels differ"
+                share = f"{share_in_words(one.pictures.share)} of the pixels differ"
                 yield Line(f"  {name}: {share} ({sizes[0]})")
         elif one.note is not None:
             hashes = f"{_hash(one.old.hash)} → {_hash(one.new.hash)}"

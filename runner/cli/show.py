@@ -76,9 +76,7 @@ def _meant(words: tuple[str, ...], known: Outline) -> store.Run | None:
     return find.chosen("show", words, known)
 
 
-def standings(
-    loaded: Project | None, mistake: str, profiles: Iterable[str]
-) -> dict[str, Standing]:
+def standings(loaded: Project | None, mistake: str, profiles: Iterable[str]) -> dict[str, Standing]:
     """Say for each profile what its next run would do, as far as that can be known."""
     found = {}
     for name in profiles:

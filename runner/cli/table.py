@@ -53,7 +53,7 @@ def table(known: Outline, chosen: Options) -> int:
     elif not found.rows:
         print("no run of a stage is recorded" if runs else "nothing has run yet")
     else:
-        show([*_lines(found)], mask)
+        show([*_lines(found, str(chosen.given.get("sort", "")).removeprefix("-"))], mask)
     return Exit.OK
 
 
@@ -112,7 +112,7 @@ def _whole(found: tables.Table) -> Iterator[Sequence[object]]:
         yield (row.id, row.profile, moment(row.started), row.state, row.seconds, *cells)
 
 
-def _lines(found: tables.Table) -> Iterator[Line]:
+def _lines(found: tables.Table, by: str) -> Iterator[Line]:
     several = len({row.profile for row in found.rows}) > 1
     first = [["run", *(["profile"] if several else []), "state"]]
     first += [
@@ -123,7 +123,7 @@ def _lines(found: tables.Table) -> Iterator[Line]:
     room = width() - sum(max(map(wide, column)) + _GAP for column in zip(*first, strict=True))
     room -= max(map(wide, last))
     # What says most comes first: what was set, then what came of it, long lists at the end.
-    order = sorted(range(len(found.columns)), key=lambda number: _rank(found.columns[number]))
+    order = sorted(range(len(found.columns)), key=lambda number: _rank(found.columns[number], by))
     middle: list[list[str]] = []
     left_out = 0
     for number in order:
@@ -146,8 +146,10 @@ def _lines(found: tables.Table) -> Iterator[Line]:
         yield Line(f"{counted(left_out, 'more column')} not shown; --csv has all", "aside")
 
 
-def _rank(column: tables.Column) -> tuple[bool, bool, bool]:
-    return column.is_metric, not column.varies, "[" in column.name
+def _rank(column: tables.Column, by: str) -> tuple[bool, bool, bool, bool]:
+    """Say what comes first: what it is sorted by, what was set, what differs, single numbers."""
+    other = by not in {column.name, column.short}
+    return other, column.is_metric, not column.varies, "[" in column.name
 
 
 def _cell(value: object, column: tables.Column) -> str:

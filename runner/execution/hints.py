@@ -26,7 +26,7 @@ from ..kernels.trace import (
     records,
 )
 from ..model import Trace
-from ..project import RESERVED_OUTPUTS
+from ..project import INDEX, RESERVED_OUTPUTS
 
 _CACHE = "__pycache__"
 # Folders that hold no sources and no data, and files of the runner's own.

@@ -66,7 +66,7 @@ class Files:
         """Give what the page says to show a file; nothing if there is no room for it."""
         if not self.single:
             self._used.add(name)
-            return f"{self.beside}/{name}"
+            return f"{self.beside}/{quote(name)}"
         data = self.read(name)
         return as_url(data, Path(name).suffix) if self.fits(len(data)) else ""
 

@@ -70,12 +70,14 @@ class Frames:
         shown: list[dict[str, Any]] = []
         parts: list[str] = []
         before, place = len(self._libraries), 0
+        # A script fills what HTML of the same cell has prepared.
+        scripted = any("application/javascript" in one.get("data", {}) for one in outputs)
         for output in outputs:
             data = output.get("data", {})
             if (drawn := _drawn(data)) is not None:
                 shown.append({**output, "data": {"image/svg+xml": drawn}})
                 continue
-            found = None if _picture(data) else self._document(data)
+            found = None if _picture(data) else self._document(data, whole=scripted)
             if found is None:
                 shown.append(output)
                 continue
@@ -91,8 +93,8 @@ class Frames:
             shown.insert(place, {"output_type": "frame", "html": html})
         yield from shown
 
-    def _document(self, data: Mapping[str, Any]) -> str | None:
-        """Give the HTML of an output that must be in a frame, or None."""
+    def _document(self, data: Mapping[str, Any], *, whole: bool) -> str | None:
+        """Give the HTML of an output that must be in a frame, or None; `whole` is any HTML."""
         large = Large.of(data.get("text/html"))
         if large and large.size > _LARGEST:
             return None
@@ -101,7 +103,12 @@ class Frames:
             return _plotly(self._text(data[_PLOTLY]))
         if "text/html" in data:
             html = self._text(data["text/html"])
-            if Large.of(data["text/html"]) or _SCRIPTED.search(html) or _STYLED.search(html):
+            if (
+                whole
+                or Large.of(data["text/html"])
+                or _SCRIPTED.search(html)
+                or _STYLED.search(html)
+            ):
                 return html
             return None
         if "application/javascript" in data:
@@ -146,7 +153,8 @@ class Frames:
         if len(document) <= _SMALL or self.files.single:
             if self.files.single and not self.files.fits(len(document)):
                 return _note(f"An interactive figure of {size_in_words(len(document))}.")
-            self.hashes |= {*hashes}
+            # Its styles need a word in the page's policy, though it has no script.
+            self.hashes |= {*hashes} or {_hash("")}
             return f'<iframe {about} srcdoc="{escape(document)}"></iframe>{note}'
         self._size += len(document)
         # Who opens the file itself is to be as safe as who opens the page.
@@ -179,7 +187,9 @@ def _drawn(data: Mapping[str, Any]) -> str | None:
     """Draw a chart of Vega, if the library for that is installed here."""
     if _picture(data) or find_spec("vl_convert") is None:
         return None
-    spec = next((one for kind, one in data.items() if kind.startswith("application/vnd.vegalite")), None)
+    spec = next(
+        (one for kind, one in data.items() if kind.startswith("application/vnd.vegalite")), None
+    )
     html = data.get("text/html")
     try:
         if spec is None and html is not None and Large.of(html) is None:
@@ -250,29 +260,32 @@ def widget(model: str, state: Mapping[str, Any], depth: int = 0) -> str | None:
     found = state.get(model, {}) if depth < 10 else {}  # noqa: PLR2004 - boxes in boxes
     about, kind = found.get("state", {}), found.get("model_name", "")
     label = escape(str(about.get("description") or ""))
-    value = about.get("value")
     if "children" in about:
         names = [str(one).removeprefix("IPY_MODEL_") for one in about["children"]]
         inner = [text for name in names if (text := widget(name, state, depth + 1))]
         across = kind == "HBoxModel"
         return (" " if across else "").join(inner) if across else _blocks(inner)
-    if kind in {"HTMLModel", "HTMLMathModel"}:
-        return f"<span>{label} {value}</span>"
+    shown = _value(kind, about)
+    if shown is None:
+        return f"<span>[{label}]</span>" if label else None
+    return f"<span>{label} {shown}</span>"
+
+
+def _value(kind: str, about: Mapping[str, Any]) -> str | None:
+    """Write what a widget holds, as HTML; None if that cannot be shown."""
+    value, labels, index = (about.get(name) for name in ("value", "_options_labels", "index"))
     if kind == "OutputModel":
-        texts = ["".join(one.get("text", "")) for one in about.get("outputs", [])]
-        return f"<pre>{escape(''.join(texts))}</pre>" if any(texts) else None
-    if kind == "PasswordModel":
-        return f"<span>{label} <b>***</b></span>"
-    labels, index = about.get("_options_labels"), about.get("index")
-    if isinstance(labels, list) and isinstance(index, int) and 0 <= index < len(labels):
-        return f"<span>{label} <b>{escape(str(labels[index]))}</b></span>"
+        text = "".join("".join(one.get("text", "")) for one in about.get("outputs", []))
+        return f"<pre>{escape(text)}</pre>" if text else None
+    if kind in {"HTMLModel", "HTMLMathModel"}:
+        return str(value)
     if "Progress" in kind:
-        return f"<span>{label} {_share(about)}</span>"
-    if value is not None and not isinstance(value, list | dict):
-        return f"<span>{label} <b>{escape(str(value))}</b></span>"
-    if label:
-        return f"<span>[{label}]</span>"
-    return None
+        return _share(about)
+    if isinstance(labels, list) and isinstance(index, int) and 0 <= index < len(labels):
+        value = labels[index]
+    if value is None or isinstance(value, list | dict):
+        return None
+    return f"<b>{'***' if kind == 'PasswordModel' else escape(str(value))}</b>"
 
 
 def _blocks(inner: list[str]) -> str:

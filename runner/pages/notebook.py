@@ -36,6 +36,8 @@ _DEEPEST = 3
 _KINDS = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 # What is shown of an output that has several forms, the best first.
 _PRIORITY = [*_KINDS, "text/html", "text/markdown", "text/latex", "application/json", "text/plain"]
+# What widgets hold is read up to so many bytes.
+_MOST_STATE = 8 << 20
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _FORMULA = re.compile(r"\s*(\$\$?)(.*)\1\s*", re.DOTALL)
 _HIDDEN = {
@@ -110,7 +112,10 @@ class _Prepared:
         self._prefix = f"{frames.files.name}-" if frames.files.single else ""
         metadata = found.get("metadata", {})
         widgets = metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
-        self._widgets = widgets.get("state", {}) if not Large.of(widgets.get("state")) else {}
+        if large := Large.of(widgets):
+            fits = large.size <= _MOST_STATE
+            widgets = json.loads(frames.files.read(large.name)) if fits else {}
+        self._widgets = widgets.get("state", {})
         cells = found["cells"]
         runs = [one for one in cells if one["cell_type"] == "code" and _source(one).strip()]
         self._count = sum(INJECTED_CELL not in _tags(one) for one in runs)

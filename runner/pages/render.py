@@ -12,7 +12,17 @@ from urllib.parse import quote
 import jinja2
 
 from .. import __version__
-from ..words import counted, one_line, seconds_in_words, shortened, shown, size_in_words
+from ..words import (
+    counted,
+    numbers_in_words,
+    one_line,
+    percent_in_words,
+    seconds_in_words,
+    share_in_words,
+    shortened,
+    shown,
+    size_in_words,
+)
 from . import views
 from .notebook import TEMPLATES
 
@@ -105,12 +115,18 @@ class Renderer:
             "memory": views.memory,
             "when": views.when,
             "number": views.number,
+            "percent": percent_in_words,
+            "share": share_in_words,
             "link": quote,
             "mark": views.Mark.of_stage,
             "short": self._short,
             "counted": counted,
         }
-        found.globals |= {"has_run": views.has_run, "counts": views.counts}
+        found.globals |= {
+            "pair": numbers_in_words,
+            "has_run": views.has_run,
+            "counts": views.counts,
+        }
         return found
 
     def _short(self, value: object) -> str:

@@ -48,7 +48,7 @@ class Results:
         """Give what a stage wrote in a run, as it was then; pictures are kept in `files`."""
         for file in _written(stage):
             path, place = self._then(run_id, file), ""
-            if path is not None and path.suffix.lower() in PICTURES:
+            if path is not None:
                 place = self._place(path, files)
             inside = self._look(path) if path is not None else None
             yield Result(stage.name, file.name, file.hash, place, inside)
@@ -102,7 +102,7 @@ class Results:
     def _place(self, path: Path, files: Files) -> str:
         if path.is_relative_to(self._build / "runs") and not files.single:
             return url(path, files.folder.parent)
-        if path.stat().st_size > _LARGEST:
+        if path.suffix.lower() not in PICTURES or path.stat().st_size > _LARGEST:
             return ""
         return files.url(files.put_bytes(path.suffix.lower(), path.read_bytes()))
 

@@ -1,7 +1,6 @@
 """The pages of one run: its own, and one for each executed notebook."""
 
 import hashlib
-import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from ..errors import in_a_line
 from ..model import State
-from ..runs import Record, StageRecord, store
+from ..runs import StageRecord, store
 from ..system import plain_folder, write_whole
 from . import views
 from .files import Files
@@ -38,7 +37,13 @@ class RunPages:
         other: Callable[[str], store.Run | None],
     ) -> None:
         """Make those of `run`; `other` gives a run of the same build by its id."""
-        self._run = run
+        # What ran when the runner vanished is lost with it.
+        lost = run.state == State.LOST
+        stages = (
+            replace(one, state=State.LOST) if lost and one.state == State.RUNNING else one
+            for one in run.record.stages
+        )
+        self._run = replace(run, record=replace(run.record, stages=tuple(stages)))
         self._renderer = renderer
         self._results = results
         self._other = other
@@ -116,7 +121,8 @@ class RunPages:
             "differences": [one for one in lines if one.stage == "check" and one.level == "error"],
             "shown": shown,
             "unshown": self._unshown,
-            "again": shlex.join(["python", "run.py", *record.targets, *_given(record)]),
+            "again": views.again(record),
+            "valued": any(not _is_path(name) for one in record.stages for name in one.parameters),
             "pages": pages,
             "results": [*self._written(files)],
             "metrics": views.metrics(record.metrics),
@@ -126,6 +132,7 @@ class RunPages:
             "log": lines,
             "log_left_out": left_out,
             "home": f"../../runs/{run.folder.name}",
+            "beside": [one for one in ("run.json", "log.txt") if (run.folder / one).is_file()],
             "refresh": _REFRESH if run.state == State.RUNNING and not files.single else None,
             "single": files.single,
         }
@@ -154,9 +161,8 @@ class RunPages:
         yield from self._results.from_outside(self._stages)
 
 
-def _given(record: Record) -> Iterator[str]:
-    for one in record.parameters:
-        yield from ("-p", one)
+def _is_path(parameter: str) -> bool:
+    return parameter.startswith(("input_", "output_"))
 
 
 def write(path: Path, text: str) -> None:

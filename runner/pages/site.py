@@ -199,6 +199,7 @@ class Site:
             newest=newest,
             mark=views.mark_of_run(newest) if newest else Mark.of(None),
             verdict=views.verdict(newest) if newest else "",
+            again=views.again(newest.record) if newest else "",
             faults=[one for one in newest.record.stages if views.is_fault(one)] if newest else [],
             results=results,
             metrics=views.metrics(numbers),

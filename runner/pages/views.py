@@ -1,6 +1,7 @@
 """What the pages say of runs and builds, from their records: values for the templates."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,12 @@ def mark_of_run(run: store.Run) -> Mark:
     if run.record.exit_code and run.state == State.SUCCEEDED:
         return Mark(_BAD[0], "not as expected", _BAD[1])
     return mark
+
+
+def again(record: Record) -> str:
+    """Write the command that runs the same once more, as a shell takes it."""
+    given = (word for one in record.parameters for word in ("-p", one))
+    return shlex.join(["python", "run.py", *record.targets, *given])
 
 
 def counts(record: Record) -> str:

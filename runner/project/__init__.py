@@ -3,7 +3,16 @@
 from .binding import bind
 from .document import NotebookError
 from .imports import files_of, imported_from, modules, parsed
-from .layout import CACHE, DEFAULT_PROFILE, INDEX, PAGES, RESERVED_OUTPUTS, TEST_PROFILE, Outline, Project
+from .layout import (
+    CACHE,
+    DEFAULT_PROFILE,
+    INDEX,
+    PAGES,
+    RESERVED_OUTPUTS,
+    TEST_PROFILE,
+    Outline,
+    Project,
+)
 from .notebooks import PYTHON, first_line
 from .requirements import installed, required
 from .settings import SettingError, Settings, duration, whole_number

@@ -112,6 +112,8 @@ class _Told:
     def file(self, run: store.Run, file: File) -> FileSide:
         """Say where a file lies that a run wrote: in the run's folder, or as it stands."""
         path = kept.kept(self._build, run.record.id, file.hash, file.name)
+        # Anyone may have changed it since.
+        path = path if path is not None and _is_still(path, file.hash) else None
         stands = self._root / file.name
         if path is None and _is_still(stands, file.hash):
             path = stands

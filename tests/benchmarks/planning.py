@@ -73,7 +73,7 @@ def built(root: Path, stages: int) -> TemporaryProject:
     record.run_started(writer.RunStarted("all", ["run.py"], ["all"], [], 1, freshness.environment))
     for stage in plan.pipeline.stages.values():
         now = freshness.of_stage(stage)
-        record.stage_planned(Planned(stage.name, ()))
+        record.stage_planned(Planned(stage.name, ()), ())
         record.stage_started(stage.name, (), stage_details(stage, loaded.label, now, ""))
         hashes = fingerprint.of_outputs(loaded, stage, freshness.hashes)
         outputs = [{"path": name, "hash": value} for name, value in hashes.items()]
