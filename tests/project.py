@@ -254,7 +254,10 @@ class TemporaryProject:
     def running(
         self, *words: str, env: Mapping[str, Text] | None = None, within: Sequence[str] = ()
     ) -> Iterator[subprocess.Popen[str]]:
-        """Start a command, as the last words of `within`; it is killed if it still runs."""
+        """Start a command, as the last words of `within`; it is killed if it still runs.
+
+        What nobody has read of its output tells of nothing that it left open.
+        """
         process = subprocess.Popen(
             [*within, *self.command(*words)],
             cwd=self.root,
@@ -272,8 +275,10 @@ class TemporaryProject:
                 process.kill()
                 _kill(left(below))
             process.wait(30)
-            if process.stdout is not None:
+            if process.stdout is not None and not process.stdout.closed:
+                unread = _unread(process.stdout)
                 process.stdout.close()
+                assert "ResourceWarning" not in unread, unread
 
     def to_run(self, *words: str) -> list[str]:
         """Ask what would run: the stages, each with `?` where that is not sure yet."""
@@ -413,6 +418,16 @@ def _streams() -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
         redirect_stderr(err),
     ):
         yield out, err
+
+
+def _unread(pipe: IO[str]) -> str:
+    """Read what is in a pipe, which others may hold open."""
+    os.set_blocking(pipe.fileno(), False)
+    found = b""
+    with suppress(BlockingIOError):
+        while part := os.read(pipe.fileno(), 1 << 16):
+            found += part
+    return found.decode(errors="replace")
 
 
 def _text_of(file: IO[bytes]) -> str:
