@@ -27,6 +27,12 @@ class Command:
 BUILD = Command("TARGET…", "build targets", "")
 
 COMMANDS = {
+    "new": Command(
+        "FOLDER or STAGE",
+        "begin a project; in a project, a stage: a notebook to fill in",
+        "new:new",
+        lenient=True,
+    ),
     "list": Command(
         "[PROFILE…]",
         "the stages in order: what each reads, writes and takes",

@@ -214,6 +214,11 @@ OPTIONS: dict[str, Option] = {
         "NAME",
         many=True,
     ),
+    "upgrade": Option(("--upgrade",), "bring this runner into an older project", ("new",)),
+    "reads": Option(
+        ("--reads",), "a stage, or a file, that the new stage reads", ("new",), "NAME", many=True
+    ),
+    "from": Option(("--from",), "begin with the notebooks of a folder", ("new",), "FOLDER"),
     "help": Option(("-h", "--help"), "show this help", (_BUILD, *COMMANDS)),
     "version": Option(("--version",), "show the version", (_BUILD, *COMMANDS)),
 }
