@@ -27,12 +27,6 @@ class Command:
 BUILD = Command("TARGET…", "build targets", "")
 
 COMMANDS = {
-    "new": Command(
-        "FOLDER or STAGE",
-        "begin a project; in a project, a stage: a notebook to fill in",
-        "new:new",
-        lenient=True,
-    ),
     "list": Command(
         "[PROFILE…]",
         "the stages in order: what each reads, writes and takes",
@@ -120,6 +114,18 @@ COMMANDS = {
         "clean:clean",
         lenient=True,
         spelt="clean --yes",
+    ),
+    "new": Command(
+        "FOLDER or STAGE",
+        "begin a project; in a project, a stage: a notebook to fill in",
+        "new:new",
+        lenient=True,
+    ),
+    "adopt": Command(
+        "PATH…",
+        "turn notebooks that exist into stages: show how, and what cannot be",
+        "adopt:adopt",
+        lenient=True,
     ),
     "help": Command("[COMMAND]", "say what a command does, and its options", "", lenient=True),
 }
