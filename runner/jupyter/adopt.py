@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from ..build import expected
 from ..errors import UsageError
 from ..execution import Executors
+from ..project import layout
 from ..system import copy_whole, write_whole
 from ..words import counted, first_few
 from . import existing, sample, traced
@@ -98,8 +99,26 @@ def adopt(
             for one in proposal.sheets
         }
         made = Adoption(root, seen, proposal, cells, dict(samples.files))
+        _refuse_names(made)
         _plan(made, samples)
         yield made
+
+
+def _refuse_names(made: Adoption) -> None:
+    """Refuse notebooks that would be called as something else is.
+
+    Raises:
+        UsageError: one would.
+    """
+    known = layout.outline(made.root)
+    taken = {name: "a profile" for name in (*known.profiles, "test", "all")}
+    for sheet in made.adopted():
+        if sheet.stage in taken:
+            what = taken[sheet.stage]
+            message = f"{sheet.old.label} would be the stage `{sheet.stage}`, as {what} is called; "
+            message += "rename it, then adopt again"
+            raise UsageError(message)
+        taken[sheet.stage] = sheet.old.label
 
 
 def _declares(one: existing.Existing) -> bool:
@@ -207,9 +226,9 @@ def prove(made: Adoption, *, test: bool) -> Proof:
 
 
 def _written(made: Adoption) -> list[str]:
-    return sorted(
-        {name for one in made.proposal.sheets for name in one.use.writes - one.use.updates}
-    )
+    """Give what stages write; a notebook that stays outside of `notebooks/` is none."""
+    stages = [one for one in made.proposal.sheets if one.frozen is None or not one.moved]
+    return sorted({name for one in stages for name in one.use.writes - one.use.updates})
 
 
 def _run(copy: Path, *words: str) -> "subprocess.CompletedProcess[str]":

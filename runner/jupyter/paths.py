@@ -16,6 +16,10 @@ _PATHS = {"Path", "PurePath", "pathlib.Path", "pathlib.PurePath"}
 _SAME_METHODS = {"resolve", "absolute"}
 # Cell magics whose cell is Python.
 _PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+_TIMED = re.compile(r"(\s*)(%time(?:it)? +)(?=[^-\s])")
+_IF = "if 1: "
+_WILD = re.compile(r"[*?\[]")
+_WORD = re.compile(r"[^\s'\"=<>|;&(){}$*?!]+")
 # Stands for what cannot be worked out.
 ANY = "*"
 
@@ -63,13 +67,17 @@ class Found:
 class Reading:
     """What the cells of a notebook say of paths.
 
-    `exact` are expressions whose value is known, `patterns` those of which a part is.
+    `exact` are expressions whose value is known, `patterns` those of which a part is, or in
+    which a pattern stands; `leads` are patterns that begin with a folder in so many letters.
+    `shell` are words of a shell's command in a cell.
     `count` says how often each name is bound.
     """
 
     codes: list[Code]
     exact: list[Found] = field(default_factory=list)
     patterns: list[Found] = field(default_factory=list)
+    leads: list[Found] = field(default_factory=list)
+    shell: list[Found] = field(default_factory=list)
     names: dict[str, Known] = field(default_factory=dict)
     count: Counter[str] = field(default_factory=Counter)
 
@@ -98,6 +106,9 @@ def _masked(source: str) -> tuple[str, dict[int, str]]:
     if lines[0].startswith("%%") and not lines[0].startswith(_PYTHON_MAGICS):
         return "", dict(enumerate(lines, 1))
     for number, line in enumerate(lines, 1):
+        if (timed := _TIMED.match(line)) is not None:
+            # The rest is Python, and stays in its columns.
+            line = lines[number - 1] = f"{timed[1]}{_IF:<{len(timed[2])}}{line[timed.end() :]}"
         stripped = line.strip()
         assigned = re.match(r"(\s*[\w, ]+=\s*)[!%]", line)
         if stripped[:1] in {"%", "!", "?"} or (stripped.endswith("?") and stripped[:1] != "#"):
@@ -119,7 +130,21 @@ def read(cells: tuple[dict[str, Any], ...], folder: str) -> Reading:
     reader = _Reader(found, folder)
     for one in trees:
         reader.cell(one)
+    found.shell += [word for one in found.codes for word in _words(one)]
     return found
+
+
+def _words(code: Code) -> Iterator[Found]:
+    """Give the words of a shell's commands that may be paths."""
+    for line, text in code.opaque.items():
+        if not re.match(r"\s*(?:[\w, ]+=\s*)?![^!]", text):
+            continue
+        for word in _WORD.finditer(text):
+            start, end = (len(text[:at].encode()) for at in word.span())
+            node = ast.Constant(
+                word[0], lineno=line, end_lineno=line, col_offset=start, end_col_offset=end
+            )
+            yield Found(code, node, Known(word[0]))
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
@@ -172,15 +197,23 @@ class _Reader:
             return
         if isinstance(node, ast.expr) and not isinstance(node, ast.Name):
             known = self.known(node)
-            if known is not None and not known.pattern:
+            if known is not None and not known.pattern and not _WILD.search(known.text):
                 self._found.exact.append(Found(code, node, known))
                 return
             if known is not None and known.text.strip(ANY + "/"):
                 self._found.patterns.append(Found(code, node, known))
+                self._lead(code, node, known)
         for inner in ast.iter_child_nodes(node):
             # The texts between the braces have no place of their own.
             if not (isinstance(node, ast.JoinedStr) and isinstance(inner, ast.Constant)):
                 self._visit(code, inner)
+
+    def _lead(self, code: Code, node: ast.expr, known: Known) -> None:
+        """Take in the folder with which a pattern begins, where it stands in the cell so."""
+        folder = _WILD.split(known.text)[0].rpartition("/")[0]
+        written = ast.get_source_segment(code.source, node) or ""
+        if folder and re.match(rf"[fFrR]{{0,2}}(['\"]{{3}}|['\"]){re.escape(folder)}/", written):
+            self._found.leads.append(Found(code, node, Known(folder, None, known.names)))
 
     def known(self, node: ast.expr) -> Known | None:  # noqa: C901, PLR0911, PLR0912 - a table
         """Work out a value; None if nothing of it is known."""

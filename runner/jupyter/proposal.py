@@ -77,7 +77,7 @@ class Sheet:
     def exact(self, root: Path) -> dict[str, list[Found]]:
         """Give the expressions that are files or folders, by their names in the project."""
         found: dict[str, list[Found]] = defaultdict(list)
-        for one in self.reading.exact:
+        for one in [*self.reading.exact, *self.reading.leads, *self.reading.shell]:
             name = named(root, self.old.folder, one.known.text)
             if name is not None and one.known.text.strip():
                 found[name].append(one)
@@ -191,13 +191,38 @@ class _Join:
             spelt = self._exact[sheet.old.label]
             loose = {name for name in sheet.use.writes if name not in spelt}
             for name in sorted(loose):
-                folder = next((one for one in _above(name) if one in spelt), None)
-                if folder is None or sheet.frozen or folder == ".":
+                folder = self._holder(sheet, name)
+                if folder is None or sheet.frozen:
                     continue
                 inside = set(_inside(self._copy, folder))
                 if inside <= sheet.use.writes and not inside & sheet.use.updates:
                     found[folder] = sheet
         return found
+
+    def _holder(self, sheet: Sheet, name: str) -> str | None:
+        """Give the folder by which a notebook names a file whose own name no line spells."""
+        spelt = self._exact[sheet.old.label]
+        above = [one for one in _above(name) if one in spelt and one != "."]
+        made_up = [
+            one
+            for one in sheet.reading.patterns
+            if fnmatch.fnmatch(name, named(self._root, sheet.old.folder, one.known.text) or "")
+        ]
+        for folder in above:
+            names = {
+                each
+                for each, known in sheet.reading.names.items()
+                if named(self._root, sheet.old.folder, known.text) == folder
+            }
+            nodes = {id(one.node) for one in spelt[folder]}
+            tied = all(
+                names & one.known.names or any(id(node) in nodes for node in ast.walk(one.node))
+                for one in made_up
+            )
+            only_made = all(_is_made(one) for one in spelt[folder]) and not names
+            if tied and not (only_made and not made_up):
+                return folder
+        return None
 
     def _moved(self, folders: dict[str, Sheet]) -> dict[str, str]:
         """Give the new places of files and folders that are written; None of them may be missed."""
@@ -234,9 +259,11 @@ class _Join:
                 what = f"is read and then changed in its place by {sheet.old.label}; "
                 return [Note(each, f"{what}write another file")]
             if sheet.frozen is not None:
-                return [Note(each, f"stays where it is because of {sheet.frozen.place}")]
+                return [Note(each, f"stays there because of {sheet.frozen.place}")]
+            if opaque := list(_opaque(sheet, each)):
+                return opaque
             spelt = self._exact[sheet.old.label]
-            if each not in spelt and not (name in folders and name in spelt):
+            if each not in spelt and self._holder(sheet, each) != name:
                 return self._computed(sheet, each)
         return None
 
@@ -255,11 +282,7 @@ class _Join:
         if found:
             return found
         base = PurePosixPath(name).name
-        for code in sheet.reading.codes:
-            for line, text in code.opaque.items():
-                if base in text:
-                    what = f"uses {name}, and is no Python; write it in Python"
-                    found.append(Note(sheet.place(code, line), what))
+        found += _opaque(sheet, name)
         beside = [*sorted(sheet.use.modules), *(one for one in sheet.use.reads if _is_text(one))]
         for other in beside:
             for line in _lines(self._copy / other, base):
@@ -292,7 +315,7 @@ class _Join:
             if name in spelt:
                 self._port(sheet, "input", name, place)
                 continue
-            holder = next((one for one in _above(name) if one in spelt and one != "."), None)
+            holder = self._holder(sheet, name)
             if holder is None:
                 self._why.setdefault(f"{sheet.old.label}\0{name}", self._computed(sheet, name))
             elif holder in folders and holder in moved:
@@ -335,9 +358,11 @@ class _Join:
                 for name in sorted(sheet.use.files)
                 if name not in spelt and not any(one in sheet.ports for one in _above(name))
             ]
+            loose += [name for name in sorted(sheet.use.files) if any(_opaque(sheet, name))]
             if sheet.moved and sheet.frozen is None and loose:
-                what = f"cannot be moved below {naming.FOLDER}/: it uses {loose[0]}, see there"
-                sheet.frozen, more = Note(sheet.old.label, what), True
+                why = [*_opaque(sheet, loose[0]), *self._computed(sheet, loose[0])][0]
+                what = f"{why.what}; until then {sheet.old.label} stays there, and is no stage"
+                sheet.frozen, more = Note(why.place, what), True
         if more:
             for sheet in self._sheets:
                 sheet.ports = {}
@@ -356,6 +381,27 @@ class _Join:
                     for line in _lines(self._copy / name, old):
                         to = new.replace(BUILD, "outputs/all")
                         yield Note(f"{name}, line {line}", f"uses {old}, which will be {to}")
+
+
+def _is_made(found: Found) -> bool:
+    """Tell whether a folder's name stands only where the folder is made."""
+    for node in ast.walk(found.code.tree) if found.code.tree else ():
+        if isinstance(node, ast.Call) and "mkdir" in ast.unparse(node.func).replace(
+            "makedirs", "mkdir"
+        ):
+            return found.node in [*ast.walk(node)]
+    return False
+
+
+def _opaque(sheet: Sheet, name: str) -> Iterator[Note]:
+    """Find lines that use a file, and cannot be rewritten."""
+    base = PurePosixPath(name).name
+    known = {(one.code.number, one.line) for one in sheet.reading.shell if base in one.known.text}
+    for code in sheet.reading.codes:
+        for line, text in code.opaque.items():
+            if base in text and (code.number, line) not in known:
+                what = f"uses {name}, and is no Python; write it in Python"
+                yield Note(sheet.place(code, line), what)
 
 
 def _above(name: str) -> list[str]:

@@ -74,6 +74,8 @@ class Rewriter:
                 self._tagged(code, code.tree)
             elif code.tree is not None:
                 self._cell(code, code.tree)
+        for found in self._sheet.reading.shell:
+            self._in_shell(found)
         names = tuple(one.name for one in self._constants)
         return Rewritten(tuple(self._cells()), names)
 
@@ -99,14 +101,43 @@ class Rewriter:
             if (name := self._by_node.get(id(node))) is None:
                 continue
             found = next(one for one in self._exact[name] if one.node is node)
-            if (text := self._instead(statement, found, name)) is not None:
-                start, end = _span(code.source, found.node)
+            start, end = _span(code.source, found.node)
+            if found in self._sheet.reading.leads:
+                self._lead(code, found, name, start)
+            elif (text := self._instead(statement, found, name)) is not None:
                 self._edits[code.index].append(Edit(start, end, text))
+
+    def _in_shell(self, found: Found) -> None:
+        """Replace a path in a shell's command: what stands in braces is Python there."""
+        name = self._by_node.get(id(found.node))
+        if name is None or (name not in self._sheet.ports and name not in self._sheet.use.files):
+            return
+        port = self._sheet.ports.get(name)
+        text = f"{{{port.parameter}}}" if port else os.path.relpath(name, self._sheet.folder)
+        if port is not None or self._sheet.moved:
+            start, end = _span(found.code.source, found.node)
+            self._edits[found.code.index].append(Edit(start, end, text))
+
+    def _lead(self, code: Code, found: Found, name: str, start: int) -> None:
+        """Put a parameter in the place of the folder with which a pattern begins."""
+        port = self._sheet.ports.get(name)
+        text = f"{{{port.parameter}}}" if port else os.path.relpath(name, self._sheet.folder)
+        if port is None and not self._sheet.moved:
+            return
+        folder = found.known.text.encode()
+        at = code.source.encode().index(folder, start)
+        edits = self._edits[code.index]
+        edits.append(Edit(at, at + len(folder), text))
+        if port is not None and isinstance(found.node, ast.Constant):
+            edits.append(Edit(start, start, "f"))
 
     def _instead(self, statement: ast.AST, found: Found, name: str) -> str | None:
         """Give what comes in the place of a path; None if it stays."""
         ports, maker = self._sheet.ports, found.known.maker
-        if (port := ports.get(name)) is not None:
+        slash = ' + "/"' if found.known.text.endswith("/") and not maker else ""
+        if (port := ports.get(name)) is not None and slash and port.place != port.name:
+            return f"{port.parameter}{slash}"
+        if port is not None:
             return f"{maker}({port.parameter})" if maker else port.parameter
         holder = next((one for one in _above(name) if one in ports), None)
         if holder is not None and name in self._sheet.use.files:
@@ -141,7 +172,7 @@ class Rewriter:
         if isinstance(node, ast.Name):
             known = reading.names.get(node.id)
         folder = named(self._root, self._sheet.old.folder, known.text) if known else None
-        if folder is None:
+        if folder is None or folder in self._sheet.ports:
             return False
         inside = [one for one in self._sheet.use.writes if folder in _above(one)]
         ports = self._sheet.ports
@@ -208,6 +239,26 @@ class Rewriter:
             target = ast.unparse(statement.targets[0])
             self._aliases.append(f"{target} = {port.parameter}")
 
+    def _first(self) -> str:
+        """Write what comes right after the parameters: names as before, and where modules are."""
+        old, folder = self._sheet.old.folder, self._sheet.folder
+        own = [one for one in self._sheet.use.modules if old in _above(one)]
+        lines = [*self._aliases]
+        if self._sheet.moved and own:
+            place = os.path.relpath(old, folder)
+            lines = ["import sys", "", f'sys.path.insert(0, "{place}")  # {own[0]}', *lines]
+        made = " ".join(one["source"] for one in self._sheet.old.cells)
+        for port in self._sheet.ports.values():
+            is_folder = any(one.startswith(f"{port.name}/") for one in self._sheet.use.writes)
+            if (
+                port.kind == "output"
+                and is_folder
+                and "mkdir" not in made
+                and "makedirs" not in made
+            ):
+                lines += ["import os", "", f"os.makedirs({port.parameter}, exist_ok=True)"]
+        return "\n".join(lines)
+
     def _parameters(self) -> str:
         lines = []
         for port in sorted(self._sheet.ports.values(), key=lambda one: (one.kind, one.parameter)):
@@ -226,8 +277,8 @@ class Rewriter:
         for index, cell in enumerate(old):
             if index == first and parameters:
                 yield self._parameters_cell(old, parameters)
-                if self._aliases:
-                    yield {**cell, **_new("paths", "\n".join(self._aliases))}
+                if more := self._first():
+                    yield _new("first", more)
             if index == tagged and parameters:
                 continue
             source = _applied(cell["source"], self._edits.get(index, []))
@@ -265,8 +316,15 @@ def _span(source: str, node: ast.expr) -> tuple[int, int]:
     def at(line: int, column: int) -> int:
         return sum(len(one) + 1 for one in lines[: line - 1]) + column
 
+    start = at(node.lineno, node.col_offset)
     end = at(node.end_lineno or node.lineno, node.end_col_offset or 0)
-    return at(node.lineno, node.col_offset), end
+    data = source.encode()
+    # What comes in its place needs no brackets; those of a call stay.
+    if data[start - 1 : start] == b"(" and data[end : end + 1] == b")":
+        before = data[: start - 1].decode()[-1:]
+        if not (before.isidentifier() or before.isdigit() or before in {")", "]"}):
+            return start - 1, end + 1
+    return start, end
 
 
 def _applied(source: str, edits: list[Edit]) -> str:
