@@ -228,6 +228,11 @@ def percent(project: TemporaryProject) -> None:
         'found = json.load(open("../data/first.json"))\n# %%\n# !cp ../data/first.json ../data/copy.json\n'
         '# %%\nopen("../data/second.txt", "w").write(str(len(found)))\n',
     )
+    project.write("data/log.txt", "begun\n")
+    project.write(
+        "scripts/03_third.py",
+        '# %%\nwith open("../data/log.txt", "a") as file:\n    file.write("once more\\n")\n',
+    )
     project.write("scripts/plain.py", "print('no notebook')\n")
 
 
@@ -242,7 +247,7 @@ KINDS = {
         flat,
         {"prepare": {"raw.csv"}, "analyse": {"tidy.csv"}},
         {"prepare": {"tidy.csv"}, "analyse": {"hist.png", "describe.csv"}},
-        ("%time table", "order is that of run_all.sh", "out.ipynb (an executed copy)"),
+        ("order is that of run_all.sh", "out.ipynb (an executed copy)"),
     ),
     "joined": Kind(
         joined,
@@ -277,8 +282,8 @@ KINDS = {
     ),
     "percent": Kind(
         percent,
-        {"first": {"raw.csv"}, "second": {"first.json"}},
-        {"first": {"first.json"}, "second": {"second.txt", "copy.json"}},
-        ("cell 2, line 1: uses data/copy.json, and is no Python",),
+        {"first": {"raw.csv"}, "second": {"first.json"}, "third": {"log.txt"}},
+        {"first": {"first.json"}, "second": {"second.txt", "copy.json"}, "third": {"log.txt"}},
+        ("data/log.txt: is read and then changed in its place by scripts/03_third.py",),
     ),
 }

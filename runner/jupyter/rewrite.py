@@ -12,6 +12,7 @@ from typing import Any
 
 from ..project.literals import NO_PYTHON, unwritable
 from ..secrets import looks_secret
+from . import keys
 from .paths import Code, Found
 from .proposal import Sheet, named
 
@@ -74,6 +75,7 @@ class Rewriter:
                 self._tagged(code, code.tree)
             elif code.tree is not None:
                 self._cell(code, code.tree)
+        self._from_configurations()
         for found in self._sheet.reading.shell:
             self._in_shell(found)
         names = tuple(one.name for one in self._constants)
@@ -106,6 +108,16 @@ class Rewriter:
                 self._lead(code, found, name, start)
             elif (text := self._instead(statement, found, name)) is not None:
                 self._edits[code.index].append(Edit(start, end, text))
+
+    def _from_configurations(self) -> None:
+        ports = self._sheet.ports
+        read = {node: name for node, name in self._by_node.items() if name in ports}
+        for key in keys.keys(self._root, self._sheet.reading, read):
+            if key.parameter not in {one.name for one in self._constants}:
+                line = f"{key.parameter} = {key.value!r}"
+                self._constants.append(Constant(key.parameter, line))
+            start, end = _span(key.code.source, key.node)
+            self._edits[key.code.index].append(Edit(start, end, key.parameter))
 
     def _in_shell(self, found: Found) -> None:
         """Replace a path in a shell's command: what stands in braces is Python there."""

@@ -134,13 +134,13 @@ def _run(
             failed: list[tuple[Existing, Result]] = []
             for one in waiting:
                 source = _written(root, copy, one)
-                before = set(_files(copy))
+                before = {name: (copy / name).stat().st_size for name in _files(copy)}
                 result = executor.submit(_job(copy, source, one)).result()
                 tell(f"{one.label}: {result.state.value} in {result.seconds:.1f} s")
                 if not result.good or result.trace is None:
                     failed.append((one, result))
                     continue
-                uses[one.label] = _use(copy, result.trace, before)
+                uses[one.label] = _use(root, copy, result.trace, before)
                 done.append(one)
             if len(failed) == len(waiting):
                 raise UsageError(_why(failed))
@@ -190,7 +190,7 @@ def _files(folder: Path) -> Iterator[str]:
         yield from (str((Path(path) / one).relative_to(folder)) for one in names)
 
 
-def _use(copy: Path, trace: Trace, before: set[str]) -> Use:
+def _use(root: Path, copy: Path, trace: Trace, before: dict[str, int]) -> Use:
     def data(names: frozenset[str]) -> frozenset[str]:
         return frozenset(
             one
@@ -207,9 +207,10 @@ def _use(copy: Path, trace: Trace, before: set[str]) -> Use:
     # What it read before it wrote it was there, and is changed in its place.
     updates = frozenset(
         one
-        for one in written & read & before
+        for one in written & before.keys()
         if one in trace.either
         or trace.moments.get(one, float("inf")) < (copy / one).stat().st_mtime - 0.0005
+        or _is_appended(root / one, copy / one, before[one])
     )
     sure = trace.reads | trace.writes | trace.either
     return Use(
@@ -219,6 +220,16 @@ def _use(copy: Path, trace: Trace, before: set[str]) -> Use:
         sure=frozenset(sure),
         modules=frozenset(one for one in trace.modules if one.endswith(".py")),
     )
+
+
+def _is_appended(old: Path, new: Path, size: int) -> bool:
+    """Tell whether a file has grown by what a notebook wrote at its end."""
+    if not 0 < size < new.stat().st_size or not old.is_file() or old.stat().st_size != size:
+        return False
+    with old.open("rb") as one, new.open("rb") as other:
+        return all(
+            block == other.read(len(block)) for block in iter(lambda: one.read(1 << 20), b"")
+        )
 
 
 def _inside(copy: Path, folders: frozenset[str]) -> frozenset[str]:
