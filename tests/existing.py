@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -15,13 +15,20 @@ from tests.project import TemporaryProject
 class Kind:
     """A project: how it is written, and what each notebook reads and writes, by basename.
 
-    `named` are what `adopt` has to name, as a part of a line; those files are left as they are.
+    `named` are what `adopt` has to say, as parts of lines; `declared` is of how many of all those
+    files it makes parameters. The others stay where they are, and are named.
     """
 
     write: Callable[[TemporaryProject], None]
     reads: dict[str, set[str]]
     writes: dict[str, set[str]]
-    named: tuple[str, ...] = field(default=())
+    declared: int
+    named: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """Count what the notebooks read and write."""
+        return sum(len(names) for each in (self.reads, self.writes) for names in each.values())
 
 
 def put(project: TemporaryProject, name: str, *cells: str, tagged: str = "") -> Path:
@@ -41,7 +48,7 @@ RAW = "name,x,y\n" + "".join(f"n{n},{n},{n * n}\n" for n in range(20))
 
 
 def classic(project: TemporaryProject) -> None:
-    """`notebooks/` beside `data/`, `models/` and `figures/`; each path is a text where it is used."""
+    """`notebooks/` beside `data/`, `models/` and `figures/`; paths as texts where they are used."""
     project.write("data/raw.csv", RAW)
     project.write("app.py", 'MODEL = "models/model.json"\n')
     project.write("README.md", "The table is in data/clean.csv.\n")
@@ -100,7 +107,7 @@ def flat(project: TemporaryProject) -> None:
     put(
         project,
         "analyse.ipynb",
-        "import pandas as pd\nimport matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt",
+        "import pandas as pd\nimport matplotlib.pyplot as plt",
         'table = pd.read_csv("tidy.csv")',
         "n_bins = 5\ntitle = 'all of them'",
         'plt.hist(table["x"], bins=n_bins)\nplt.savefig("hist.png")',
@@ -225,7 +232,8 @@ def percent(project: TemporaryProject) -> None:
     project.write(
         "scripts/02_second.py",
         '# %% [markdown]\n"""\n# Second\n"""\n# %%\nimport json\n'
-        'found = json.load(open("../data/first.json"))\n# %%\n# !cp ../data/first.json ../data/copy.json\n'
+        'found = json.load(open("../data/first.json"))\n'
+        "# %%\n# !cp ../data/first.json ../data/copy.json\n"
         '# %%\nopen("../data/second.txt", "w").write(str(len(found)))\n',
     )
     project.write("data/log.txt", "begun\n")
@@ -241,23 +249,27 @@ KINDS = {
         classic,
         {"clean": {"raw.csv"}, "model": {"clean.csv"}, "report": {"model.json"}},
         {"clean": {"clean.csv"}, "model": {"model.json"}, "report": {"report.txt"}},
+        6,
         ("app.py, line 1: uses models/model.json", "README.md, line 1: uses data/clean.csv"),
     ),
     "flat": Kind(
         flat,
         {"prepare": {"raw.csv"}, "analyse": {"tidy.csv"}},
         {"prepare": {"tidy.csv"}, "analyse": {"hist.png", "describe.csv"}},
+        5,
         ("order is that of run_all.sh", "out.ipynb (an executed copy)"),
     ),
     "joined": Kind(
         joined,
         {"a_load": {"points.csv", "2020.csv"}, "b_fit": {"both.csv"}, "c_use": {"fit.pkl"}},
         {"a_load": {"both.csv"}, "b_fit": {"fit.pkl"}, "c_use": {"fit.txt"}},
+        7,
     ),
     "papermilled": Kind(
         papermilled,
         {"split": {"raw.csv"}, "score": {"train.csv", "test.csv"}},
         {"split": {"train.csv", "test.csv"}, "score": {"score.json"}},
+        6,
         ("order is that of pipeline.py",),
     ),
     "indirect": Kind(
@@ -274,6 +286,7 @@ KINDS = {
             "sum": {"sum.txt"},
             "moved": {"moved.txt"},
         },
+        6,
         (
             "src/store.py, line 7: names data/saved.txt",
             "config.yaml, line 2: names data/raw.csv",
@@ -284,6 +297,7 @@ KINDS = {
         percent,
         {"first": {"raw.csv"}, "second": {"first.json"}, "third": {"log.txt"}},
         {"first": {"first.json"}, "second": {"second.txt", "copy.json"}, "third": {"log.txt"}},
+        5,
         ("data/log.txt: is read and then changed in its place by scripts/03_third.py",),
     ),
 }

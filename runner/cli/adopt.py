@@ -1,5 +1,8 @@
 """`adopt`: turn notebooks that exist into stages."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from ..errors import Exit, UsageError
 from ..execution import LocalExecutor
 from ..jupyter import adopt as adoption
@@ -21,15 +24,22 @@ def adopt(known: Outline, chosen: Options) -> int:
         message = "adopt takes notebooks, or folders of some: python run.py adopt ."
         raise UsageError(message)
     try:
-        return _adopt(known, chosen)
+        return carry_out(
+            known.root, chosen.rest, writes=chosen.has("write"), keeps=True, rows=_rows(chosen)
+        )
     except OSError as error:
         raise UsageError(why(error)) from None
 
 
-def _adopt(known: Outline, chosen: Options) -> int:
-    rows = _rows(chosen)
-    writes = chosen.has("write")
-    with adoption.adopt(known.root, chosen.rest, LocalExecutor, print, rows) as made:
+def carry_out(
+    root: Path, words: Sequence[str], *, writes: bool, keeps: bool, rows: int | None = None
+) -> int:
+    """Adopt notebooks of a project, and tell; with `keeps` the originals stay beside.
+
+    Raises:
+        UsageError: there are none, or one does not run.
+    """
+    with adoption.adopt(root, words, LocalExecutor, print, rows) as made:
         if not writes:
             for text in made.diffs():
                 print(text)
@@ -44,18 +54,19 @@ def _adopt(known: Outline, chosen: Options) -> int:
         if not writes:
             print("nothing was written; --write does it, after trying it in a copy")
             return Exit.OK
-        return _write(known, made, test=rows is not None)
+        return _write(root, made, keeps=keeps, test=rows is not None)
 
 
-def _write(known: Outline, made: adoption.Adoption, *, test: bool) -> int:
+def _write(root: Path, made: adoption.Adoption, *, keeps: bool, test: bool) -> int:
     proof = adoption.prove(made, test=test)
     if not proof.built:
         print(proof.log)
         print("in a copy of the project these stages did not build, so nothing was written")
         return Exit.FAILED
-    adoption.write(made, known.root)
-    originals = counted(len(made.aside), "original")
-    print(f"written; {originals} kept beside, as *.orig: delete them when you like")
+    adoption.write(made, root, keeps=keeps)
+    if keeps:
+        originals = counted(len(made.aside), "original")
+        print(f"written; {originals} kept beside, as *.orig: delete them when you like")
     for line in proof.differences:
         print(f"differs: {line}")
     same = proof.compared - len({line.partition(":")[0] for line in proof.differences})

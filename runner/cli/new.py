@@ -70,9 +70,19 @@ def _project(known: Outline, word: str, chosen: Options) -> int:
     if chosen.has("reads"):
         message = f"--reads goes with a stage, and {word} is a folder"
         raise UsageError(message)
-    folder = Path(word)
-    missing = scaffold.begin(known.root, folder)
+    folder, source = Path(word), chosen.given.get("from")
+    if source is not None:
+        scaffold.refuse_from(Path(source), folder)
+    missing = scaffold.begin(known.root, folder, example=source is None)
     if missing:
         warn(f"{known.root} has no {' and no '.join(missing)}; so the new project has none")
-    print(f"new project: {folder}; cd {folder} && python run.py test")
-    return Exit.OK
+    if source is None:
+        print(f"new project: {folder}; cd {folder} && python run.py test")
+        return Exit.OK
+    own = scaffold.take_over(Path(source), folder)
+    if own:
+        warn(f"not taken from {source}, since {word} has its own: {', '.join(own)}")
+    from .adopt import carry_out  # noqa: PLC0415 - few begin so
+
+    print(f"new project: {folder}, with what is in {source}")
+    return carry_out(folder.resolve(), [str(folder)], writes=True, keeps=False)

@@ -111,7 +111,7 @@ def _refuse_names(made: Adoption) -> None:
         UsageError: one would.
     """
     known = layout.outline(made.root)
-    taken = {name: "a profile" for name in (*known.profiles, "test", "all")}
+    taken = dict.fromkeys((*known.profiles, "test", "all"), "a profile")
     for sheet in made.adopted():
         if sheet.stage in taken:
             what = taken[sheet.stage]
@@ -160,13 +160,15 @@ def _plan(made: Adoption, samples: sample.Samples) -> None:
         made.files["outputs/.gitignore"] = b"*\n!.gitignore\n"
 
 
-def write(made: Adoption, folder: Path) -> None:
-    """Write what is proposed into the project, or into a copy of it; originals stay as `.orig`.
+def write(made: Adoption, folder: Path, *, keeps: bool = True) -> None:
+    """Write what is proposed into the project, or into a copy of it.
+
+    With `keeps` the originals stay as `.orig`, and are there before anything else is written.
 
     Raises:
         OSError: a file cannot be written; each is whole, and no original is lost.
     """
-    for label in made.aside:
+    for label in made.aside if keeps else ():
         copy_whole(made.root / label, folder / f"{label}{_KEPT}")
     for name, data in made.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from ..project.literals import unwritable
 from ..secrets import looks_secret
 from .paths import Code, Reading
@@ -42,7 +45,7 @@ def keys(root: Path, reading: Reading, read: dict[int, str]) -> Iterator[Key]:
 
 
 def _of(
-    name: str, content: Any, trees: list[tuple[Code, ast.Module]], reading: Reading, first: Code
+    name: str, content: object, trees: list[tuple[Code, ast.Module]], reading: Reading, first: Code
 ) -> Iterator[Key]:
     inner: set[int] = set()
     found = []
@@ -86,11 +89,6 @@ def _content(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
             return json.loads(text)
         if path.suffix == ".toml":
             return tomllib.loads(text)
-        from ruamel.yaml import YAML, YAMLError  # noqa: PLC0415 - few have one
-
-        try:
-            return YAML(typ="safe").load(text)
-        except YAMLError:
-            return None
-    except (OSError, ValueError):
+        return YAML(typ="safe").load(text)
+    except (OSError, ValueError, YAMLError):
         return None

@@ -16,7 +16,7 @@ _PATHS = {"Path", "PurePath", "pathlib.Path", "pathlib.PurePath"}
 _SAME_METHODS = {"resolve", "absolute"}
 # Cell magics whose cell is Python.
 _PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
-_TIMED = re.compile(r"(\s*)(%time(?:it)? +)(?=[^-\s])")
+_TIMED = re.compile(r"^(\s*)(%time(?:it)? +)(?=[^-\s])")
 _IF = "if 1: "
 _WILD = re.compile(r"[*?\[]")
 _WORD = re.compile(r"[^\s'\"=<>|;&(){}$*?!]+")
@@ -105,10 +105,9 @@ def _masked(source: str) -> tuple[str, dict[int, str]]:
     opaque: dict[int, str] = {}
     if lines[0].startswith("%%") and not lines[0].startswith(_PYTHON_MAGICS):
         return "", dict(enumerate(lines, 1))
-    for number, line in enumerate(lines, 1):
-        if (timed := _TIMED.match(line)) is not None:
-            # The rest is Python, and stays in its columns.
-            line = lines[number - 1] = f"{timed[1]}{_IF:<{len(timed[2])}}{line[timed.end() :]}"
+    for number, whole in enumerate(lines, 1):
+        # What is timed is Python, and stays in its columns.
+        line = lines[number - 1] = _TIMED.sub(lambda it: f"{it[1]}{_IF:<{len(it[2])}}", whole)
         stripped = line.strip()
         assigned = re.match(r"(\s*[\w, ]+=\s*)[!%]", line)
         if stripped[:1] in {"%", "!", "?"} or (stripped.endswith("?") and stripped[:1] != "#"):
@@ -215,7 +214,7 @@ class _Reader:
         if folder and re.match(rf"[fFrR]{{0,2}}(['\"]{{3}}|['\"]){re.escape(folder)}/", written):
             self._found.leads.append(Found(code, node, Known(folder, None, known.names)))
 
-    def known(self, node: ast.expr) -> Known | None:  # noqa: C901, PLR0911, PLR0912 - a table
+    def known(self, node: ast.expr) -> Known | None:  # noqa: PLR0911 - a table
         """Work out a value; None if nothing of it is known."""
         match node:
             case ast.Constant(value=str(text)):
@@ -256,7 +255,9 @@ class _Reader:
                 return None
         return self.known(node)
 
-    def _called(self, name: str, function: ast.expr, arguments: list[ast.expr]) -> Known | None:
+    def _called(  # noqa: C901, PLR0911 - a table
+        self, name: str, function: ast.expr, arguments: list[ast.expr]
+    ) -> Known | None:
         if name in {"Path.cwd", "pathlib.Path.cwd"} and not arguments:
             return Known(self._folder, name.removesuffix(".cwd"))
         if name == "os.getcwd" and not arguments:

@@ -202,16 +202,10 @@ class Rewriter:
                 pass
             case _:
                 return None
-        reading = self._sheet.reading
-        if reading.count[name] != 1 or looks_secret(name) or name.startswith(("input_", "output_")):
-            return None
         constant = ast.literal_eval(value)
         if unwritable(constant) is not None or constant is None or self._is_path(constant):
             return None
-        if any(name in one.known.names for one in [*reading.exact, *reading.patterns]):
-            # A path is made of it, which is a parameter now.
-            return None
-        if not (name.isupper() or alone or _USUAL.fullmatch(name)):
+        if not self._may_be(name) or not (name.isupper() or alone or _USUAL.fullmatch(name)):
             return None
         lines = code.source.splitlines()
         first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
@@ -219,6 +213,14 @@ class Rewriter:
         if statement.col_offset or ";" in text:
             return None
         return Constant(name, text)
+
+    def _may_be(self, name: str) -> bool:
+        """Tell whether a name can be that of a parameter."""
+        reading = self._sheet.reading
+        if reading.count[name] != 1 or looks_secret(name) or name.startswith(("input_", "output_")):
+            return False
+        # Else a path is made of it, which is a parameter now.
+        return not any(name in one.known.names for one in [*reading.exact, *reading.patterns])
 
     def _is_path(self, value: object) -> bool:
         texts = value if isinstance(value, list) else [value]

@@ -3,8 +3,9 @@
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ..system import to_json
@@ -63,27 +64,43 @@ def _real(name: str, folder: str) -> str:
 
 def _first(path: Path, rows: int) -> bytes | None:
     """Give the beginning of a table; None if it is none that is known."""
-    suffix = path.suffix.lower()
-    if not path.is_file():
-        return None
-    if suffix in {".csv", ".tsv"}:
-        with path.open("rb") as file:
-            reader = csv.reader(_text(iter(file)))
-            if sum(1 for _, _ in zip(range(rows + 1), reader, strict=False)) == 0:
-                return b""
+    cut = _CUTS.get(path.suffix.lower())
+    return cut(path, rows) if cut and path.is_file() else None
+
+
+def _of_table(path: Path, rows: int) -> bytes:
+    with path.open("rb") as file:
+        reader = csv.reader(_text(iter(file)))
         # A cell may hold ends of lines, so rows are counted, and lines taken.
-        return b"".join(path.read_bytes().splitlines(keepends=True)[: reader.line_num])
-    if suffix in {".jsonl", ".ndjson", ".txt"}:
-        return b"".join(path.read_bytes().splitlines(keepends=True)[:rows])
-    if suffix == ".json":
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except ValueError:
-            return None
-        return to_json(found[:rows]) if isinstance(found, list) else path.read_bytes()
-    if suffix in {".yaml", ".yml", ".toml", ".ini", ".cfg"}:
-        return path.read_bytes()
-    return None
+        for _ in islice(reader, rows + 1):
+            pass
+        lines = reader.line_num
+    return _of_lines(path, lines)
+
+
+def _of_lines(path: Path, rows: int) -> bytes:
+    with path.open("rb") as file:
+        return b"".join(islice(file, rows))
+
+
+def _of_list(path: Path, rows: int) -> bytes | None:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return None
+    return to_json(found[:rows]) if isinstance(found, list) else path.read_bytes()
+
+
+def _whole(path: Path, _: int) -> bytes:
+    return path.read_bytes()
+
+
+_CUTS: dict[str, Callable[[Path, int], bytes | None]] = {
+    **dict.fromkeys((".csv", ".tsv"), _of_table),
+    **dict.fromkeys((".jsonl", ".ndjson", ".txt"), _of_lines),
+    ".json": _of_list,
+    **dict.fromkeys((".yaml", ".yml", ".toml", ".ini", ".cfg"), _whole),
+}
 
 
 def _text(lines: Iterator[bytes]) -> Iterator[str]:

@@ -100,27 +100,39 @@ def _pyproject(root: Path, name: str) -> str:
     return "\n".join([*lines, "[tool.runner]", ""])
 
 
-def take_over(source: Path, folder: Path) -> None:
-    """Copy a folder of notebooks, and what lies beside them, into a project that has begun.
-
-    What the project has by now stays; caches, environments and hidden files are left behind.
+def refuse_from(source: Path, folder: Path) -> None:
+    """Refuse a folder to begin from, before anything is written.
 
     Raises:
-        UsageError: the one lies in the other.
+        UsageError: there is no such folder, or it and the new one lie in each other.
     """
     one, other = source.resolve(), folder.resolve()
+    if not one.is_dir():
+        message = f"--from {source}: there is no such folder"
+        raise UsageError(message)
     if one.is_relative_to(other) or other.is_relative_to(one):
         message = f"{folder} and {source} lie in each other; name a folder outside of it"
         raise UsageError(message)
-    for path in sorted(source.iterdir()):
-        if path.name in origin.ours(folder):
-            continue
-        if path.is_dir():
+
+
+def take_over(source: Path, folder: Path) -> list[str]:
+    """Copy a folder of notebooks, and what lies beside them, into a project that has just begun.
+
+    Caches, environments and hidden files are left behind.
+
+    Returns:
+        The names of what the project keeps as its own.
+    """
+    names = sorted(path.name for path in source.iterdir())
+    own = (origin.ours(folder) | {"pyproject.toml"}) & {*names}
+    for name in sorted({*names} - own - left_behind(str(source), names)):
+        if (source / name).is_dir():
             shutil.copytree(
-                path, folder / path.name, symlinks=True, ignore=left_behind, dirs_exist_ok=True
+                source / name, folder / name, symlinks=True, ignore=left_behind, dirs_exist_ok=True
             )
-        elif not left_behind(str(source), [path.name]) and not (folder / path.name).exists():
-            shutil.copy2(path, folder / path.name)
+        else:
+            shutil.copy2(source / name, folder / name)
+    return sorted(own)
 
 
 def left_behind(folder: str, names: list[str]) -> set[str]:
