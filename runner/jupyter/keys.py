@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ..project.literals import unwritable
+from ..project import literals
 from ..secrets import looks_secret
 from .paths import Code, Reading
 
@@ -68,7 +68,7 @@ def _of(
         parameter = "_".join(path)
         fits = parameter.isidentifier() and not reading.count[parameter]
         plain = isinstance(value, int | float) or (isinstance(value, str) and "/" not in value)
-        if fits and plain and unwritable(value) is None and not looks_secret(parameter):
+        if fits and plain and literals.unwritable(value) is None and not looks_secret(parameter):
             yield Key(code, node, parameter, value)
 
 

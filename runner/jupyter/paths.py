@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..project.literals import NO_PYTHON
+from ..project import literals
 
 _JOINS = {"os.path.join", "path.join", "osp.join"}
 _SAME = {"os.path.abspath", "os.path.normpath", "os.path.realpath", "os.fspath", "str"}
@@ -93,7 +93,7 @@ def codes_of(cells: tuple[dict[str, Any], ...]) -> Iterator[Code]:
         masked, opaque = _masked(source)
         try:
             tree = ast.parse(masked)
-        except NO_PYTHON:
+        except literals.NO_PYTHON:
             tree, opaque = None, dict(enumerate(source.splitlines(), 1))
         tags = tuple(cell["metadata"].get("tags", []))
         yield Code(index, number, source, tree, opaque, tags)

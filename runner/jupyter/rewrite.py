@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..project.literals import NO_PYTHON, unwritable
+from ..project import literals
 from ..secrets import looks_secret
 from . import keys
 from .paths import Code, Found
@@ -203,7 +203,7 @@ class Rewriter:
             case _:
                 return None
         constant = ast.literal_eval(value)
-        if unwritable(constant) is not None or constant is None or self._is_path(constant):
+        if literals.unwritable(constant) is not None or constant is None or self._is_path(constant):
             return None
         if not self._may_be(name) or not (name.isupper() or alone or _USUAL.fullmatch(name)):
             return None
@@ -313,7 +313,7 @@ def _new(name: str, source: str) -> dict[str, Any]:
 def _literal(node: ast.expr | None) -> bool:
     try:
         ast.literal_eval(node or "")
-    except (TypeError, *NO_PYTHON):
+    except (TypeError, *literals.NO_PYTHON):
         return False
     return True
 
