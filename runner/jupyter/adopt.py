@@ -45,8 +45,13 @@ class Adoption:
         """Show for each notebook what becomes of it."""
         for sheet in self.proposal.sheets:
             new = self.cells[sheet.old.label].cells
-            if sheet.frozen is None:
+            if self.changes(sheet):
                 yield diff(sheet.old.cells, new, sheet.old.label, sheet.target)
+
+    def changes(self, sheet: Sheet) -> bool:
+        """Tell whether a notebook becomes another one, or lies elsewhere."""
+        new = self.cells[sheet.old.label].cells
+        return sheet.frozen is None and (new != sheet.old.cells or sheet.target != sheet.old.label)
 
     def notes(self) -> list[Note]:
         """Say what a person has to do."""
@@ -133,7 +138,7 @@ def _declares(one: existing.Existing) -> bool:
 def _plan(made: Adoption, samples: sample.Samples) -> None:
     """Put together the files that are to be written."""
     root = made.root
-    for sheet in made.adopted():
+    for sheet in filter(made.changes, made.proposal.sheets):
         label, target = sheet.old.label, sheet.target
         if label != target and (root / target).exists():
             message = f"{label} would become {target}, which is there already; rename one"
@@ -201,6 +206,10 @@ def prove(made: Adoption, *, test: bool) -> Proof:
     copy = made.traced.copy.parent / "proof"
     traced.copy_project(made.root, copy)
     write(made, copy)
+    for path in (copy / "notebooks").rglob("*.ipynb"):
+        # A path into the project leads into the copy.
+        text = path.read_text("utf-8")
+        path.write_text(text.replace(str(made.root), str(copy)), "utf-8")
     shutil.copytree(
         Path(__file__).resolve().parent.parent,
         copy / "runner",

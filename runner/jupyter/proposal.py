@@ -273,12 +273,10 @@ class _Join:
         for one in sheet.reading.patterns:
             pattern = named(self._root, sheet.old.folder, one.known.text)
             if pattern is not None and fnmatch.fnmatch(name, pattern):
-                what = f"makes up the name {name}; write the path as a text"
+                made_up = f"makes up the name {name}; write the path as a text"
+                looked = f"finds {name} by a pattern; name the file, or a folder of such alone"
+                what = made_up if one.known.pattern else looked
                 found.append(Note(sheet.place(one.code, one.line), what))
-        for spelt, exprs in self._exact[sheet.old.label].items():
-            if fnmatch.fnmatch(name, spelt):
-                what = f"names {name} by a pattern; name its folder, or the file"
-                found += [Note(sheet.place(one.code, one.line), what) for one in exprs]
         if found:
             return found
         base = PurePosixPath(name).name
@@ -335,7 +333,7 @@ class _Join:
             return
         taken = {one.parameter for one in sheet.ports.values()} | set(sheet.reading.count)
         path = PurePosixPath(name)
-        words = (path.stem, path.name, f"{path.parent.name}_{path.name}")
+        words = (path.stem, path.name if path.suffix else f"{path.name}_files")
         free = (
             f"{kind}_{_word(one)}" for one in (*words, *(f"{path.stem}_{n}" for n in range(99)))
         )

@@ -160,7 +160,8 @@ class Rewriter:
             isinstance(one, ast.Call) and ast.unparse(one.func) in _SEARCHED
             for one in ast.walk(statement)
         )
-        if self._sheet.moved and (used or searched) and found.known.text[:1] != "/":
+        is_absolute = found.known.text[:1] == "/"
+        if (self._sheet.moved and not is_absolute and (used or searched)) or (is_absolute and used):
             text = os.path.relpath(name, self._sheet.folder)
             return f'{maker}("{text}")' if maker else f'"{text}"'
         return None

@@ -134,7 +134,7 @@ def _run(
             failed: list[tuple[Existing, Result]] = []
             for one in waiting:
                 source = _written(root, copy, one)
-                before = {name: (copy / name).stat().st_size for name in _files(copy)}
+                before = {name: _looks(copy / name) for name in _files(copy)}
                 result = executor.submit(_job(copy, source, one)).result()
                 tell(f"{one.label}: {result.state.value} in {result.seconds:.1f} s")
                 if not result.good or result.trace is None:
@@ -190,7 +190,7 @@ def _files(folder: Path) -> Iterator[str]:
         yield from (str((Path(path) / one).relative_to(folder)) for one in names)
 
 
-def _use(root: Path, copy: Path, trace: Trace, before: dict[str, int]) -> Use:
+def _use(root: Path, copy: Path, trace: Trace, before: dict[str, tuple[int, int]]) -> Use:
     def data(names: frozenset[str]) -> frozenset[str]:
         return frozenset(
             one
@@ -203,6 +203,8 @@ def _use(root: Path, copy: Path, trace: Trace, before: dict[str, int]) -> Use:
     written = data(
         trace.writes | trace.either | trace.perhaps_written | _inside(copy, trace.many_written)
     )
+    # One that was opened for both, as SQLite does, may only have been read.
+    written -= {one for one in trace.either if before.get(one) == _looks(copy / one)}
     read = data(trace.reads | trace.either | trace.perhaps_read | _inside(copy, trace.many_read))
     # What it read before it wrote it was there, and is changed in its place.
     updates = frozenset(
@@ -210,7 +212,7 @@ def _use(root: Path, copy: Path, trace: Trace, before: dict[str, int]) -> Use:
         for one in written & before.keys()
         if one in trace.either
         or trace.moments.get(one, float("inf")) < (copy / one).stat().st_mtime - 0.0005
-        or _is_appended(root / one, copy / one, before[one])
+        or _is_appended(root / one, copy / one, before[one][0])
     )
     sure = trace.reads | trace.writes | trace.either
     return Use(
@@ -220,6 +222,12 @@ def _use(root: Path, copy: Path, trace: Trace, before: dict[str, int]) -> Use:
         sure=frozenset(sure),
         modules=frozenset(one for one in trace.modules if one.endswith(".py")),
     )
+
+
+def _looks(path: Path) -> tuple[int, int]:
+    """Give the size and the time of a file, of a link as such."""
+    status = path.lstat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _is_appended(old: Path, new: Path, size: int) -> bool:
