@@ -22,6 +22,8 @@ JOB = {"--image", "--name", "--cpu", "--memory", "--gpu", "--claim", "--workdir"
 # What each command understands; None is a build. The values are words that make it a whole one.
 HAVE: dict[str | None, set[str]] = {
     None: {*RUN, "-n", "-b", "-f", "--notify"},
+    "adopt": {"--write", "--sample"},
+    "new": {"--upgrade", "--reads", "--from"},
     "list": {"-p"},
     "status": {"-p", "--json"},
     "history": set(),

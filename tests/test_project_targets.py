@@ -276,9 +276,10 @@ def test_a_stage_may_have_the_name_of_a_command(project: TemporaryProject) -> No
         # Its word alone is the command; one that changes something is not guessed.
         changes = name in {"accept", "clean", "clean-all", "stop", "tidy"}
         # Of the runs before, each has built something else.
-        done = project.call(name, code=2 if changes or name == "job" else int(name == "diff"))
+        refused = changes or name in {"adopt", "job", "new"}
+        done = project.call(name, code=2 if refused else int(name == "diff"))
         assert f"the stage is all-{name}, or its notebook's path" in done.err
-        assert (done.out == "") is (changes or name == "job")
+        assert (done.out == "") is refused
     assert built == {path: path.read_bytes() for path in built}
     # With more than that the command is meant.
     project.call("tidy", "notebooks/00_list.ipynb")

@@ -115,6 +115,18 @@ COMMANDS = {
         lenient=True,
         spelt="clean --yes",
     ),
+    "new": Command(
+        "FOLDER or STAGE",
+        "begin a project; in a project, a stage: a notebook to fill in",
+        "new:new",
+        lenient=True,
+    ),
+    "adopt": Command(
+        "PATH…",
+        "turn notebooks that exist into stages: show how, and what cannot be",
+        "adopt:adopt",
+        lenient=True,
+    ),
     "help": Command("[COMMAND]", "say what a command does, and its options", "", lenient=True),
 }
 # Commands that take the profile into their word, such as clean-test.

@@ -214,6 +214,17 @@ OPTIONS: dict[str, Option] = {
         "NAME",
         many=True,
     ),
+    "upgrade": Option(("--upgrade",), "bring this runner into an older project", ("new",)),
+    "reads": Option(
+        ("--reads",), "a stage, or a file, that the new stage reads", ("new",), "NAME", many=True
+    ),
+    "from": Option(("--from",), "begin with the notebooks of a folder", ("new",), "FOLDER"),
+    "write": Option(
+        ("--write",), "write it, once it has built in a copy of the project", ("adopt",)
+    ),
+    "sample": Option(
+        ("--sample",), "make test data of the first N rows of what is read", ("adopt",), "N"
+    ),
     "help": Option(("-h", "--help"), "show this help", (_BUILD, *COMMANDS)),
     "version": Option(("--version",), "show the version", (_BUILD, *COMMANDS)),
 }

@@ -81,7 +81,7 @@ def listing(root: Path) -> Listing:
             if entry.name.startswith("."):
                 continue
             if entry.name.endswith(_SUFFIX):
-                if _SCRATCH.fullmatch(path.stem):
+                if is_scratch(path.stem):
                     left_out.append(path.as_posix())
                 else:
                     found.append(path)
@@ -100,7 +100,7 @@ def _stem(path: PurePath) -> str:
 
 def _no_folder_of_stages(entry: os.DirEntry[str]) -> str | None:
     """Say why notebooks in a folder are no stages, if so; where its name says it, nothing more."""
-    if _SCRATCH.fullmatch(entry.name):
+    if is_scratch(entry.name):
         return ""
     if entry.is_symlink():
         return " (a link; put the folder itself there)"
@@ -115,6 +115,11 @@ def _notebooks_in(folder: str) -> Iterator[str]:
         for _, folders, names in os.walk(folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (name for name in names if name.endswith(_SUFFIX) and name[0] != ".")
+
+
+def is_scratch(name: str) -> bool:
+    """Tell whether a notebook, or a folder of some, is none of the project by its name."""
+    return _SCRATCH.fullmatch(name) is not None
 
 
 def is_notebook(name: str) -> bool:
