@@ -3,10 +3,9 @@
 import json
 import os
 import signal
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+from playwright.sync_api import Page, sync_playwright
 
 from runner.jupyter.lab import Asked
-from tests.project import TemporaryProject, left
+from tests.pictures import CHROMIUM
+from tests.project import TemporaryProject, below_it, needs_linux, none_left, wait_for
 
 FEATURES = "../outputs/test/features.csv"
 
@@ -227,3 +228,110 @@ def test_what_cannot_be_done_is_said(shop: TemporaryProject) -> None:
     assert "there is no stage `mode`; did you mean `model`?" in done.err
     done = shop.call("lab", env={"JUPYTERHUB_SERVICE_PREFIX": "/user/a/"}, code=2)
     assert "lab --no-lab" in done.err
+
+
+@contextmanager
+def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
+    """Run `lab` with settings of its own; give its process and the address to open."""
+    folder = project.root.parent / "settings"
+    news = folder / "lab/user-settings/@jupyterlab/apputils-extension"
+    news.mkdir(parents=True)
+    text = '{"fetchNews": "false", "checkForUpdates": false}'
+    (news / "notification.jupyterlab-settings").write_text(text)
+    runtime = folder / "runtime"
+    env = {
+        "JUPYTER_CONFIG_DIR": str(folder),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "BROWSER": "true",
+    }
+    with project.running("lab", *words, env=env) as process:
+        end = time.monotonic() + 60
+        while not (found := [*runtime.glob("jpserver-*[0-9].json")]):
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.1)
+        server = json.loads(found[0].read_text("utf-8"))
+        yield process, f"{server['url']}lab/tree/notebooks/model.ipynb?token={server['token']}"
+
+
+@pytest.mark.slow
+def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: TemporaryProject) -> None:
+    shop.notebook(
+        "model",
+        PRINT,
+        "from pathlib import Path\n\nPath(output_model).write_text(str(alpha))",
+        parameters=f'input_features = "{FEATURES}"\n'
+        'output_model = "../outputs/test/model.json"\nalpha = 1.0',
+        metadata={
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            }
+        },
+    )
+    shop.run("all")
+    path = shop.root / "notebooks" / "model.ipynb"
+    before, built = json.loads(path.read_text("utf-8")), contents(shop.outputs("all"))
+    with served(shop, "model", "--profile", "all") as (process, address), browser() as page:
+        below = below_it(process)
+        page.goto(address)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.get_by_text("model in the profile all").wait_for(timeout=60_000)
+        page.get_by_text("params/all.yaml:2").wait_for()
+        page.get_by_text("2.5 ../outputs/all/features.csv ../outputs/all/edit").wait_for()
+        wait_for(shop.outputs("all") / "edit" / "model.json", "2.5")
+        assert page.get_by_text("missing").count() == 0
+        page.keyboard.press("Control+s")
+        wait_for(path, "model in the profile all")
+        below += below_it(process)
+
+        assert opened(below) == {"127.0.0.1"}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        none_left(below)
+    after = json.loads(path.read_text("utf-8"))
+    assert [one["source"] for one in after["cells"]] == [one["source"] for one in before["cells"]]
+    assert after["metadata"]["kernelspec"] == before["metadata"]["kernelspec"]
+    edit = shop.outputs("all") / "edit"
+    assert {one: text for one, text in contents(shop.outputs("all")).items()
+            if not one.is_relative_to(edit)} == built
+    assert shop.to_run("all") == []
+
+
+@pytest.mark.slow
+@needs_linux
+def test_of_jupyterlab_nothing_is_left_when_the_command_is_killed(shop: TemporaryProject) -> None:
+    with served(shop) as (process, address), browser() as page:
+        page.goto(address)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        below = below_it(process)
+        assert len(below) > 1
+        process.kill()
+        none_left(below)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Give the files of a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def opened(processes: list[psutil.Process]) -> set[str]:
+    """Give the addresses at which processes listen."""
+    found = set()
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            connections = one.net_connections("inet")
+            found |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    """Give a page of a browser without a window."""
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made.new_page(viewport={"width": 1400, "height": 1000})
+        made.close()
