@@ -248,7 +248,8 @@ def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
     with project.running("lab", *words, env=env) as process:
         end = time.monotonic() + 60
         while not (found := [*runtime.glob("jpserver-*[0-9].json")]):
-            assert time.monotonic() < end and process.poll() is None
+            assert time.monotonic() < end
+            assert process.poll() is None
             time.sleep(0.1)
         server = json.loads(found[0].read_text("utf-8"))
         yield process, f"{server['url']}lab/tree/notebooks/model.ipynb?token={server['token']}"
@@ -296,8 +297,11 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
     assert [one["source"] for one in after["cells"]] == [one["source"] for one in before["cells"]]
     assert after["metadata"]["kernelspec"] == before["metadata"]["kernelspec"]
     edit = shop.outputs("all") / "edit"
-    assert {one: text for one, text in contents(shop.outputs("all")).items()
-            if not one.is_relative_to(edit)} == built
+    assert {
+        one: text
+        for one, text in contents(shop.outputs("all")).items()
+        if not one.is_relative_to(edit)
+    } == built
     assert shop.to_run("all") == []
 
 

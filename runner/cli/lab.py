@@ -47,7 +47,7 @@ def lab(known: Outline, chosen: Options) -> int:
         raise UsageError(message)
     print(f"in JupyterLab, parameters cells give what a stage gets in {profile}; ", end="")
     print("Ctrl-C ends it and its kernels", flush=True)
-    return jupyterlab.serve(asked, notebook and notebook.label)
+    return jupyterlab.serve(asked, None if notebook is None else notebook.label)
 
 
 def _remove(known: Outline, chosen: Options) -> int:
@@ -86,9 +86,7 @@ def _notebook(known: Outline, loaded: Project | None, chosen: Options) -> Source
     return loaded.notebooks[name]
 
 
-def _ready(
-    loaded: Project, chosen: Options, profile: str, notebook: SourceNotebook | None
-) -> bool:
+def _ready(loaded: Project, chosen: Options, profile: str, notebook: SourceNotebook | None) -> bool:
     """Build what a stage needs on test data, which is quick; else say what is missing.
 
     Returns:

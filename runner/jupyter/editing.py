@@ -12,7 +12,12 @@ _FOLDER = "edit"
 def folder(project: Project, key: BuildKey) -> Path:
     """Give what stands for a build's folder; the test build, made anew each time, is its own."""
     build = project.build(key)
-    return build if key.folder == TEST_PROFILE else build / _FOLDER
+    return build if key.folder == TEST_PROFILE else beside(build)
+
+
+def beside(build: Path) -> Path:
+    """Give the folder in a build's own that is no part of the build."""
+    return build / _FOLDER
 
 
 def moved(value: object, base: Path, build: Path, place: Path) -> object:
@@ -32,12 +37,7 @@ def moved(value: object, base: Path, build: Path, place: Path) -> object:
     return f"{text}/" if value.endswith("/") else text
 
 
-def make_folders(value: object, base: Path) -> None:
-    """Make the folders in which an output's paths lie, as a run does.
-
-    Raises:
-        OSError: one cannot be made.
-    """
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, str):
-            Path(os.path.normpath(base / one)).parent.mkdir(parents=True, exist_ok=True)
+def paths(value: object, base: Path) -> list[Path]:
+    """Give the paths that an output's value names from `base`."""
+    texts = value if isinstance(value, list) else [value]
+    return [Path(os.path.normpath(base / one)) for one in texts if isinstance(one, str)]

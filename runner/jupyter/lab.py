@@ -1,4 +1,4 @@
-"""JupyterLab with kernels that know the stages of a project; or such a kernel for another server."""
+"""JupyterLab with kernels that know the stages of a project; such a kernel for another server."""
 
 import hashlib
 import json

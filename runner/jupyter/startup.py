@@ -23,7 +23,6 @@ if __name__ == "__main__":
 
 import ipykernel_launcher
 from ipykernel.kernelapp import IPKernelApp
-from IPython.display import display
 
 _TAG = "parameters"
 # So many seconds a look at the project may take.
@@ -62,7 +61,9 @@ class Parameters:
             os.environ.update(found["environment"])
             if Path.cwd() != path.parent:
                 found["notes"].append(f"the paths hold in {path.parent}; this is {Path.cwd()}")
-        display({"text/html": _as_html(found), "text/plain": _as_text(found)}, raw=True)
+        self._shell.display_pub.publish(
+            {"text/html": _as_html(found), "text/plain": _as_text(found)}
+        )
 
     def _notebook(self) -> Path | None:
         """Give the notebook's file as Jupyter or VS Code names it, if it is one of the project."""

@@ -82,7 +82,9 @@ def _of_stage(project: Project, pipeline: Pipeline, stage: Stage) -> Answer:
         value, origin = values.get(name, one.value), one.origin
         if name.startswith("output_"):
             into = editing.moved(value, base, build, place)
-            editing.make_folders(into, base)
+            for path in editing.paths(into, base):
+                # As a run does.
+                path.parent.mkdir(parents=True, exist_ok=True)
             if into != value:
                 origin = f"{origin}, in edit/"
                 value = values[name] = into
