@@ -5,22 +5,23 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
-import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
-from playwright.sync_api import Page, sync_playwright
 
 from runner.jupyter.lab import Asked
-from tests.pictures import CHROMIUM
-from tests.project import TemporaryProject, below_it, needs_linux, none_left, wait_for
+from tests.project import TemporaryProject, below_it, needs_linux, none_left, opened, wait_for
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+_CHROMIUM = "/usr/bin/chromium"
 FEATURES = "../outputs/test/features.csv"
 
 
@@ -322,20 +323,13 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def opened(processes: list[psutil.Process]) -> set[str]:
-    """Give the addresses at which processes listen."""
-    found = set()
-    for one in processes:
-        with suppress(psutil.NoSuchProcess):
-            connections = one.net_connections("inet")
-            found |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
-    return found
-
-
 @contextmanager
-def browser() -> Iterator[Page]:
+def browser() -> "Iterator[Page]":
     """Give a page of a browser without a window."""
+    # It takes more than a second to import.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
         yield made.new_page(viewport={"width": 1400, "height": 1000})
         made.close()
