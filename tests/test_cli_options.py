@@ -28,6 +28,8 @@ HAVE: dict[str | None, set[str]] = {
     "diff": {"--json"},
     "table": {"--sort", "--csv", "--last"},
     "log": {"-f"},
+    "lab": {"-p", "--profile", "--no-lab", "--remove"},
+    "debug": {"--profile"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},
     "graph": {"-p", "--mermaid", "--dot"},
