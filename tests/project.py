@@ -358,6 +358,16 @@ def left(processes: Iterable[psutil.Process], seconds: float = 2.0) -> list[psut
     return found
 
 
+def opened(processes: Iterable[psutil.Process]) -> set[str]:
+    """Give the addresses at which processes listen."""
+    found: set[str] = set()
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            connections = one.net_connections("inet")
+            found |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+    return found
+
+
 @contextmanager
 def short_folder() -> Iterator[Path]:
     """Give a folder for TMPDIR; kernels' sockets need a short name, and go elsewhere else."""

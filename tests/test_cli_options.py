@@ -31,6 +31,8 @@ HAVE: dict[str | None, set[str]] = {
     "table": {"--sort", "--csv", "--last"},
     "log": {"-f"},
     "show": {"--single"},
+    "lab": {"-p", "--profile", "--no-lab", "--remove"},
+    "debug": {"--profile"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},
     "graph": {"-p", "--mermaid", "--dot"},

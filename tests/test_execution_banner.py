@@ -42,6 +42,8 @@ def test_it_says_what_where_and_what_to_do(project: TemporaryProject) -> None:
         "    KeyError: (2, '`[x](y)`')",
         "",
         "Mend `notebooks/bad.ipynb`, then run `python run.py all-bad`.",
+        "To run it in Jupyter: `python run.py lab bad --profile all`.",
+        "For a console with its variables: `python run.py debug bad --profile all`.",
     ]
     assert banners(project, "good") == []
     notebook = executed(project, "bad")

@@ -107,11 +107,10 @@ class Committer:
         """Have the executed notebook say first how it ended; the record does in any case."""
         executed = self._run.record.notebooks / f"{result.stage}.ipynb"
         stage = self._run.plan.pipeline.stages[result.stage]
-        again = f"python run.py {self._run.plan.profile}-{result.stage}"
         if self._run.progress.has_run(result.stage) and executed.is_file():
             with contextlib.suppress(OSError, ValueError, LookupError):
                 error = self._run.command.mask(result.error or "")
-                banner.add(executed, result, error, stage.notebook.label, again)
+                banner.add(executed, result, error, stage.notebook.label, self._run.plan.profile)
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:
         """Fail a stage that changed what another one wrote; warn if an outside input changed."""

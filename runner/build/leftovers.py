@@ -11,10 +11,10 @@ from ..system import is_folder, remove
 
 
 def clear(build: Path) -> None:
-    """Remove a build, except the history of its runs and what shows it."""
+    """Remove a build, except the history of its runs, what shows it, and what a person tried."""
     if build.is_dir():
         for path in build.iterdir():
-            if path.name not in {"runs", "log.txt", "pages"}:
+            if path.name not in {"runs", "log.txt", "pages", "edit"}:
                 remove(path)
 
 

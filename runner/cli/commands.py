@@ -65,6 +65,18 @@ COMMANDS = {
         "show:show",
         lenient=True,
     ),
+    "lab": Command(
+        "[STAGE]",
+        "JupyterLab, where a stage gets what it would get in a profile (test)",
+        "lab:lab",
+        lenient=True,
+    ),
+    "debug": Command(
+        "[STAGE]",
+        "back to the failing cell of a run, in a console with its variables",
+        "debug:debug",
+        lenient=True,
+    ),
     "stop": Command(
         "[PROFILE or RUN]",
         "end a run in good order, from any host that sees it",

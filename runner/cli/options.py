@@ -81,7 +81,7 @@ OPTIONS: dict[str, Option] = {
     "parameter": Option(
         ("-p", "--parameter"),
         "set a parameter: features.degree=1; a text as it stands",
-        (*_BUILD_AND_JOB, "list", "status", "graph", "check"),
+        (*_BUILD_AND_JOB, "list", "status", "graph", "check", "lab"),
         "STAGE.NAME=VALUE",
         many=True,
         handed_on=True,
@@ -185,6 +185,13 @@ OPTIONS: dict[str, Option] = {
     "single": Option(
         ("--single",), "one page of a run that stands alone, for mail or Jupyter", ("show",), "FILE"
     ),
+    "profile": Option(("--profile",), "the profile", ("lab", "debug"), "PROFILE"),
+    "no_lab": Option(
+        ("--no-lab",),
+        "install a kernel for a Jupyter that runs already, and start none",
+        ("lab",),
+    ),
+    "remove": Option(("--remove",), "take the kernels of --no-lab away again", ("lab",)),
     "now": Option(("--now",), "kill the kernels instead of interrupting them", ("stop",)),
     "mermaid": Option(("--mermaid",), "as Mermaid draws it, in Markdown", ("graph",)),
     "dot": Option(("--dot",), "as Graphviz draws it", ("graph",)),

@@ -16,7 +16,7 @@ _LARGEST = 16 << 20
 _HEADING = "The run ended in the cell below"
 
 
-def add(path: Path, result: Result, error: str, source: str, command: str) -> None:
+def add(path: Path, result: Result, error: str, source: str, profile: str) -> None:
     """Put a Markdown cell first into an executed notebook, and one before the cell at fault.
 
     A very large one stays as it is; the record and the log say the same.
@@ -26,7 +26,7 @@ def add(path: Path, result: Result, error: str, source: str, command: str) -> No
         result: how the stage ended.
         error: why, in words that hold no secret.
         source: the source notebook, as a person names it.
-        command: what runs the stage again.
+        profile: the profile of the run.
 
     Raises:
         OSError: it cannot be read or written; it stays as it is.
@@ -41,13 +41,18 @@ def add(path: Path, result: Result, error: str, source: str, command: str) -> No
     if index is not None:
         cells.insert(index, _cell(f"### {_HEADING}", "-cell"))
         where = f"[{where}](#{_HEADING.replace(' ', '-')})"
+    stage = result.stage
+    meant = f"{stage} --profile {profile}"
     head = f"**This run of the notebook: {state_in_words(result.state)}**"
     text = [
         f"{head} in {where}:" if where else f"{head}:",
         "",
         *(f"    {line}" for line in error.splitlines()),
         "",
-        f"Mend `{source}`, then run `{command}`.",
+        f"Mend `{source}`, then run `python run.py {profile}-{stage}`.",
+        # Its own paths do not hold where it lies.
+        f"To run it in Jupyter: `python run.py lab {meant}`.",
+        f"For a console with its variables: `python run.py debug {meant}`.",
     ]
     cells.insert(0, _cell("\n".join(text), ""))
     data = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,1 +1,1 @@
-"""From Jupyter and back: projects and stages that begin, and notebooks that exist."""
+"""From Jupyter to the runner, and back; its modules are imported where they are used."""

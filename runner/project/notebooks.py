@@ -82,6 +82,19 @@ def read(path: Path, label: str) -> SourceNotebook:
     )
 
 
+def with_parameters(notebook: SourceNotebook, source: str) -> SourceNotebook:
+    """Give a Python notebook as it is with another text in its parameters cell.
+
+    Raises:
+        NotebookError: the text breaks the rules.
+    """
+    read_cell = _python_parameters(source, f"{notebook.label} (parameters)")
+    cells = tuple(
+        replace(cell, source=source) if cell.parameters else cell for cell in notebook.cells
+    )
+    return replace(notebook, cells=cells, parameters={one.name: one for one in read_cell})
+
+
 def of_profiles(cell: Cell) -> Iterator[tuple[str, str]]:
     """Give the words of a cell's tags `skip-PROFILE` and `only-PROFILE`."""
     for tag in cell.tags:

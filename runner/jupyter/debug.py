@@ -1,0 +1,262 @@
+"""Back to the cell at which a stage failed: the cells before it, then a console in its kernel."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+
+from ..errors import UsageError
+from ..kernels.launch import KernelStartError, Started, launch
+from ..model import BuildKey, Job, Limits
+from ..project import PYTHON, Settings
+from ..secrets import Mask
+from ..system import remove
+from ..words import seconds_in_words, shortened, shown, state_in_words
+from . import editing
+from .failure import Failure, Step
+from .values import environment
+
+# What a cell prints is told by its first and its last lines.
+_FIRST, _LAST, _LONGEST = 3, 2, 200
+# In seconds, for a kernel that is asked to end.
+_TO_END = 3.0
+# In the console, a warning of `logging` stands where Jupyter shows it.
+_LOG_HERE = "__import__('logging').lastResort = __import__('logging')._defaultLastResort"
+
+Say = Callable[[str], None]
+
+
+def debug(root: Path, failure: Failure, settings: Settings, mask: Mask, say: Say) -> None:
+    """Run the cells of a stage that failed up to the one at fault; hand over a console.
+
+    Its kernel ends with the console. What the cells write goes beside the build.
+
+    Args:
+        root: the project's folder.
+        failure: the stage.
+        settings: those of the project.
+        mask: hides what is secret in what is told.
+        say: tells a line.
+
+    Raises:
+        UsageError: there is no kernel.
+    """
+    session = _Session(root, failure, settings, lambda text: say(mask(shown(text))))
+    try:
+        asyncio.run(session.run())
+    except KernelStartError as error:
+        raise UsageError(str(error)) from None
+
+
+class _Session:
+    def __init__(self, root: Path, failure: Failure, settings: Settings, say: Say) -> None:
+        self._root, self._failure, self._settings, self._say = root, failure, settings, say
+        self._build = failure.run.folder.parents[1]
+        self._place = editing.beside(self._build)
+        self._stopped = asyncio.Event()
+        self._sent: asyncio.Task[None] | None = None
+
+    def _tell(self, _level: int, text: str) -> None:
+        self._say(text)
+
+    async def run(self) -> None:
+        """Start a kernel, run the cells, hand over the console, end the kernel."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGHUP)
+        for number in numbers:
+            loop.add_signal_handler(number, self._stopped.set)
+        loop.add_signal_handler(signal.SIGINT, self._stopped.set)
+        try:
+            started = await launch(self._job(), None, self._stopped, self._tell)
+        except asyncio.CancelledError:
+            return
+        try:
+            manager = started.manager
+
+            def interrupt() -> None:
+                self._sent = loop.create_task(manager.guarded.send_signal(signal.SIGINT))
+
+            loop.add_signal_handler(signal.SIGINT, interrupt)
+            if await self._cells(started):
+                # Nothing of ours is to be read by anyone from now on, and the kernel waits for
+                # who does not read.
+                started.client.stop_channels()
+                await self._console(started)
+        finally:
+            with suppress(Exception):
+                started.client.stop_channels()
+            await started.manager.end(_TO_END)
+
+    def _job(self) -> Job:
+        failure, settings = self._failure, self._settings
+        name = failure.stage.name
+        key = BuildKey(failure.profile)
+        about = environment(key, name, failure.notebook, self._place)
+        return Job(
+            stage=name,
+            root=self._root,
+            source=failure.notebook,
+            executed=failure.run.folder / "notebooks" / f"{name}.ipynb",
+            printed=failure.run.folder / "printed",
+            working_directory=failure.notebook.parent,
+            parameters={},
+            outputs=(),
+            language=failure.language,
+            kernel=settings.kernel or failure.kernel,
+            log_level=settings.log_level,
+            limits=Limits(settings.start_timeout),
+            secrets=settings.secrets,
+            environment={**about, "RUN_ID": failure.run.folder.name},
+        )
+
+    async def _cells(self, started: Started) -> bool:
+        """Run the cells; tell whether there is something to look at: not when it was ended."""
+        failure = self._failure
+        for step in failure.steps:
+            is_last = failure.is_at_fault and step is failure.steps[-1]
+            if is_last and not failure.raised:
+                what = state_in_words(failure.stage.state or "")
+                self._say(f"{self._name(step)}: not run again, for it ended so: {what}")
+                break
+            fault = await self._one(started, step)
+            if self._stopped.is_set() or started.manager.guarded.ended is not None:
+                self._say("the kernel has ended")
+                return False
+            if fault is not None and not step.may_fail:
+                if not is_last:
+                    self._say("it failed earlier than in the run; the console is here")
+                self._say(fault)
+                break
+            if step.values:
+                await self._move_outputs(started)
+        else:
+            if failure.is_at_fault:
+                self._say("it does not fail this time")
+        if self._is_ours:
+            await self._execute(started, _LOG_HERE, silent=True)
+        return True
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._failure.language == PYTHON and self._settings.kernel is None
+
+    def _name(self, step: Step) -> str:
+        title = shortened(step.title, _LONGEST)
+        return f"cell {step.number} of {self._failure.cells} ({title})"
+
+    async def _one(self, started: Started, step: Step) -> str | None:
+        """Run a cell and tell what it prints; give the traceback if it fails."""
+        if step.number:
+            self._say(self._name(step))
+        began = time.monotonic()
+        texts, fault = await self._execute(started, step.source)
+        lines = "".join(texts).rstrip("\n").split("\n")
+        if (left_out := len(lines) - _FIRST - _LAST) > 1:
+            lines[_FIRST:-_LAST] = [f"[{left_out} lines left out]"]
+        for line in lines:
+            if line.strip():
+                self._say(f"    {shortened(line, _LONGEST)}")
+        if (took := time.monotonic() - began) > 1:
+            self._say(f"    {seconds_in_words(took)}")
+        return fault
+
+    async def _execute(
+        self, started: Started, source: str, *, silent: bool = False
+    ) -> tuple[list[str], str | None]:
+        """Run code; give what it shows, as text, and the traceback if it fails."""
+        client = started.client
+        key = client.execute(source, silent=silent, store_history=not silent, stop_on_error=False)
+        over = asyncio.create_task(started.manager.guarded.wait_until_over())
+        stopped = asyncio.create_task(self._stopped.wait())
+        texts: list[str] = []
+        fault = None
+        try:
+            while True:
+                coming = asyncio.ensure_future(
+                    ensure_async(client.iopub_channel.get_msg(timeout=None))
+                )
+                waited = {coming, over, stopped}
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    coming.cancel()
+                    return texts, fault
+                message = coming.result()
+                if message["parent_header"].get("msg_id") != key:
+                    continue
+                content: dict[str, Any] = message["content"]
+                match message["msg_type"]:
+                    case "stream":
+                        texts.append(content["text"])
+                    case "display_data" | "execute_result":
+                        texts.append(f"{content['data'].get('text/plain', '')}\n")
+                    case "error":
+                        fault = "\n".join(content["traceback"])
+                    case "status" if content["execution_state"] == "idle":
+                        return texts, fault
+        finally:
+            over.cancel()
+            stopped.cancel()
+
+    async def _move_outputs(self, started: Started) -> None:
+        """Have the outputs go beside the build, where nothing stands in their way."""
+        failure, base = self._failure, self._failure.notebook.parent
+        values: dict[str, object] = {}
+        for name, one in failure.stage.parameters.items():
+            if name.startswith("output_"):
+                into = editing.moved(one.value, base, self._build, self._place)
+                if into != one.value:
+                    values[name] = into
+        for path in [path for value in values.values() for path in editing.paths(value, base)]:
+            remove(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if values:
+            await self._execute(started, self._assigned(values), silent=True)
+
+    def _assigned(self, values: dict[str, object]) -> str:
+        if self._failure.language == PYTHON:
+            return "\n".join(f"{name} = {value!r}" for name, value in values.items())
+        # It takes a moment to import.
+        from papermill.translators import papermill_translators  # noqa: PLC0415
+
+        job = self._job()
+        translator = papermill_translators.find_translator(job.kernel, job.language)
+        text: str = translator.codify(values)
+        return text
+
+    async def _console(self, started: Started) -> None:
+        ready = "; %debug looks into the failing frame" if self._is_ours else ""
+        self._say(f"the console has the kernel's variables{ready}; Ctrl-D ends it")
+        file = str(started.manager.place.connection_file)
+        command = [sys.executable, "-m", "runner.jupyter.console", str(os.getpid()), file]
+        looks = termios.tcgetattr(sys.stdin)
+        console = subprocess.Popen(command, cwd=self._root)  # noqa: ASYNC220, S603 - our own words
+        try:
+            await self._until_over(console, started)
+        finally:
+            # One that was told to end leaves it as it was at a prompt.
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, looks)
+
+    async def _until_over(self, console: subprocess.Popen[bytes], started: Started) -> None:
+        ended: Sequence[asyncio.Task[Any]] = [
+            asyncio.create_task(asyncio.to_thread(console.wait)),
+            asyncio.create_task(self._stopped.wait()),
+            asyncio.create_task(started.manager.guarded.wait_until_over()),
+        ]
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        if console.poll() is None and not self._stopped.is_set():
+            # The kernel died, or it was told to end, as `exit` does; the console notices that.
+            await asyncio.wait(ended[:2], timeout=_TO_END, return_when=asyncio.FIRST_COMPLETED)
+        if console.poll() is None:
+            console.terminate()
+        for one in ended[1:]:
+            one.cancel()
+        await ended[0]
