@@ -111,6 +111,8 @@ class Looker:
         )
         # Without JavaScript the pages are looked into by the browser's own tools all the same.
         try:
+            # A busy machine is no fault of a page.
+            context.set_default_timeout(120_000)
             tab = Tab(context.new_page())
 
             def stop(route: "Route") -> None:
