@@ -99,7 +99,7 @@ class Frames:
         if large and large.size > _LARGEST:
             return None
         known = {name for _, name in self._libraries}
-        if _PLOTLY in data and "plotly" not in known:
+        if _PLOTLY in data and ("plotly" not in known or "text/html" not in data):
             return _plotly(self._text(data[_PLOTLY]))
         if "text/html" in data:
             html = self._text(data["text/html"])
