@@ -5,27 +5,22 @@ import builtins
 import contextlib
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-# jsonschema and papermill import these if they can, for formats of text that notebooks do
-# not hold, and for files in Hadoop. They are slow: the first one compiles a grammar for more
-# than a second. `None` makes an import fail at once, as if they were not installed.
-_UNUSED = [one for one in ("rfc3987_syntax", "isoduration", "pyarrow") if one not in sys.modules]
-sys.modules |= dict.fromkeys(_UNUSED)  # type: ignore[arg-type]
+from ..system import without
 
-import nbformat
-import papermill
-from nbformat import NotebookNode
-from papermill.engines import Engine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
-
-for _name in _UNUSED:
-    del sys.modules[_name]
+# For formats of text that notebooks do not hold, and for files in Hadoop. They are slow: the
+# first one compiles a grammar for more than a second.
+with without("rfc3987_syntax", "isoduration", "pyarrow"):
+    import nbformat
+    import papermill
+    from nbformat import NotebookNode
+    from papermill.engines import Engine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
 
 from ..kernels.launch import Coming
 from ..kernels.manager import Ended

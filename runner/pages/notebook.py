@@ -11,14 +11,18 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from markupsafe import Markup
-from nbconvert.exporters import HTMLExporter, TemplateExporter
-from nbconvert.filters.ansi import ansi2html
-from nbconvert.filters.highlight import Highlight2HTML
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+from ..system import without
+
+# For formats of text that notebooks do not hold: it compiles a grammar for a second.
+with without("rfc3987_syntax", "isoduration"):
+    import nbformat
+    from markupsafe import Markup
+    from nbconvert.exporters import HTMLExporter, TemplateExporter
+    from nbconvert.filters.ansi import ansi2html
+    from nbconvert.filters.highlight import Highlight2HTML
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
 
 from ..execution import banner
 from ..model import INJECTED_CELL, MEMORY

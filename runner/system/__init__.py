@@ -26,6 +26,7 @@ from .files import (
 )
 from .portable import on_linux
 from .strict_json import Shape, count, fits, number, read_json, second
+from .unwanted import without
 
 __all__ = [
     "Shape",
@@ -56,5 +57,6 @@ __all__ = [
     "sync_folder",
     "to_json",
     "why",
+    "without",
     "write_whole",
 ]
