@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,69 @@ def test_runs_that_are_gone_or_damaged_and_mistakes_stop_no_page(project: Tempor
     # What cannot be read has no page, but its run has.
     assert not (project.outputs("all") / "pages" / third / "a.html").exists()
     assert (project.outputs("all") / "pages" / third / "index.html").exists()
+
+
+def test_looking_at_a_run_that_goes_on_changes_nothing_of_it(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    project.waiting(tmp_path / "go")
+    with project.running("all") as process:
+        log = project.outputs("all") / "log.txt"
+        while not (log.exists() and "here" in log.read_text("utf-8")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        project.call("show")
+        assert (project.root / "outputs/index.html").exists()
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
+    assert "index.html" not in (project.runs("all")[-1] / "run.json").read_text("utf-8")
+    assert project.call("-n", "all").out.count("up to date") == 2
+
+
+def test_nothing_is_written_or_removed_through_a_link(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    chain(project)
+    project.pretend("all")
+    project.call("show")
+    (run,) = project.runs("all")
+    kept = tmp_path / "elsewhere/thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("of years", "utf-8")
+    for place in (f"pages/{run.name}/files", f"pages/{run.name}", "pages"):
+        folder = project.outputs("all") / place
+        shutil.rmtree(folder, ignore_errors=True)
+        (project.outputs("all") / "pages" / run.name / "index.html").unlink(missing_ok=True)
+        folder.symlink_to(kept.parent)
+        told = project.call("show", run.name, code=2).err
+        assert f"it is a link, not a folder ({folder})" in told
+        assert [*kept.parent.iterdir()] == [kept]
+        hub = project.call("show", code=None, env={"JUPYTERHUB_SERVICE_PREFIX": "/"})
+        assert [*kept.parent.iterdir()] == [kept], hub
+        folder.unlink()
+
+
+def test_what_a_person_wrote_and_what_went_wrong_stand_whole(project: TemporaryProject) -> None:
+    chain(project)
+    project.pretend("all", "-p", "a.n=2")
+    (run,) = project.runs("all")
+    path = run / "notebooks/a.ipynb"
+    notebook = json.loads(path.read_text("utf-8"))
+    text = "".join(f"word{n} " for n in range(20_000))
+    steps = [f"step {n} of many" for n in range(120)]
+    notebook["cells"][-1]["outputs"] = [
+        {"output_type": "display_data", "metadata": {}, "data": {"application/json": [1, 2, 3]}},
+        {"output_type": "error", "ename": "E", "evalue": "", "traceback": steps},
+    ]
+    notebook["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": [text]})
+    path.write_text(json.dumps(notebook, indent=1, sort_keys=True) + "\n", "utf-8")
+    project.call("show")
+    shown = (project.outputs("all") / "pages" / run.name / "a.html").read_text("utf-8")
+    assert text.strip() in shown
+    assert "[\n  1,\n  2,\n  3\n]" in shown
+    # The line that counts may be anywhere in it.
+    assert "\n".join(steps) in shown
+    assert "more lines" not in shown
 
 
 def test_under_a_hub_one_page_that_stands_alone_is_the_default(project: TemporaryProject) -> None:

@@ -125,6 +125,10 @@ class _Prepared:
         self._count = sum(INJECTED_CELL not in _tags(one) for one in runs)
         self._number = 0
         found["cells"] = [one for cell in cells if (one := self._cell(cell)) is not None]
+        # nbconvert warns of ids that are missing, or stand twice.
+        found |= {"nbformat": 4, "nbformat_minor": 5}
+        for number, cell in enumerate(found["cells"]):
+            cell["id"] = f"cell-{number}"
         self.notebook = found
 
     def _cell(self, cell: dict[str, Any]) -> dict[str, Any] | None:
@@ -335,7 +339,7 @@ class _Exporter(HTMLExporter):
             url = "" if self._files.single else self._files.url(large.name)
             link = f'<a href="{url}">the whole text ({size})</a>' if url else f"{size} in all"
             return f'{_pre(lines[:_LINES])}<p class="note">… {link}</p>'
-        middle = lines[_LINES : len(lines) - after]
+        middle = lines[_LINES : max(_LINES, len(lines) - after)]
         if len(lines) <= _FOLDED or len(middle) < _END:
             return _pre(lines)
         more = f"{len(middle):,} more lines"
