@@ -163,7 +163,7 @@ def test_a_new_project_begins_with_notebooks_that_exist(project: TemporaryProjec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [1, 3, 6])
+@pytest.mark.parametrize("at", [2, 8, 14])
 def test_a_kill_while_it_is_written_loses_no_notebook(
     project: TemporaryProject, faults: Faults, at: int
 ) -> None:
