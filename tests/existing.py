@@ -1,4 +1,4 @@
-"""Six projects of the kinds that people have before they know of stages, and the truth of them."""
+"""Seven projects of the kinds that people have before they know of stages, and the truth of them."""
 
 import json
 from collections.abc import Callable
@@ -244,6 +244,45 @@ def percent(project: TemporaryProject) -> None:
     project.write("scripts/plain.py", "print('no notebook')\n")
 
 
+def filled(project: TemporaryProject) -> None:
+    """All in one folder, a Makefile that names the last first, folders that loops fill."""
+    project.write("data/raw.csv", RAW)
+    run = "\tjupyter nbconvert --execute {0}\n"
+    project.write(
+        "Makefile",
+        "all: plot.ipynb\n" + run.format("plot.ipynb") + "plot.ipynb: split.ipynb table.ipynb\n",
+    )
+    put(
+        project,
+        "table.ipynb",
+        "import pandas as pd\nfrom pathlib import Path",
+        "BASE_DIR = Path.cwd()\nPROCESSED = BASE_DIR / 'data' / 'processed'\n"
+        "PROCESSED.mkdir(exist_ok=True, parents=True)",
+        "table = pd.read_csv(BASE_DIR / 'data' / 'raw.csv')\n"
+        "table.to_parquet(PROCESSED / 'table.parquet')\n"
+        "table.to_csv(PROCESSED.joinpath('table.csv'))",
+    )
+    put(
+        project,
+        "split.ipynb",
+        "import json, os\nimport numpy as np\nimport pandas as pd",
+        "table = pd.read_parquet('data/processed/table.parquet')\n"
+        "os.makedirs('arrays', exist_ok=True)\nfor name in ['x', 'y']:\n"
+        "    np.save(os.path.join('arrays', name + '.npy'), table[name].values)",
+        "json.dump({'a': 1}, open('model.json', 'w'))",
+    )
+    put(
+        project,
+        "plot.ipynb",
+        "import json, os\nimport numpy as np",
+        "n_parts = 2\nCONFIG = {'arrays': 1, 'data': [1, 2]}",
+        "FIGURES = './figures'\nos.makedirs(FIGURES, exist_ok=True)",
+        "model = json.load(open('model.json'))\nx = np.load('arrays/x.npy')",
+        "open(f'{FIGURES}/x.txt', 'w').write(str(x))\nfor i in range(n_parts):\n"
+        "    open(f'{FIGURES}/part_{i}.txt', 'w').write(str(x[i::n_parts]))",
+    )
+
+
 KINDS = {
     "classic": Kind(
         classic,
@@ -299,5 +338,16 @@ KINDS = {
         {"first": {"first.json"}, "second": {"second.txt", "copy.json"}, "third": {"log.txt"}},
         5,
         ("data/log.txt: is read and then changed in its place by scripts/03_third.py",),
+    ),
+    "filled": Kind(
+        filled,
+        {"table": {"raw.csv"}, "split": {"table.parquet"}, "plot": {"x.npy", "model.json"}},
+        {
+            "table": {"table.parquet", "table.csv"},
+            "split": {"arrays", "model.json"},
+            "plot": {"figures"},
+        },
+        9,
+        ("order is that of Makefile",),
     ),
 }

@@ -65,10 +65,9 @@ def test_what_is_proposed_is_shown_and_then_written_and_proved(project: Temporar
     assert "no mistakes in 3 stages" in project.call("check").out
     found = declared(project)
     assert found == {"reads": KINDS["classic"].reads, "writes": KINDS["classic"].writes}
-    project.run("test", "all", "-p", "clean.MIN_X=4")
+    project.run("all", "-p", "clean.MIN_X=4")
     rows = project.outputs("all").joinpath("clean.csv").read_text("utf-8").splitlines()
     assert rows[1:3] == ["n4,4,16", "n5,5,25"]
-    assert len(project.outputs("test").joinpath("clean.csv").read_text("utf-8").splitlines()) == 2
     # Once more there is nothing to adopt.
     assert "all of these are stages already" in project.call("adopt", ".", code=2).err
 
@@ -163,7 +162,31 @@ def test_a_new_project_begins_with_notebooks_that_exist(project: TemporaryProjec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_notebook_is_added_that_reads_what_stages_have_made(project: TemporaryProject) -> None:
+    project.profile("test")
+    project.profile("all")
+    project.stage("make", writes=("made.txt", "sub/more.txt"))
+    project.run("all", "test")
+    before = tree(project)
+    put(
+        project,
+        "notebooks/look.ipynb",
+        "one = open('../outputs/all/made.txt').read()",
+        "two = open('../outputs/test/sub/more.txt').read()",
+        "open('../seen.txt', 'w').write(one + two)",
+    )
+    told = project.run("adopt", "notebooks", "--write").out
+    assert "these are stages already, and stay as they are: notebooks/make.ipynb" in told
+    assert "1 of 1 file as the notebooks made them" in told
+    assert before.items() <= tree(project).items()
+    assert declared(project)["reads"] == {"look": {"made.txt", "more.txt"}}
+    listed = project.call("list", "all").out
+    assert "reads   outputs/all/made.txt" in listed
+    assert project.to_run() == ["look"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [2, 8, 14])
 def test_a_kill_while_it_is_written_loses_no_notebook(
     project: TemporaryProject, faults: Faults, at: int
 ) -> None:

@@ -61,7 +61,8 @@ def _write(root: Path, made: adoption.Adoption, *, keeps: bool, test: bool) -> i
     proof = adoption.prove(made, test=test)
     if not proof.built:
         print(proof.log)
-        print("in a copy of the project these stages did not build, so nothing was written")
+        more = "; mend what is named above, then adopt again" if made.notes() else ""
+        print(f"in a copy of the project these stages did not build, so nothing was written{more}")
         return Exit.FAILED
     adoption.write(made, root, keeps=keeps)
     if keeps:

@@ -191,7 +191,8 @@ class _Reader:
                         names = known.names | {name}
                         self._found.names[name] = Known(known.text, known.maker, names)
 
-    def _visit(self, code: Code, node: ast.AST) -> None:
+    def _visit(self, code: Code, node: ast.AST, *, within: bool = False) -> None:
+        """Take in the paths in a node; `within` a pattern others say nothing more."""
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return
         if isinstance(node, ast.expr) and not isinstance(node, ast.Name):
@@ -199,13 +200,14 @@ class _Reader:
             if known is not None and not known.pattern and not _WILD.search(known.text):
                 self._found.exact.append(Found(code, node, known))
                 return
-            if known is not None and known.text.strip(ANY + "/"):
+            if known is not None and known.text.strip(ANY + "/") and not within:
+                within = True
                 self._found.patterns.append(Found(code, node, known))
                 self._lead(code, node, known)
         for inner in ast.iter_child_nodes(node):
             # The texts between the braces have no place of their own.
             if not (isinstance(node, ast.JoinedStr) and isinstance(inner, ast.Constant)):
-                self._visit(code, inner)
+                self._visit(code, inner, within=within)
 
     def _lead(self, code: Code, node: ast.expr, known: Known) -> None:
         """Take in the folder with which a pattern begins, where it stands in the cell so."""

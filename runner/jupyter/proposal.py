@@ -307,7 +307,7 @@ class _Join:
                 self._port(sheet, "output", name, moved[name])
         for name in sorted(sheet.use.reads - sheet.use.updates):
             written = bool(self._writers[name])
-            place = moved.get(name) if written else name
+            place = moved.get(name) if written else self._in_test(name)
             if place is None:
                 continue
             if name in spelt:
@@ -322,6 +322,13 @@ class _Join:
                 self._port(sheet, "input", holder, holder)
             else:
                 self._why.setdefault(f"{sheet.old.label}\0{name}", self._computed(sheet, name))
+
+    def _in_test(self, name: str) -> str:
+        """Give the name that a file of a build has in the test build; that of another as it is."""
+        parts = PurePosixPath(name).parts
+        if parts[0] != "outputs" or not (self._root / "outputs" / parts[1] / "runs").is_dir():
+            return name
+        return str(PurePosixPath(BUILD, *parts[2:]))
 
     def _is_filled(self, folder: str) -> bool:
         """Tell whether notebooks write into a folder."""

@@ -18,6 +18,7 @@ from .proposal import Sheet, named
 
 _MAKERS = {"os.makedirs", "os.mkdir", "makedirs"}
 _SEARCHED = {"sys.path.append", "sys.path.insert"}
+_OF_FOLDERS = ("os.", "Path", "pathlib.", "glob.", "shutil.", "makedirs")
 # Names that people give to what they try other values of.
 _USUAL = re.compile(
     r"seed|random_?state|test_?size|alpha|beta|gamma|degree|n_\w+|num_\w+|max_\w+|min_\w+|epochs?|"
@@ -156,15 +157,24 @@ class Rewriter:
             inner, parameter = os.path.relpath(name, holder), ports[holder].parameter
             return f'{maker}({parameter}) / "{inner}"' if maker else f'{parameter} + "/{inner}"'
         used = name in self._sheet.use.files
-        searched = any(
-            isinstance(one, ast.Call) and ast.unparse(one.func) in _SEARCHED
-            for one in ast.walk(statement)
-        )
         is_absolute = found.known.text[:1] == "/"
-        if (self._sheet.moved and not is_absolute and (used or searched)) or (is_absolute and used):
+        stays = self._sheet.moved and self._is_place(statement, found, name)
+        if stays or (used and (is_absolute or self._sheet.moved)):
             text = os.path.relpath(name, self._sheet.folder)
             return f'{maker}("{text}")' if maker else f'"{text}"'
         return None
+
+    def _is_place(self, statement: ast.AST, found: Found, name: str) -> bool:
+        """Tell whether a value is a folder for the notebook, not a word that is called like one."""
+        calls = [one for one in ast.walk(statement) if isinstance(one, ast.Call)]
+        around = [ast.unparse(one.func) for one in calls if found.node in one.args]
+        if any(one in _SEARCHED for one in around):
+            return True
+        if not any(name in _above(each) for each in self._sheet.use.files):
+            return False
+        is_named = isinstance(statement, ast.Assign) and statement.value is found.node
+        is_word = isinstance(found.node, ast.Constant) and "/" not in found.known.text
+        return is_named or not is_word or any(one.startswith(_OF_FOLDERS) for one in around)
 
     def _only_makes_folders(self, statement: ast.stmt) -> bool:
         """Tell whether a statement makes folders alone into which nothing is written any more."""
@@ -320,8 +330,9 @@ def _literal(node: ast.expr | None) -> bool:
 
 
 def _above(name: str) -> list[str]:
+    """Give the folders in which a file lies, the nearest first; the last one is the project."""
     parts = name.split("/")[:-1]
-    return ["/".join(parts[:n]) for n in range(len(parts), 0, -1)] or ["."]
+    return [*("/".join(parts[:n]) for n in range(len(parts), 0, -1)), "."]
 
 
 def _span(source: str, node: ast.expr) -> tuple[int, int]:

@@ -30,7 +30,8 @@ def of(root: Path, proposal: Proposal, rows: int) -> Samples:
     for sheet in proposal.sheets:
         section = []
         for port in sheet.ports.values():
-            if port.kind != "input" or port.place != port.name:
+            made_here = port.place != port.name or port.name.startswith("outputs/")
+            if port.kind != "input" or made_here:
                 continue
             data = _first(root / port.name, rows)
             if data is None:

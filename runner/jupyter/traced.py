@@ -10,6 +10,7 @@ from .. import graph
 from ..errors import UsageError
 from ..execution import Executors
 from ..model import Job, Result, Trace
+from ..project import RESERVED_OUTPUTS
 from ..stop import Stop
 from .existing import Existing
 from .scaffold import left_behind
@@ -48,14 +49,15 @@ class Traced:
 
 
 def copy_project(root: Path, folder: Path) -> None:
-    """Copy a project without what the runner has built, caches and environments."""
+    """Copy a project without what its runs have left, caches and environments."""
 
     def left(path: str, names: list[str]) -> set[str]:
         found = left_behind(path, names)
         if Path(path) == root:
             found |= {"runner", "runner.old"}
-        if Path(path) == root / "outputs":
-            found |= {one for one in names if (Path(path) / one / "runs").is_dir()}
+        if Path(path).parent == root / "outputs" and "runs" in names:
+            # What stages have made may be read.
+            found |= RESERVED_OUTPUTS
         return found
 
     shutil.copytree(root, folder, symlinks=True, ignore=left)
