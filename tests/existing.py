@@ -1,4 +1,4 @@
-"""Seven projects of the kinds that people have before they know of stages, and the truth of them."""
+"""Seven projects of the kinds that people have before they know of stages, and their truth."""
 
 import json
 from collections.abc import Callable
