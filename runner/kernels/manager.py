@@ -343,6 +343,11 @@ class GuardedManager(AsyncKernelManager):
         shutil.rmtree(self.place.folder, ignore_errors=True)
         return guarded.ended
 
+    def cleanup_connection_file(self) -> None:
+        """Remove the connection file, of a kernel that is still ours: this comes at our own end."""
+        if self.provisioner is None or not self.guarded.is_handed_over:
+            super().cleanup_connection_file()
+
     def environment(self) -> dict[str, str]:
         """Give the kernel's environment: nothing waits for a person or writes to the home."""
         return {**unattended(), **self.place.environment}
