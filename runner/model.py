@@ -270,6 +270,25 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """That the kernel of a stage is to be kept for some seconds if the stage raises an exception.
+
+    `note` is the file that says so as long as it is.
+    """
+
+    seconds: float
+    note: Path
+    stage: str
+    run: str
+    profile: str
+
+    @property
+    def command(self) -> str:
+        """What leads into the kernel."""
+        return f"python run.py debug {self.stage} --profile {self.profile}"
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything that is needed to run one stage, for an executor that may be elsewhere.
 
@@ -278,7 +297,7 @@ class Job:
     `left_out` are the numbers of cells that are not run;
     `secrets` are patterns of further environment variables that hold some. After a failure of
     the kernel or of I/O the stage is tried again, `retries` times; after a plain exception
-    only if `retry_exceptions` says so.
+    only if `retry_exceptions` says so. `keep` is for the kernel of the last attempt.
     """
 
     stage: str
@@ -300,6 +319,7 @@ class Job:
     preload: Preload = field(default_factory=Preload)
     environment: Mapping[str, str] = field(default_factory=dict)
     left_out: frozenset[int] = frozenset()
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ RUN = {
 JOB = {"--image", "--name", "--cpu", "--memory", "--gpu", "--claim", "--workdir", "--user"}
 # What each command understands; None is a build. The values are words that make it a whole one.
 HAVE: dict[str | None, set[str]] = {
-    None: {*RUN, "-n", "-b", "-f", "--notify"},
+    None: {*RUN, "-n", "-b", "-f", "--notify", "--keep-failed"},
     "adopt": {"--write", "--sample"},
     "new": {"--upgrade", "--reads", "--from"},
     "list": {"-p"},

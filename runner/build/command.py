@@ -139,7 +139,7 @@ def _warm(
     early: "ForkServer | None",
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
-    firsts = (ahead.first() for ahead in aheads) if settings.warm else ()
+    firsts = (ahead.first() for ahead in aheads) if settings.forks else ()
     first = next((one for one in firsts if one is not None), None)
     if first is None:
         return None

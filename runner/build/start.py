@@ -3,8 +3,9 @@
 import logging
 import time
 
-from ..model import Job, Limits, Pace, Planned, Reason, Result, Stage, State
-from ..project import NotebookError, notebooks
+from ..kernels import keeping
+from ..model import Job, Keep, Limits, Pace, Planned, Reason, Result, Stage, State
+from ..project import CACHE, NotebookError, notebooks
 from ..runs import stage_details
 from ..system import kind, link_on_the_way, why
 from ..words import seconds_in_words
@@ -139,7 +140,16 @@ class Starter:
                 "RUN_OUTPUTS": str(self._run.folder),
             },
             left_out=frozenset(stage.left_out),
+            keep=self._keep(stage.name),
         )
+
+    def _keep(self, stage: str) -> Keep | None:
+        seconds, run = self._run.command.settings.keep_failed, self._run.turn.run_id
+        if seconds is None:
+            return None
+        folder = self._run.project.outputs / CACHE / keeping.FOLDER
+        note = folder / f"{run}-{stage.replace('/', '-')}.json"
+        return Keep(seconds, note, stage, run, self._run.plan.profile)
 
 
 def skipped(stage: str) -> Result:

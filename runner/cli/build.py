@@ -78,7 +78,7 @@ def _early(asked: request.Request) -> "Iterator[ForkServer | None]":
     little time, it begins as soon as there is no mistake.
     """
     server = None
-    if portable.on_linux() and asked.settings.warm and asked.from_scratch:
+    if portable.on_linux() and asked.settings.forks and asked.from_scratch:
         from ..kernels.forkserver import start  # noqa: PLC0415 - other commands do not need it
 
         with contextlib.suppress(OSError):

@@ -5,7 +5,8 @@ import sys
 
 from ..errors import Exit, UsageError
 from ..jupyter import failure
-from ..project import Outline, dotenv, layout
+from ..kernels import keeping
+from ..project import CACHE, Outline, dotenv, layout
 from ..words import clock_in_words, did_you_mean, state_in_words
 from .options import Options
 from .shared import label
@@ -36,6 +37,14 @@ def debug(known: Outline, chosen: Options) -> int:
     said = f"{one.name} {state_in_words(one.state or '')} in {found.profile}"
     print(f"{said}, {clock_in_words(run.started)}, run {run.folder.name}")
     print(mask(f"  {one.place or 'after its last cell'}: {one.error}"))
+    kernels = keeping.kept(known.outputs / CACHE)
+    kept = next((k for k in kernels if (k.run, k.stage) == (run.folder.name, one.name)), None)
+    if kept is not None:
+        from ..jupyter import debug as session  # noqa: PLC0415 - it loads what speaks to kernels
+
+        print(mask(found.traceback), flush=True)
+        session.attach(known.root, kept, lambda text: print(text, flush=True))
+        return Exit.OK
     name = label(found.notebook, known.root)
     if found.edited:
         print(f"{name} was edited since: the cells are those that ran then")

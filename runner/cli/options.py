@@ -102,6 +102,13 @@ OPTIONS: dict[str, Option] = {
         in_pyproject=True,
         handed_on=True,
     ),
+    "keep_failed": Option(
+        ("--keep-failed",),
+        "keep the kernel of a stage that fails so long, for debug: 30m, 1h",
+        (_BUILD,),
+        "TIME",
+        in_pyproject=True,
+    ),
     "retries": Option(
         ("--retries",),
         "try again after a failure of a kernel or of I/O (0)",

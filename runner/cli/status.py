@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Exit, ProjectError, UsageError
+from ..kernels import keeping
 from ..model import BuildKey, State
 from ..plan import request
-from ..project import Outline, Project, dotenv, layout
+from ..project import CACHE, Outline, Project, dotenv, layout
 from ..runs import RUN_ID, VERSION, find, store
-from ..words import did_you_mean, state_in_words
+from ..words import clock_in_words, did_you_mean, state_in_words
 from .commands import RESERVED
 from .options import Options
 from .shared import plan_lines, warn
@@ -43,6 +44,7 @@ def status(known: Outline, chosen: Options) -> int:
     loaded, mistakes = _load(known.root, past)
     mask = dotenv.mask(known.root, os.environ, loaded.settings.secrets if loaded else ())
     newest = find.newest(known)
+    kept = keeping.kept(known.outputs / CACHE)
     waited = {name: find.waited_for(known, newest, name) for name in names}
     builds = [
         _Build(name, past[name], waited[name], _plan(loaded, chosen, name, past[name]))
@@ -54,6 +56,7 @@ def status(known: Outline, chosen: Options) -> int:
     else:
         lines = [line for run in asked for line in _run_lines(run)]
         lines += [line for one in builds for line in one.lines()]
+        lines += [_kept_line(one) for one in kept]
         print(mask("\n".join(lines or ["nothing has run yet"])))
     if mistakes is not None:
         raise mistakes
@@ -95,6 +98,13 @@ class _Build:
         newest = store.details(self.past[0]) if self.past else None
         waits = self.waits and self.waits.folder.name
         return {"profile": self.name, "run": newest, "plan": stages, "waits_for": waits}
+
+
+def _kept_line(one: keeping.Kept) -> str:
+    until = clock_in_words(one.until)
+    where = f"python run.py debug {one.stage} --profile {one.profile}"
+    what = f"kept until {until}: the kernel of {one.profile}-{one.stage}, run {one.run}"
+    return f"{what}; {where}; python run.py stop ends it"
 
 
 def _of_run(run: store.Run) -> dict[str, Any]:

@@ -5,8 +5,9 @@ import time
 from collections.abc import Sequence
 
 from ..errors import Exit, UsageError
+from ..kernels import keeping
 from ..model import State
-from ..project import Outline
+from ..project import CACHE, Outline
 from ..runs import find, heartbeat, store
 from ..system import why
 from ..words import seconds_in_words, state_in_words
@@ -34,6 +35,26 @@ def stop(known: Outline, chosen: Options) -> int:
             cannot be written.
     """
     words, now = chosen.rest, chosen.has("now")
+    code = _stop_run(known, words, now=now)
+    return max(code, _end_kept(known, words))
+
+
+def _end_kept(known: Outline, words: Sequence[str]) -> int:
+    """End the kernels that are kept of stages that failed, of what is named or all."""
+    code = Exit.OK
+    for one in keeping.kept(known.outputs / CACHE):
+        if words and not {one.profile, one.run}.intersection(words):
+            continue
+        name = f"{one.profile}-{one.stage}"
+        if one.end():
+            print(f"the kernel that was kept of {name} has ended")
+        else:
+            print(f"the kernel that is kept of {name} does not end", file=sys.stderr)
+            code = Exit.FAILED
+    return code
+
+
+def _stop_run(known: Outline, words: Sequence[str], *, now: bool) -> int:
     run = _to_stop(known, words)
     if run is None or run.record.exit_code is not None or run.record.state == State.LOST:
         print(

@@ -90,7 +90,8 @@ def run(job: Job, emit: Emit, stop: Stop, spare: Coming) -> Result:
     """
     for attempt in range(1, job.retries + 2):
         printed = job.printed / f"attempt-{attempt}" if attempt > 1 else job.printed
-        result = _attempt(replace(job, printed=printed), emit, stop, spare)
+        keep = job.keep if attempt > job.retries else None
+        result = _attempt(replace(job, printed=printed, keep=keep), emit, stop, spare)
         spare = None
         result = replace(result, attempts=attempt)
         if attempt > job.retries or stop.reason is not None or not _may_help(result, job):

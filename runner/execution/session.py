@@ -98,7 +98,7 @@ class Session(NotebookClient):
         self.mask = executed.mask
         label = relative(job.working_directory)
         self.printed = Printed(job.printed, label, self.mask, self._say)
-        self._asked_to_leave = False
+        self._asked_to_leave = self._raised = False
         # Where messages belong, by the request that they answer: all cells that have run.
         self._places: dict[str, tuple[NotebookNode, int, CellRef | None]] = {}
         self._current: int | None = None
@@ -131,7 +131,9 @@ class Session(NotebookClient):
             self._pulse = Pulse(manager.guarded, manager.place.crashes, self.job.pace, self._say)
             ticker = asyncio.create_task(self._tick())
             try:
-                outcome = await self._to_the_end(await self._cells())
+                outcome = await self._cells()
+                if not await self._kept():
+                    outcome = await self._to_the_end(outcome)
                 crash = readable(tail(manager.place.crashes), self._cell_in_words())
                 raw = tail(manager.place.raw_output), crash
             finally:
@@ -149,6 +151,18 @@ class Session(NotebookClient):
                 ended = replace(ended, peak_memory=peak)
             warm = manager.spare is not None
             return replace(outcome, ended=ended, warm=warm, trace=manager.trace)
+
+    async def _kept(self) -> bool:
+        """Have the kernel of a cell that has raised an exception kept, if that is asked for."""
+        keep = self.job.keep
+        if keep is None or not self._raised or self._stopped.is_set():
+            return False
+        if not await self._manager.hand_over(keep, self.job.root):
+            self._say(logging.WARNING, "its kernel could not be kept")
+            return False
+        until = time.strftime("%H:%M", time.localtime(time.time() + keep.seconds))
+        self._say(logging.ERROR, f"its kernel is kept until {until}: {keep.command}")
+        return True
 
     async def _to_the_end(self, outcome: Outcome) -> Outcome:
         """Have the kernel end, and what the notebook left at work before it.
@@ -400,6 +414,7 @@ class Session(NotebookClient):
             name = one_line(name) or "error"
             said = f"{name}: {first}" if first else name
             said = _waits(cell) if error.ename in _NOBODY else said
+            self._raised = True
             return Outcome(State.FAILED, said, ref)
         except (DeadKernelError, asyncio.CancelledError):
             await self._last_words(cell, ref)

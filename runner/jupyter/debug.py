@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_core.utils import ensure_async
 
 from ..errors import UsageError
+from ..kernels.keeping import Kept
 from ..kernels.launch import KernelStartError, Started, launch
 from ..model import BuildKey, Job, Limits
 from ..project import PYTHON, Settings
@@ -55,6 +56,34 @@ def debug(root: Path, failure: Failure, settings: Settings, mask: Mask, say: Say
         asyncio.run(session.run())
     except KernelStartError as error:
         raise UsageError(str(error)) from None
+
+
+def attach(root: Path, kept: Kept, say: Say) -> None:
+    """Hand over a console in a kernel that was kept; the kernel ends with it.
+
+    If the terminal is closed instead, the kernel stays for the rest of its time.
+    """
+    say("its kernel was kept: the console has its variables; %debug looks into the failing frame;")
+    say("Ctrl-D ends it, and the kernel")
+    with kept.used():
+        console = _console(root, kept.connection)
+        before = {
+            signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: kept.interrupt()),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: console.terminate()),
+        }
+        try:
+            code = console.wait()
+        finally:
+            for number, old in before.items():
+                signal.signal(number, old)
+    if code == 0 and not kept.end():
+        message = "the kernel does not end; python run.py stop ends it"
+        raise UsageError(message)
+
+
+def _console(root: Path, connection: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "runner.jupyter.console", str(os.getpid()), str(connection)]
+    return subprocess.Popen(command, cwd=root)  # noqa: S603 - our own words
 
 
 class _Session:
@@ -235,10 +264,8 @@ class _Session:
     async def _console(self, started: Started) -> None:
         ready = "; %debug looks into the failing frame" if self._is_ours else ""
         self._say(f"the console has the kernel's variables{ready}; Ctrl-D ends it")
-        file = str(started.manager.place.connection_file)
-        command = [sys.executable, "-m", "runner.jupyter.console", str(os.getpid()), file]
         looks = termios.tcgetattr(sys.stdin)
-        console = subprocess.Popen(command, cwd=self._root)  # noqa: ASYNC220, S603 - our own words
+        console = _console(self._root, started.manager.place.connection_file)
         try:
             await self._until_over(console, started)
         finally:

@@ -44,7 +44,7 @@ class Failure:
 
     `steps` are its cells up to the one at fault, or all where there is none; `cells` is how many
     the notebook has; `edited` is whether the source is not what it was then; `others` are the
-    inputs that are not.
+    inputs that are not; `traceback` is what the cell at fault shows.
     """
 
     run: store.Run
@@ -56,6 +56,7 @@ class Failure:
     kernel: str | None
     edited: bool
     others: tuple[str, ...]
+    traceback: str
 
     @property
     def profile(self) -> str:
@@ -140,6 +141,7 @@ def _failure(
         kernel=None if language == PYTHON else spec.get("name"),
         edited=edited,
         others=tuple(_others(known, failed)),
+        traceback=_traceback(next((one for one in cells if at and one.get("id") == at), {})),
     )
 
 
@@ -179,6 +181,11 @@ def _others(known: Outline, failed: record.StageRecord) -> Iterator[str]:
                 yield one.name
         except OSError:
             yield one.name
+
+
+def _traceback(cell: Mapping[str, Any]) -> str:
+    errors = [one for one in cell.get("outputs", ()) if one["output_type"] == "error"]
+    return "\n".join(errors[-1]["traceback"]) if errors else ""
 
 
 def _tags(cell: Mapping[str, Any]) -> set[str]:

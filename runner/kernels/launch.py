@@ -50,6 +50,7 @@ async def launch(job: Job, coming: Coming, stopped: asyncio.Event, say: Say) -> 
     for attempt in range(1, _ATTEMPTS + 1):
         spare = await _spare(job, coming, stopped, say) if attempt == 1 else None
         manager = GuardedManager(job.language, job.kernel, job.log_level, str(job.root), spare)
+        manager.may_stay = job.keep is not None
         try:
             return await _attempt(manager, job, stopped)
         except KernelStartError as error:

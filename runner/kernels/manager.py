@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
@@ -24,6 +25,8 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets import Type
 
+from ..model import Keep
+from . import keeping
 from .folder import Place, unattended
 from .warm import Spare
 
@@ -66,6 +69,7 @@ class GuardedProvisioner(LocalProvisioner):
 
     ended: Ended | None = None
     kernel_pid: int | None = None
+    is_handed_over = False
     _guard_pid: int | None = None
     _control: socket.socket | None = None
     _watcher: asyncio.Task[None] | None = None
@@ -97,6 +101,7 @@ class GuardedProvisioner(LocalProvisioner):
 
     def _guard(self, place: Place, cmd: list[str], options: dict[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair()
+        stays = cast("GuardedManager", self.parent).may_stay
         with theirs:
             command = [
                 *(sys.executable, "-I", "-S", str(_HERE / "guard.py"), str(theirs.fileno())),
@@ -107,6 +112,8 @@ class GuardedProvisioner(LocalProvisioner):
                 cwd=options.get("cwd"),
                 env=options.get("env"),
                 stdin=subprocess.DEVNULL,
+                # One that may stay when we are gone holds nobody up who reads what we print.
+                **dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL if stays else None),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -136,6 +143,21 @@ class GuardedProvisioner(LocalProvisioner):
     async def poll(self) -> int | None:
         """Give the exit code if the kernel has ended."""
         return self.ended.code if self.ended else None
+
+    async def hand_over(self, take: Callable[[int], bool]) -> bool:
+        """Let go of the kernel if `take` takes the socket to its guard; tell whether it did."""
+        control, watcher = self._control, self._watcher
+        if control is None or watcher is None or self._over.is_set():
+            return False
+        if not await asyncio.to_thread(take, control.fileno()):
+            return False
+        watcher.cancel()
+        control.close()
+        self._control, self.is_handed_over = None, True
+        if self.process is not None:
+            # The guard stays when we are gone, which Python would warn of.
+            self.process.returncode = 0
+        return True
 
     async def wait(self) -> int | None:
         """Wait for the end of the kernel and of everything below it."""
@@ -256,6 +278,8 @@ class GuardedManager(AsyncKernelManager):
         ours = language == "python" and kernel is None
         super().__init__(transport="ipc", client_factory=PacedClient if ours else Client)
         self.killed = False
+        # Whether the kernel may be handed over.
+        self.may_stay = False
         self.trace: bytes | None = None
         self.spare = spare
         self.place = Place.make() if spare is None else spare.place
@@ -277,6 +301,15 @@ class GuardedManager(AsyncKernelManager):
             parent=self, kernel_id="kernel", kernel_spec=self.kernel_spec
         )
 
+    async def hand_over(self, keep: Keep, root: Path) -> bool:
+        """Have another process keep the kernel from now on; tell whether it does.
+
+        Then `end` leaves the kernel and its folder alone.
+        """
+        return await self.guarded.hand_over(
+            lambda control: keeping.keep(keep, control, self.place.connection_file, root)
+        )
+
     async def end(self, limit: float = 5.0) -> Ended | None:
         """End the kernel, politely for `limit` seconds, and everything below it.
 
@@ -287,6 +320,9 @@ class GuardedManager(AsyncKernelManager):
             How it ended, or None if it was never started.
         """
         guarded = self.guarded
+        if guarded.is_handed_over:
+            self.context.destroy()
+            return None
         if guarded.has_process:
             if guarded.ended is None and limit:
                 await ensure_async(self.request_shutdown())
@@ -306,6 +342,11 @@ class GuardedManager(AsyncKernelManager):
         await ensure_async(self.cleanup_resources())
         shutil.rmtree(self.place.folder, ignore_errors=True)
         return guarded.ended
+
+    def cleanup_connection_file(self) -> None:
+        """Remove the connection file, of a kernel that is still ours: this comes at our own end."""
+        if self.provisioner is None or not self.guarded.is_handed_over:
+            super().cleanup_connection_file()
 
     def environment(self) -> dict[str, str]:
         """Give the kernel's environment: nothing waits for a person or writes to the home."""

@@ -44,11 +44,15 @@ class Settings:
     always: tuple[str, ...] = ()
     portable: bool = False
     pages: bool = False
+    keep_failed: float | None = None
 
     def __post_init__(self) -> None:
         """Check every value and bring it into its form."""
         _set(self, "jobs", whole_number(self.jobs))
-        for name in ("timeout", "cell_timeout", "deadline", "heartbeat", "silence"):
+        for name in (
+            *("timeout", "cell_timeout", "deadline", "heartbeat", "silence"),
+            "keep_failed",
+        ):
             _set(self, name, duration(getattr(self, name)))
         for name in ("start_timeout", "end_timeout"):
             bound = duration(getattr(self, name))
@@ -86,6 +90,11 @@ class Settings:
         if type(tolerance) not in {int, float} or not 0 <= tolerance < math.inf:
             message = "takes a number from 0 up"
             raise SettingError(message)
+
+    @property
+    def forks(self) -> bool:
+        """Whether kernels are forked; one that may have to be kept is below no other process."""
+        return self.warm and self.keep_failed is None
 
     def retries_of(self, stage: str) -> int:
         """Say how often a stage is tried again."""
