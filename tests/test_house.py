@@ -11,7 +11,14 @@ ROOMS = {path.parent.name for path in RUNNER.glob("*/__init__.py")}
 # What loads Jupyter or starts processes is not in the face, which all commands load.
 BACK_DOORS = {
     *("kernels.ending", "kernels.forkserver", "kernels.launch", "kernels.manager"),
-    *("kernels.stacks", "kernels.trace", "kernels.warm", "build.command", "system.cgroups"),
+    *(
+        "kernels.keeping",
+        "kernels.stacks",
+        "kernels.trace",
+        "kernels.warm",
+        "build.command",
+        "system.cgroups",
+    ),
 }
 
 
