@@ -2,11 +2,10 @@
 
 import os
 import select
-import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,11 +79,13 @@ class Console:
 
 
 @contextmanager
-def debugging(project: TemporaryProject, *words: str) -> Iterator[Console]:
-    """Run `debug` on a terminal."""
+def debugging(
+    project: TemporaryProject, *words: str, within: Sequence[str] = ()
+) -> Iterator[Console]:
+    """Run `debug` on a terminal, as the last words of `within`."""
     # Else it asks where the cursor is, and waits for an answer.
     command = ["env", "PROMPT_TOOLKIT_NO_CPR=1", sys.executable, "run.py", "debug", *words]
-    with on_terminal(project.root, command) as (pid, terminal):
+    with on_terminal(project.root, [*within, *command]) as (pid, terminal):
         yield Console(pid, terminal)
 
 
@@ -181,11 +182,13 @@ def test_of_a_console_nothing_is_left_when_the_command_is_killed(
     shop: TemporaryProject, temporary: Path
 ) -> None:
     shop.run("all", code=1)
-    with debugging(shop) as console:
+    # A shell that stays, for the end of a terminal's first process ends the others.
+    with debugging(shop, within=("sh", "-c", '"$@"; sleep 60', "sh")) as console:
         console.seen(PROMPT)
-        below = console.below()
+        (command,) = psutil.Process(console.pid).children()
+        below = command.children(recursive=True)
         assert len(below) > 1
-        os.kill(console.pid, signal.SIGKILL)
+        command.kill()
         none_left(below)
     assert [*temporary.glob("kernel-*")] == []
 

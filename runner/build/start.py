@@ -3,7 +3,6 @@
 import logging
 import time
 
-from ..kernels import keeping
 from ..model import Job, Keep, Limits, Pace, Planned, Reason, Result, Stage, State
 from ..project import CACHE, NotebookError, notebooks
 from ..runs import stage_details
@@ -147,6 +146,8 @@ class Starter:
         seconds, run = self._run.command.settings.keep_failed, self._run.turn.run_id
         if seconds is None:
             return None
+        from ..kernels import keeping  # noqa: PLC0415 - a build with nothing to do does without
+
         folder = self._run.project.outputs / CACHE / keeping.FOLDER
         note = folder / f"{run}-{stage.replace('/', '-')}.json"
         return Keep(seconds, note, stage, run, self._run.plan.profile)

@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_core.utils import ensure_async
 
 from ..errors import UsageError
-from ..kernels.keeping import Kept
+from ..kernels import keeping
 from ..kernels.launch import KernelStartError, Started, launch
 from ..model import BuildKey, Job, Limits
 from ..project import PYTHON, Settings
@@ -58,7 +58,7 @@ def debug(root: Path, failure: Failure, settings: Settings, mask: Mask, say: Say
         raise UsageError(str(error)) from None
 
 
-def attach(root: Path, kept: Kept, say: Say) -> None:
+def attach(root: Path, kept: keeping.Kept, say: Say) -> None:
     """Hand over a console in a kernel that was kept; the kernel ends with it.
 
     If the terminal is closed instead, the kernel stays for the rest of its time.
