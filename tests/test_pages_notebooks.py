@@ -135,6 +135,7 @@ def test_a_failed_cell_stands_open_with_its_traceback(
         assert "timed out" in tab.page.locator("h1").inner_text()
 
 
+@pytest.mark.slow
 def test_a_figure_is_drawn_in_its_frame_and_other_scripts_are_stopped(
     project: TemporaryProject, looker: Looker, tmp_path: Path
 ) -> None:
