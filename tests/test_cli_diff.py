@@ -1,5 +1,7 @@
 """`diff`: what differs between two runs, and what does not."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -9,6 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from PIL import Image
 
 from tests.project import TemporaryProject
 from tests.terminals import exit_status, on_terminal, seen
@@ -176,6 +179,27 @@ def test_other_code_and_another_input(compared: TemporaryProject) -> None:
     assert text.splitlines()[-1] == (
         "the same: verdict, parameters, 1 of 2 stages' code, packages, metrics, outputs"
     )
+
+
+def test_a_page_of_what_differs_stands_alone(compared: TemporaryProject, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    one, two, three = ids(compared, 0, 1, 3)
+    done = compared.call("diff", one, two, "--html", str(path), code=1)
+    assert done.out == f"the page is made: {path}\n"
+    text = path.read_text("utf-8")
+    for told in ("These runs differ", "a.n", "numbers.json: loss", "what differs, in red"):
+        assert told in text, told
+    # The old picture, the new one, and the one that marks where they differ.
+    pictures = re.findall(r'<img src="data:image/png;base64,([^"]+)"', text)
+    assert len(pictures) == 3
+    marked = Image.open(io.BytesIO(base64.b64decode(pictures[2]))).convert("RGB")
+    red = [x for x in range(10) if marked.getpixel((x, 0)) == (200, 20, 20)]
+    assert red == [1, 2]
+    assert not re.findall(r'(?:href|src)="(?!data:|#)', text)
+    compared.call("diff", two, three, "--html", str(path), code=1)
+    assert "three = 33" in path.read_text("utf-8")
+    told = compared.call("diff", one, two, "--html", "x.txt", code=2).err
+    assert told == "run.py: --html x.txt: a page is a file that ends in .html\n"
 
 
 def test_a_picture_of_another_size(compared: TemporaryProject) -> None:

@@ -1,5 +1,6 @@
 """The page of a comparison of two runs, which stands alone."""
 
+import functools
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,10 +64,11 @@ def _marked(change: differences.OutputChange) -> str:
 
     try:
         with Image.open(_path(change.old)) as one, Image.open(_path(change.new)) as other:
-            old, new = one.convert("RGB"), other.convert("RGB")
-        mask: Any = (
-            ImageChops.difference(old, new).convert("L").point(lambda level: 255 * (level > 0))
-        )
+            old, new = one.convert("RGBA"), other.convert("RGBA")
+        bands = ImageChops.difference(old, new).split()
+        most = functools.reduce(ImageChops.lighter, bands)
+        mask: Any = most.point([0, *[255] * 255])
+        new = new.convert("RGB")
         faint = Image.blend(new, Image.new("RGB", new.size, "white"), 0.75)
         faint.paste(Image.new("RGB", new.size, (200, 20, 20)), mask=mask)
         data = io.BytesIO()
