@@ -98,10 +98,10 @@ class Committer:
 
     def _publish(self, result: Result) -> None:
         """Put a good stage's executed notebook into the build as it stands."""
-        name = f"{result.stage}.ipynb"
-        published = self._run.folder / "notebooks" / name
+        stage = self._run.plan.pipeline.stages[result.stage]
+        published = self._run.folder / stage.executed
         published.parent.mkdir(parents=True, exist_ok=True)
-        copy_whole(self._run.record.notebooks / name, published)
+        copy_whole(self._run.record.notebooks / f"{result.stage}.ipynb", published)
 
     def _put_banner(self, result: Result) -> None:
         """Have the executed notebook say first how it ended; the record does in any case."""
@@ -110,7 +110,7 @@ class Committer:
         if self._run.progress.has_run(result.stage) and executed.is_file():
             with contextlib.suppress(OSError, ValueError, LookupError):
                 error = self._run.command.mask(result.error or "")
-                banner.add(executed, result, error, stage.notebook.label, self._run.plan.profile)
+                banner.add(executed, result, error, stage.notebook.label, self._run.plan.key.folder)
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:
         """Fail a stage that changed what another one wrote; warn if an outside input changed."""

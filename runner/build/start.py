@@ -75,7 +75,7 @@ class Starter:
         """Say why a stage cannot run as it was planned, if so."""
         label = self._run.project.label
         notebook = notebooks.read(stage.notebook.path, stage.notebook.label)
-        if notebooks.as_in(notebook, self._run.plan.profile) != stage.notebook:
+        if notebooks.as_in(notebook, self._run.plan.key.profile) != stage.notebook:
             return "the notebook was edited after this run began; give the same command again"
         for one in stage.inputs:
             if not one.path.exists():
@@ -100,7 +100,7 @@ class Starter:
         words = "; ".join(reason.text for reason in reasons)
         log.say(f"started ({words})", stage.name, state=State.RUNNING)
         if stage.left_out:
-            words = sentences.left_out(stage.left_out, self._run.plan.profile)
+            words = sentences.left_out(stage.left_out, self._run.plan.key.profile)
             log.say(words, stage.name, logging.INFO)
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
@@ -128,11 +128,11 @@ class Starter:
             ),
             pace=Pace(settings.heartbeat, settings.silence),
             secrets=settings.secrets,
-            retries=settings.retries_of(stage.name),
+            retries=settings.retries_of(stage.notebook.stage),
             retry_exceptions=settings.retry_exceptions,
             preload=self._ahead.of(stage.name),
             environment={
-                "RUN_PROFILE": self._run.plan.profile,
+                "RUN_PROFILE": self._run.plan.key.profile,
                 "RUN_STAGE": stage.name,
                 "RUN_NOTEBOOK": str(stage.notebook.path),
                 "RUN_ID": self._run.turn.run_id,
@@ -150,7 +150,7 @@ class Starter:
 
         folder = self._run.project.outputs / CACHE / keeping.FOLDER
         note = folder / f"{run}-{stage.replace('/', '-')}.json"
-        return Keep(seconds, note, stage, run, self._run.plan.profile)
+        return Keep(seconds, note, stage, run, self._run.plan.key.folder)
 
 
 def skipped(stage: str) -> Result:

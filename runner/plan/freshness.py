@@ -164,8 +164,8 @@ class Freshness:
 
     def _now(self, stage: Stage) -> plan.Now:
         made = self.made.get(stage.name)
-        names = [stage.name, *([made.was] if made and made.was else [])]
-        paths = [self._build / "notebooks" / f"{name}.ipynb" for name in names]
+        paths = [self._build / stage.executed]
+        paths += [self._build / "notebooks" / f"{made.was}.ipynb"] if made and made.was else []
         there = any(path.exists() for path in paths)
         return plan.Now(
             basis=self.of_stage(stage),
