@@ -14,6 +14,7 @@ class State(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     SKIPPED = "skipped"
+    TAKEN_OVER = "taken_over"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     KERNEL_DIED = "kernel_died"
@@ -25,7 +26,7 @@ class State(StrEnum):
     @property
     def good(self) -> bool:
         """Whether what needs this stage can go on."""
-        return self in {State.SUCCEEDED, State.SKIPPED}
+        return self in {State.SUCCEEDED, State.SKIPPED, State.TAKEN_OVER}
 
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

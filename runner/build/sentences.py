@@ -66,6 +66,8 @@ def stage_end(result: Result) -> tuple[int, str]:
         # Of hundreds of points the summary says it.
         level = logging.DEBUG if result.stage.endswith("]") else logging.INFO
         return level, "skipped, it is up to date"
+    if result.state is State.TAKEN_OVER:
+        return logging.DEBUG, f"taken over in {seconds_in_words(result.seconds)}"
     if result.good:
         how = "left early, with all its outputs written" if result.cell else "succeeded"
         return logging.INFO, f"{how} in {seconds_in_words(result.seconds)}"

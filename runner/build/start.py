@@ -4,11 +4,12 @@ import logging
 import time
 
 from ..model import Job, Keep, Limits, Pace, Planned, Reason, Result, Stage, State
+from ..plan import elsewhere
 from ..project import CACHE, NotebookError, notebooks
-from ..runs import stage_details
+from ..runs import Fingerprint, stage_details
 from ..system import kind, link_on_the_way, why
 from ..words import seconds_in_words
-from . import sentences
+from . import sentences, takeover
 from .ahead import Ahead
 from .turn import Running
 
@@ -24,6 +25,10 @@ class Starter:
         self.read: dict[str, dict[str, str | None]] = {}
         # The stages that cannot end before the deadline.
         self.late: list[str] = []
+        self.elsewhere = elsewhere.Elsewhere(run.plan.freshness)
+        # What each stage was started with, and where those come from that were taken over.
+        self.basis: dict[str, Fingerprint] = {}
+        self.taken: dict[str, elsewhere.Source] = {}
 
     def decide(self, planned: Planned) -> Job | Result:
         """Give what an executor is to run, or how the stage ends without that."""
@@ -39,7 +44,9 @@ class Starter:
             stage = self._run.plan.pipeline.stages[name]
             if (fault := self._fault(stage)) is not None:
                 return failed(name, fault)
-            return self._job_of(stage, reasons)
+            made_from = self._begin(stage, reasons)
+            taken = self._taken(stage, made_from) if self.elsewhere.may_take(reasons) else None
+            return taken or self._job_of(stage)
         except NotebookError as error:
             return failed(name, f"the notebook was edited after this run began: {error}")
         except OSError as error:
@@ -87,11 +94,19 @@ class Starter:
                 return f"{what}written through it"
         return None
 
-    def _job_of(self, stage: Stage, reasons: tuple[Reason, ...]) -> Job:
-        """Record and tell that a stage starts; make its job."""
+    def _taken(self, stage: Stage, made_from: Fingerprint) -> Result | None:
+        """Take a stage over that another run has made from the same, if there is one."""
+        source = self.elsewhere.find(stage, made_from)
+        result = takeover.take(self._run, stage, source) if source is not None else None
+        if source is not None and result is not None:
+            self.taken[stage.name] = source
+        return result
+
+    def _begin(self, stage: Stage, reasons: tuple[Reason, ...]) -> Fingerprint:
+        """Record and tell that a stage starts; give what it is made from."""
         log, freshness = self._run.log, self._run.plan.freshness
         own = freshness.hashes.of(stage.notebook.path) or ""
-        made_from = freshness.of_stage(stage)
+        made_from = self.basis[stage.name] = freshness.of_stage(stage)
         self.read[stage.name] = {**made_from.inputs}
         details = stage_details(stage, self._run.project.label, made_from, own)
         self._run.record.stage_started(stage.name, reasons, details)
@@ -102,6 +117,9 @@ class Starter:
         if stage.left_out:
             words = sentences.left_out(stage.left_out, self._run.plan.key.profile)
             log.say(words, stage.name, logging.INFO)
+        return made_from
+
+    def _job_of(self, stage: Stage) -> Job:
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
         return job

@@ -35,18 +35,24 @@ def plan_lines(plan: "request.BuildPlan", skipped: str) -> list[str]:
     Points of a notebook that fare alike are one line.
     """
     stages = plan.pipeline.stages
+    from ..plan import elsewhere  # noqa: PLC0415 - few commands need it
+
+    before = elsewhere.Elsewhere(plan.freshness)
+    taken = {one.stage: before.of_planned(one) for one in plan.planned}
     alike: dict[tuple[str, object], list[Planned]] = {}
     for planned in plan.planned:
         stage = stages[planned.stage]
+        source = taken[planned.stage]
         kinds = [reason.kind for reason in planned.reasons], bool(planned.before)
-        alike.setdefault((stage.notebook.stage, str(kinds) if stage.label else ""), []).append(
-            planned
-        )
+        kind = str((kinds, source and source.build)) if stage.label else ""
+        alike.setdefault((stage.notebook.stage, kind), []).append(planned)
     lines = []
     for (notebook, _), those in alike.items():
         first = those[0]
         name = points_in_words(plan.pipeline, notebook, [one.stage for one in those])
         fate = _fate(plan, those) if first.may_run else skipped
+        if (source := taken[first.stage]) is not None:
+            fate = f"take   from {source.build}, run {source.run}, which made the same"
         declares = first.may_run or plan.pipeline.declares(first.stage)
         lines.append((name, fate + ("" if declares else " (seen)")))
     lines += [

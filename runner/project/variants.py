@@ -17,6 +17,8 @@ from .axes import Axis, canonical
 
 # In bytes: a point's name, and what is added where it does not say all.
 _LONGEST, _MARK = 80, 9
+# So many points are named in a message.
+_FEW = 20
 _PLAIN = re.compile(r"[^\w.+-]+")
 _NAME = re.compile(r"[\w.]+")
 # What stands beside `input_NAME` and gets the points of what that gathers.
@@ -365,7 +367,8 @@ def matching(stages: Mapping[str, Stage], words: str) -> list[str]:
             message = f"[{words}]: there is no axis `{key}`{did_you_mean(key, short)}"
             raise UsageError(message)
     labels = [stage.label for stage in stages.values()]
-    message = f"[{words}]: there is no such point{did_you_mean(words, labels)}"
+    near = did_you_mean(words, labels) if len(labels) <= _FEW else ""
+    message = f"[{words}]: there is no such point{near}"
     raise UsageError(message)
 
 
