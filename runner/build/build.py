@@ -271,7 +271,7 @@ class _Build:
         for label in self._run.turn.then if is_last else ():
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
-        self._log.results([results[one.stage] for one in self._plan.planned])
+        self._log.results(sentences.to_list([results[one.stage] for one in self._plan.planned]))
         words = sentences.summary(self._plan.pipeline, [*results.values()])
         log = self._project.label(self._run.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR

@@ -52,7 +52,8 @@ def plan_lines(plan: "request.BuildPlan", skipped: str) -> list[str]:
         name = points_in_words(plan.pipeline, notebook, [one.stage for one in those])
         fate = _fate(plan, those) if first.may_run else skipped
         if (source := taken[first.stage]) is not None:
-            fate = f"take   from {source.build}, run {source.run}, which made the same"
+            why_not = "; ".join(reason.text for reason in first.reasons)
+            fate = f"take   from {source.build}, run {source.run} ({why_not})"
         declares = first.may_run or plan.pipeline.declares(first.stage)
         lines.append((name, fate + ("" if declares else " (seen)")))
     lines += [

@@ -13,7 +13,7 @@ from typing import Any
 from ..model import BuildKey, Planned, Reason, Stage
 from ..project import CACHE, TEST_PROFILE
 from ..runs import RUN_ID, Environment, Fingerprint, Made, Seen, kept, made_in
-from ..system import append_line, read_json, read_plain
+from ..system import append_line, is_folder, read_json, read_plain
 from .freshness import Freshness
 
 _FILE = "made.jsonl"
@@ -79,7 +79,9 @@ class Elsewhere:
             line = {"made": digest, "build": self._key.folder, "run": run, "stage": stage.name}
             with contextlib.suppress(OSError):
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                append_line(self._path, line, lasting=False)
+                # A link is not followed.
+                if is_folder(self._path.parent):
+                    append_line(self._path, line, lasting=False)
 
     @cached_property
     def _index(self) -> dict[str, list[tuple[str, str, str]]]:
@@ -133,7 +135,9 @@ class Elsewhere:
         """Tell whether what a stage was seen to use beside what it declares is the same here."""
         if seen is None:
             return True
-        if seen.writes or seen.written or seen.folders or seen.many or seen.doubted or seen.own:
+        made = [*seen.writes, *seen.written, *seen.folders]
+        others = any("__pycache__" not in name.split("/") for name in made)
+        if others or seen.many or seen.doubted or seen.own:
             return False
         names = [*seen.reads, *seen.modules, *seen.absent]
         if seen.alone or seen.children:
