@@ -183,6 +183,8 @@ class _Expansion:
         count = Counter(name for axis in self.axes for name in axis.names)
         self._short = {name for name, times in count.items() if times == 1}
         self._labels: dict[tuple[tuple[int, ...], _Point], tuple[dict[str, object], str]] = {}
+        self._points = plan.build / VARIANTS
+        self._inside: dict[Path, PurePath] = {}
         self.stages: dict[str, Stage] = {}
         self.needs: dict[str, dict[str, None]] = {}
 
@@ -286,7 +288,9 @@ class _Expansion:
         return Place(replace(place.file, path=path), text)
 
     def _moved(self, path: Path, label: str) -> Path:
-        return self._plan.build / VARIANTS / label / path.relative_to(self._plan.build)
+        if path not in self._inside:
+            self._inside[path] = path.relative_to(self._plan.build)
+        return self._points / label / self._inside[path]
 
     def _point(self, axes: tuple[int, ...], steps: _Point) -> tuple[dict[str, object], str]:
         """Give the values of a point by `stage.parameter`, and what it is called."""
