@@ -60,6 +60,8 @@ def plan_lines(plan: "request.BuildPlan", skipped: str) -> list[str]:
         (f"{name} × ?", "later  its points are known when others have run")
         for name in plan.pipeline.coming
     ]
+    if plan.is_part and not plan.pipeline.coming:
+        lines.append(("…", "later  the rest is planned when these have run"))
     width = max(len(name) for name, _ in lines)
     return [f"{name:<{width}}  {fate}" for name, fate in lines]
 

@@ -107,7 +107,7 @@ def _newest(
     """Give the newest failure in a profile, if there is one."""
     for run in store.of_build(known.build(BuildKey(profile))):
         for one in run.record.stages:
-            if one.state in _FAILED and stage in {None, one.name}:
+            if one.state in _FAILED and stage in {None, one.name, one.name.partition("[")[0]}:
                 yield run, one
                 return
 

@@ -69,7 +69,17 @@ def _answer(
     edited = notebooks.with_parameters(project.notebooks[name], source)
     project = replace(project, notebooks={**project.notebooks, name: edited})
     pipeline = bind(project, [profile], parameters)[profile]
-    return _of_stage(project, pipeline, pipeline.stages[name])
+    names = pipeline.points.get(name)
+    if names is None:
+        return {"mistakes": [f"{name}: its points are known when {_listing(pipeline)} has run"]}
+    found = _of_stage(project, pipeline, pipeline.stages[names[0]])
+    if len(names) > 1:
+        found["notes"].append(f"this is the first of {len(names)} points")
+    return found
+
+
+def _listing(pipeline: Pipeline) -> str:
+    return " and ".join(sorted(pipeline.listing)) or "another stage"
 
 
 def _of_stage(project: Project, pipeline: Pipeline, stage: Stage) -> Answer:
