@@ -69,12 +69,12 @@ def _answer(
     edited = notebooks.with_parameters(project.notebooks[name], source)
     project = replace(project, notebooks={**project.notebooks, name: edited})
     pipeline = bind(project, [profile], parameters)[profile]
-    names = pipeline.points.get(name)
-    if names is None:
+    points = pipeline.points.get(name, ())
+    if not points:
         return {"mistakes": [f"{name}: its points are known when {_listing(pipeline)} has run"]}
-    found = _of_stage(project, pipeline, pipeline.stages[names[0]])
-    if len(names) > 1:
-        found["notes"].append(f"this is the first of {len(names)} points")
+    found = _of_stage(project, pipeline, pipeline.stages[points[0]])
+    if len(points) > 1:
+        found["notes"].append(f"this is the first of {len(points)} points")
     return found
 
 
