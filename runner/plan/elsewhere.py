@@ -52,7 +52,8 @@ class Elsewhere:
 
     def of_planned(self, planned: Planned) -> Source | None:
         """Find where a stage would be taken over from, if that is known before others run."""
-        if planned.before or not planned.reasons or not self.may_take(planned.reasons):
+        open_yet = planned.before or any(one.kind == "upstream" for one in planned.reasons)
+        if open_yet or not planned.reasons or not self.may_take(planned.reasons):
             return None
         stage = self._freshness.pipeline.stages[planned.stage]
         return self.find(stage, self._freshness.of_stage(stage))

@@ -187,7 +187,8 @@ class Request:
         profile = part.key.profile
         selection = next(one for one in self.selections if one.profile == profile)
         named = {profile: selection.named}
-        bound = bind(self.project, [profile], self.parameters, named, self.variation)
+        variation = replace(self.variation, final=True)
+        bound = bind(self.project, [profile], self.parameters, named, variation)
         again = replace(self, pipelines=self.pipelines | bound)
         return again._plan(selection, (), anew=True, done=part)  # noqa: SLF001 - it is one of us
 

@@ -33,12 +33,13 @@ def resolve(  # noqa: PLR0913 - all that decides it
     *,
     breadth: bool = False,
     most: int | None = axes.MOST,
+    final: bool = False,
 ) -> Pipeline | None:
     """Bind a profile's parameters to the stages and put these in order.
 
     Every mistake is added to `problems`; with one that leaves no order, the answer is
-    None. `coming` are files of other builds that the same command makes before. For `breadth`
-    and `most` see `variants.expanded`.
+    None. `coming` are files of other builds that the same command makes before. For the others
+    see `binding.Variation`.
     """
     build = project.build(key)
     settings = parameters.read_profile(project.profiles, key.profile, problems) + overrides
@@ -49,6 +50,7 @@ def resolve(  # noqa: PLR0913 - all that decides it
         secrets=project.settings.secrets,
         folder=project.root / "params",
         read=lambda name: _of_build(build / name),
+        final=final,
     )
     drafts = {
         name: _drafts(_Binder(project, key, one.folder, coming, problems), one, layers)
