@@ -31,7 +31,7 @@ HAVE: dict[str | None, set[str]] = {
     "status": {"-p", "--json"},
     "history": set(),
     "diff": {"--json", "--html"},
-    "table": {"--sort", "--csv", "--last"},
+    "table": {"--sort", "--csv", "--last", "--over", "--runs"},
     "log": {"-f"},
     "show": {"--single"},
     "lab": {"-p", "--profile", "--no-lab", "--remove"},

@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "table": Command(
         "[PROFILE…]",
-        "a line for each run: the parameters that differ, and the metrics",
+        "a line for each run, or for each point of a profile with several values: metrics",
         "table:table",
         lenient=True,
     ),

@@ -207,6 +207,14 @@ OPTIONS: dict[str, Option] = {
         ("--sort",), "by a metric or parameter; -NAME: the largest first", ("table",), "NAME"
     ),
     "csv": Option(("--csv",), "all of it, for programs", ("table",)),
+    "over": Option(
+        ("--over",),
+        "of points: mean and spread over an axis, such as seed",
+        ("table",),
+        "AXIS",
+        many=True,
+    ),
+    "of_runs": Option(("--runs",), "a line for each run, where there are points", ("table",)),
     "last": Option(("--last",), "the newest N runs", ("table",), "N"),
     "follow": Option(
         ("-f", "--follow"), "show it as it grows; end with the run's exit code", ("log",)
