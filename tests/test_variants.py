@@ -432,6 +432,20 @@ def test_the_values_of_an_axis_come_from_a_stage(project: TemporaryProject) -> N
     assert succeeded(project, state="skipped") == ["degrees"]
 
 
+def test_what_a_test_makes_at_points_is_expected(project: TemporaryProject) -> None:
+    sweep(project, "")
+    project.profile("test", TWO)
+    project.pretend("test")
+    project.call("accept", "--yes")
+    expected = project.root / "testdata/expected"
+    assert (expected / "variants/degree=1,alpha=0.5/model.json").is_file()
+    assert not list(expected.rglob("*.ipynb"))
+    assert "(7 of 7 outputs compared)" in project.pretend("test").out
+    (expected / "variants/degree=1/features.json").write_text("11", "utf-8")
+    done = project.pretend("test", code=3)
+    assert "variants/degree=1/features.json: expected 11, got 10" in done.out
+
+
 def _made(project: TemporaryProject) -> dict[str, bytes]:
     """Give what the stages of the grid have written."""
     build = project.outputs("grid")
