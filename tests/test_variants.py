@@ -381,6 +381,9 @@ def test_many_points_are_one_line(project: TemporaryProject) -> None:
     ]
     assert "model × 4 (degree × alpha)  (notebooks/model.ipynb)" in project.call("list", "grid").out
     project.pretend("grid", "--where", "degree=1")
+    told = project.call("log", "grid", "model[alpha=1]").out
+    assert {line.split()[3] for line in told.splitlines()} == {"model[degree=1,alpha=1.0]:"}
+    assert project.call("log", "grid", "model").out.count("succeeded") == 2
     assert "model × 2 of 4      skip   up to date" in project.call("grid", "-n").out
 
 

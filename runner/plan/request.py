@@ -78,7 +78,9 @@ class Choice:
 
     def _others(self, pipeline: Pipeline, names: Sequence[str]) -> set[str]:
         """Give the stages at points that are not meant, and all that need one of these."""
-        wanted = dict(one.partition("=")[::2] for each in self.where for one in each.split(","))
+        wanted = {
+            name: one for each in self.where for name, one in variants.wanted_by(each).items()
+        }
         known = {key for stage in pipeline.stages.values() for key in stage.point}
         shorts = {key.rpartition(".")[2] for key in known}
         for key, value in wanted.items():
@@ -89,7 +91,7 @@ class Choice:
         others = {
             name
             for name, stage in pipeline.stages.items()
-            if variants.is_at(stage, wanted) is False
+            if variants.is_at(stage.point, wanted) is False
         }
         if self.sample is not None:
             others |= self._not_in_sample(pipeline, [one for one in names if one not in others])
