@@ -109,8 +109,7 @@ class Warm:
         limit = time.monotonic() + _END
         for member in list(self._family.members):
             self._remove(member)
-        for spare in self._dropped:
-            spare.clear(limit - time.monotonic())
+        self.clear()
         self.server.end(limit - time.monotonic())
         for one in (self._woken, self._wake):
             one.close()
@@ -156,6 +155,19 @@ class Warm:
         spare.drop()
         with self._lock:
             self._dropped.append(spare)
+
+    def clear(self) -> None:
+        """Leave nothing of kernels that were let go of."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, []
+        limit = time.monotonic() + _END
+        for spare in dropped:
+            spare.clear(limit - time.monotonic())
+
+    @property
+    def works(self) -> bool:
+        """Whether kernels can still be forked."""
+        return not self._closed and bool(self._family.members)
 
     @property
     def _most_at_once(self) -> int:
