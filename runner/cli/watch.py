@@ -20,7 +20,7 @@ from ..plan import request, sources
 from ..plan.request import BuildPlan
 from ..project import TEST_PROFILE, Outline, dotenv, imports, layout, naming, requirements
 from ..stop import Stop
-from ..system import is_folder, on_linux, portable, saves, signals
+from ..system import is_folder, on_linux, portable, saves, signals, why
 from ..words import counted, first_few, one_line, seconds_in_words, state_in_words
 from .commands import RESERVED
 from .options import Options
@@ -28,10 +28,14 @@ from .paper import Line, show
 
 # A file that is written in several steps is whole after so many seconds without another.
 _SETTLED, _MOMENT = 0.7, 0.05
+# The clock by which files are dated is so much behind ours.
+_GRAIN = 0.02
 # How often we look whether another run still holds the build, in seconds.
 _LOOK = 1.0
-# One file ends so many rounds in a row; then it may be what runs that writes it.
+# One file, but a notebook, ends so many rounds in a row; then what runs may write it itself.
 _MOST_ENDED = 3
+# A kernel that was interrupted for a save may go on for so many seconds.
+_PATIENCE = 1.0
 
 
 def watch(known: Outline, chosen: Options, arguments: Sequence[str], executors: Executors) -> int:
@@ -85,15 +89,18 @@ class _Watching:
         # The rounds before: whether one has begun, how the last one ended, and when.
         self._has_begun = False
         self._code = int(Exit.OK)
+        self._stages: list[list[str]] = []
         self._over = 0.0
         self._said: set[str] = set()
         self._waits = False
+        # How changes are told; None once a person knows that.
+        self._told_how: str | None = None
 
     def go_on(self) -> None:
         """Do one round after the other until asked to end, or until the runner was saved."""
-        why = saves.untold(self._root)
-        with saves.Saves(self._folders, self._take, polls=why is not None) as watched:
-            self._print(f"watching {self._root}{f' by looking, for {why}' if why else ''}")
+        untold = saves.untold(self._root)
+        with saves.Saves(self._folders, self._take, polls=untold is not None) as watched:
+            self._told_how = f", which is looked at each second ({untold})" if untold else ""
             names: dict[Path, None] = {}
             while not (self._end.asked() or self.renewed):
                 done = self._round(names)
@@ -101,7 +108,7 @@ class _Watching:
                     names = {}
                     watched.renew()
                 names |= dict.fromkeys(self._next(wait=done))
-                if not (self._root / "run.py").exists():
+                if not self._is_there():
                     message = f"{self._root} is gone, and watch has ended"
                     raise UsageError(message)
 
@@ -133,7 +140,7 @@ class _Watching:
                 if found or not wait or self.renewed or self._end.asked():
                     return found
                 self._news.wait()
-                if not (self._root / "run.py").exists():
+                if not self._is_there():
                     return []
 
     def _is_news(self, path: Path) -> bool:
@@ -153,9 +160,14 @@ class _Watching:
         self._settle(saved)
         for path in saved:
             count = self._ended_by.get(path, 0)
-            if count < _MOST_ENDED and self._used.has_file(path) and not self._used.is_same(path):
+            may_end = path.suffix == ".ipynb" or count < _MOST_ENDED
+            if may_end and self._used.has_file(path) and not self._used.is_same(path):
                 self._ended_by[path] = count + 1
-                stop.request(f"{self._label(path)} was saved, so it begins anew")
+                reason = f"{self._label(path)} was saved, so it begins anew"
+                stop.request(reason)
+                later = threading.Timer(_PATIENCE, stop.request, (reason,), {"at_once": True})
+                later.daemon = True
+                later.start()
                 return
 
     def end_round(self) -> None:
@@ -181,27 +193,41 @@ class _Watching:
             if self._end.asked():
                 return True
             asked = self._asked()
+            self._begin(asked)
             with console() as inner:
                 shown = HeldConsole(inner, self._said, self._stage_ended)
                 self._code = self._build(asked, stop, shown, names)
-                self._has_begun |= bool(shown.profiles)
-                anew = stop.exit_code is Exit.INTERRUPTED and stop.asked()
+                if shown.profiles:
+                    self._has_begun, self._over = True, time.time() - _GRAIN
+                # It has failed, too, if a notebook was saved before its stage began.
+                anew = (stop.asked() and stop.exit_code is Exit.INTERRUPTED) or (
+                    bool(self._code) and self._used.edited()
+                )
                 if not anew:
                     shown.tell(failed=bool(self._code))
         except BuildLockedError as error:
             self._wait_for_lock(str(error))
             return False
-        except RunnerError as error:
+        except (RunnerError, OSError) as error:
             return self._refused(error, names)
         finally:
             with self._news:
                 self._stop = None
-            self._over = time.time()
         if anew:
             return self._end.asked()
         self._ended_by, self._waits = {}, False
         self._conclude(asked, shown, stop, names, time.monotonic() - began)
         return True
+
+    def _begin(self, asked: request.Request) -> None:
+        """Say once what is done, and have warm kernels."""
+        if self._told_how is not None:
+            what = f"{', '.join(asked.words)}, and again whenever a source is saved"
+            self._print(f"building {what} in {self._root}{self._told_how}; Ctrl-C ends it")
+            self._told_how = None
+        if asked.settings.forks and on_linux():
+            with contextlib.suppress(OSError):
+                self._lasting.start()
 
     def _asked(self) -> request.Request:
         """Read the project as it is now.
@@ -217,11 +243,7 @@ class _Watching:
         if settings.portable:
             portable.choose()
         targets = self._chosen.rest or (TEST_PROFILE,)
-        asked = request.read(loaded, settings, targets, self._chosen.parameters)
-        if settings.forks and on_linux():
-            with contextlib.suppress(OSError):
-                self._lasting.start()
-        return asked
+        return request.read(loaded, settings, targets, self._chosen.parameters)
 
     def _build(
         self, asked: request.Request, stop: Stop, shown: HeldConsole, names: Collection[Path]
@@ -237,7 +259,10 @@ class _Watching:
             # It may have been saved meanwhile.
             self._end_if_other()
             todo = any(one.may_run for plan in plans for one in plan.planned)
-            return todo or again or bool(self._code) or not self._has_begun
+            # A stage that is gone, or has another name, leaves something to be put right.
+            before, self._stages = self._stages, [[*plan.pipeline.stages] for plan in plans]
+            same = self._has_begun and before == self._stages
+            return todo or again or bool(self._code) or not same
 
         turn = command.Round(stop, not self._has_begun, planned, self._lasting)
         given = command.Given(
@@ -268,7 +293,7 @@ class _Watching:
             if not self._end.asked():
                 self._news.wait(_LOOK)
 
-    def _refused(self, error: RunnerError, names: Collection[Path]) -> bool:
+    def _refused(self, error: RunnerError | OSError, names: Collection[Path]) -> bool:
         """Tell a mistake, once nothing goes on changing.
 
         Raises:
@@ -276,17 +301,21 @@ class _Watching:
         """
         if not (names or self._has_begun or isinstance(error, ProjectError)):
             raise error
+        if not self._is_there():
+            return True
         with self._news:
             rest = self._heard + _SETTLED - time.monotonic()
             if rest > 0 and not self._end.asked():
                 self._news.wait(rest)
                 return False
-        told = str(error)
+        told = why(error) if isinstance(error, OSError) else str(error)
         if isinstance(error, ProjectError) and len(error.problems) == 1:
             told = f"{error.problems[0]}; nothing was run"
         self._print(f"{self._cause(names)}{told}", "old")
-        self._code = error.exit_code
         return True
+
+    def _is_there(self) -> bool:
+        return (self._root / "run.py").exists()
 
     def _conclude(
         self,

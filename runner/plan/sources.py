@@ -2,12 +2,13 @@
 
 import ast
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from ..model import SourceNotebook, Stage, Trace
 from ..project import NotebookError, Project, naming, notebooks
-from ..system import is_folder
+from ..system import content, files
 from .request import BuildPlan
 
 _TOP = {"pyproject.toml", "requirements.txt"}
@@ -38,7 +39,7 @@ def is_runner(name: PurePath) -> bool:
 def is_half(path: Path) -> bool:
     """Tell whether a file seems to have been written but in part."""
     try:
-        data = path.read_bytes() if path.suffix in {".ipynb", ".json", ".py"} else b"?"
+        data = content(path) if path.suffix in {".ipynb", ".json", ".py"} else b"?"
         if path.suffix == ".py":
             ast.parse(data)
         elif data != b"?":
@@ -58,7 +59,10 @@ def folders(root: Path) -> Iterator[Path]:
         count += 1
         yield folder
         try:
-            inner = sorted(one for one in folder.iterdir() if is_folder(one))
+            with files.OPENED.ours(folder), os.scandir(folder) as entries:
+                inner = sorted(
+                    folder / one.name for one in entries if one.is_dir(follow_symlinks=False)
+                )
         except OSError:
             continue
         todo += [one for one in inner if _is_looked_into(one)]
@@ -147,6 +151,11 @@ class Used:
             return notebooks.read(key, before.label) == before
         except (NotebookError, OSError):
             return False
+
+    def edited(self) -> bool:
+        """Tell whether a notebook is not what it was any more."""
+        found = [path for path, one in self._files.items() if isinstance(one, SourceNotebook)]
+        return not all(map(self.is_same, found))
 
     @property
     def folders(self) -> set[Path]:

@@ -8,10 +8,12 @@ from typing import Self
 
 import psutil
 
+from . import files
+
 # In milliseconds: a burst is over when it has been quiet for so long, or has lasted so long.
 _QUIET, _LONGEST = 50, 5_000
 # After so many milliseconds all is looked at once: what was saved as the watch began.
-_FIRST = 1_000
+_FIRST = 300
 # How often we look by ourselves, in seconds; the variables are those of watchfiles.
 _EVERY = 1.0
 _FORCED, _DELAY = "WATCHFILES_FORCE_POLLING", "WATCHFILES_POLL_DELAY_MS"
@@ -59,6 +61,7 @@ class Saves:
         self._tell = tell
         self._every = _interval() if polls else None
         self._known: dict[Path, dict[str, _Looks]] = {}
+        self._watched: set[Path] = set()
         # Folders that were made since, all that is in them is new.
         self._made: set[Path] = set()
         self._stir = threading.Event()
@@ -79,12 +82,14 @@ class Saves:
 
     def renew(self) -> None:
         """Ask again which folders there are to watch."""
-        self._stir.set()
+        if {*self._folders()} != self._watched:
+            self._stir.set()
 
     def _run(self) -> None:
         while not self._over:
             self._stir.clear()
-            folders = sorted(one for one in self._folders() if one.is_dir())
+            self._watched = {*self._folders()}
+            folders = sorted(one for one in self._watched if one.is_dir())
             changed = {
                 folder / name
                 for folder in self._known.keys() - {*folders}
@@ -169,7 +174,8 @@ def _entries(folder: Path) -> dict[str, _Looks]:
     """Look at what is in a folder."""
     found: dict[str, _Looks] = {}
     try:
-        entries = list(os.scandir(folder))
+        with files.OPENED.ours(folder), os.scandir(folder) as listed:
+            entries = list(listed)
     except OSError:
         return found
     for entry in entries:
