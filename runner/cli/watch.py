@@ -17,7 +17,6 @@ from ..execution import Executors
 from ..kernels.lasting import Lasting
 from ..model import Result, State
 from ..plan import request, sources
-from ..plan.request import BuildPlan
 from ..project import TEST_PROFILE, Outline, dotenv, imports, layout, naming, requirements
 from ..stop import Stop
 from ..system import is_folder, on_linux, portable, saves, signals, why
@@ -83,7 +82,7 @@ class _Watching:
         self.renewed = False
         # The round under way: what may end it, what it builds, how often each file ended one.
         self._stop: Stop | None = None
-        self._plans: Sequence[BuildPlan] = ()
+        self._plans: Sequence[request.BuildPlan] = ()
         self._used = sources.Used()
         self._ended_by: dict[Path, int] = {}
         # The rounds before: whether one has begun, how the last one ended, and when.
@@ -253,7 +252,7 @@ class _Watching:
             path.is_relative_to(project.expected) or path.name == "pyproject.toml" for path in names
         )
 
-        def planned(plans: Sequence[BuildPlan]) -> bool:
+        def planned(plans: Sequence[request.BuildPlan]) -> bool:
             self._used = sources.Used(project, plans)
             self._plans = plans
             # It may have been saved meanwhile.
