@@ -280,6 +280,25 @@ def test_a_runner_that_was_saved_begins_anew(two: TemporaryProject) -> None:
 
 
 @needs_linux
+def test_a_module_elsewhere_that_was_edited_is_imported_anew(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    module = tmp_path / "elsewhere/mine.py"
+    module.parent.mkdir()
+    module.write_text("WORD = 'one'\n", "utf-8")
+    project.profile("test")
+    a = project.notebook("a", "import mine", "print(mine.WORD)")
+    with watching(project, env={"PYTHONPATH": str(module.parent)}) as seen:
+        seen.round()
+        assert words_of(project, "a") == "one\n"
+        assert project.stage_record("test", "a")["warm"]
+        module.write_text("WORD = 'two'\n", "utf-8")
+        a.write_text(edited(a, "import mine", "import mine  # edited"), "utf-8")
+        assert "a.ipynb saved: test succeeded, 1 of 1" in seen.round()
+        assert words_of(project, "a") == "two\n"
+
+
+@needs_linux
 def test_rounds_leave_nothing_open(two: TemporaryProject) -> None:
     helper = two.root / "notebooks/helper.py"
     with watching(two) as seen:

@@ -50,8 +50,8 @@ class Lasting:
     ) -> Warm:
         """Give the source for a build; what it has to say goes to `say` from now on.
 
-        It is a new one if packages were installed or removed since, or modules of the project
-        have other names: what was imported might then be something else.
+        It is a new one if packages were installed or removed since, modules elsewhere were
+        edited, or those of the project have other names: an import might then be another one.
 
         Raises:
             OSError: it cannot be started.
