@@ -1,6 +1,7 @@
 """`watch`: a round for each save, with everything still warm, until somebody ends it."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -86,9 +87,9 @@ def two(project: TemporaryProject) -> TemporaryProject:
     """Give a project of two stages, of which the second one uses a module and a file."""
     project.profile("test")
     project.write("notebooks/helper.py", "WORD = 'one'\n")
-    project.write("testdata/words.txt", "data\n")
+    project.write("data/words.txt", "data\n")
     project.stage("a", writes=("a.txt",))
-    told = "import helper\n\nprint(helper.WORD, open('../testdata/words.txt').read())"
+    told = "import helper\n\nprint(helper.WORD, open('../data/words.txt').read())"
     project.stage("b", told, reads=("a.txt",), writes=("b.txt",), parameters="n = 1")
     return project
 
@@ -115,13 +116,16 @@ def test_each_save_makes_a_round_of_what_it_changes_and_nothing_else(
         assert seen.round() == "test succeeded, 2 of 2 stages ran"
         b.write_text(edited(b, "import helper", "import helper  # edited"), "utf-8")
         assert seen.round() == "b.ipynb saved: test succeeded, 1 of 2 stages ran"
-        # A module is imported anew.
-        helper.write_text("WORD = 'two'\n", "utf-8")
-        assert seen.round() == "notebooks/helper.py saved: test succeeded, 1 of 2 stages ran"
-        assert words_of(two, "b").startswith("two data")
+        # A module is imported anew, though for Python it has the time and the size that it had.
+        for tenth, word in enumerate(("two", "six")):
+            helper.write_text(f"WORD = '{word}'\n", "utf-8")
+            os.utime(helper, ns=(10**18 + tenth * 10**8,) * 2)
+            told = "notebooks/helper.py saved: test succeeded, 1 of 2 stages ran"
+            assert seen.round() == told
+            assert words_of(two, "b").startswith(f"{word} data")
         # What was seen to be read, and a parameter.
-        two.write("testdata/words.txt", "others\n")
-        assert seen.round() == "testdata/words.txt saved: test succeeded, 1 of 2 stages ran"
+        two.write("data/words.txt", "others\n")
+        assert seen.round() == "data/words.txt saved: test succeeded, 1 of 2 stages ran"
         two.profile("test", "b:\n  n: 2\n")
         assert seen.round() == "params/test.yaml saved: test succeeded, 1 of 2 stages ran"
         runs = len(two.runs("test"))
@@ -133,7 +137,7 @@ def test_each_save_makes_a_round_of_what_it_changes_and_nothing_else(
             two.write(name, "")
         b.write_text(json.dumps(notebook), "utf-8")
         assert seen.round() == "b.ipynb saved: nothing to do, test is up to date"
-        assert len(two.runs("test")) == runs == 5
+        assert len(two.runs("test")) == runs == 6
         # New, renamed, gone.
         two.stage("c", reads=("b.txt",), writes=("c.txt",))
         assert seen.round() == "c.ipynb saved: test succeeded, 1 of 3 stages ran"
@@ -175,6 +179,14 @@ def test_a_mistake_is_told_in_a_line_and_a_half_written_file_is_none(
         assert "JSON" not in "".join(lines)
         b.write_text(good, "utf-8")
         assert seen.round() == "b.ipynb saved: test succeeded, 1 of 2 stages ran"
+        for name, half, whole in (
+            ("notebooks/helper.py", "WORD = (", "WORD = 'more'"),
+            ("params/test.yaml", "b:\n  n", "b:\n  n: 3\n"),
+        ):
+            two.write(name, half)
+            time.sleep(0.4)
+            two.write(name, whole)
+            assert seen.next().startswith(f"{name} saved: test succeeded, 1 of 2")
         assert seen.ends(signal.SIGTERM, 143) == ["watch has ended: terminated (SIGTERM)"]
 
 
@@ -284,18 +296,20 @@ def test_a_module_elsewhere_that_was_edited_is_imported_anew(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
     module = tmp_path / "elsewhere/mine.py"
-    module.parent.mkdir()
+    (module.parent / "__pycache__").mkdir(parents=True)
     module.write_text("WORD = 'one'\n", "utf-8")
     project.profile("test")
-    a = project.notebook("a", "import mine", "print(mine.WORD)")
+    # What it writes itself makes no round.
+    project.write("notebooks/made.py", "")
+    a = project.notebook("a", "import mine", "print(mine.WORD)", "open('made.py', 'w').close()")
     with watching(project, env={"PYTHONPATH": str(module.parent)}) as seen:
         seen.round()
         assert words_of(project, "a") == "one\n"
         assert project.stage_record("test", "a")["warm"]
-        module.write_text("WORD = 'two'\n", "utf-8")
+        module.write_text("WORD = 'three'\n", "utf-8")
         a.write_text(edited(a, "import mine", "import mine  # edited"), "utf-8")
-        assert "a.ipynb saved: test succeeded, 1 of 1" in seen.round()
-        assert words_of(project, "a") == "two\n"
+        assert seen.round() == "a.ipynb saved: test succeeded, 1 of 1 stage ran"
+        assert words_of(project, "a") == "three\n"
 
 
 @needs_linux
@@ -304,12 +318,13 @@ def test_rounds_leave_nothing_open(two: TemporaryProject) -> None:
     with watching(two) as seen:
         process = psutil.Process(seen.process.pid)
         counts = []
-        for n in range(8):
+        for n in range(12):
             seen.round()
             counts.append((process.num_fds(), process.num_threads()))
             helper.write_text(f"WORD = '{n}'\n", "utf-8")
-        # The first ones make what stays.
-        assert max(counts[4:]) <= max(counts[1:4]), counts
+        # The first ones make what stays; a kernel or two may be at the ready, or not yet.
+        (files, threads), (most_files, most_threads) = counts[2], counts[-1]
+        assert (most_files <= files + 2, most_threads <= threads + 1) == (True, True), counts
 
 
 def test_a_target_that_is_none_is_refused(two: TemporaryProject) -> None:

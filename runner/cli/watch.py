@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from ..build import command
@@ -185,6 +186,8 @@ class _Watching:
         began = time.monotonic()
         imports.forget()
         requirements.forget()
+        for path in names:
+            _uncompile(path)
         stop = Stop()
         with self._news:
             self._stop, self._plans = stop, ()
@@ -361,6 +364,13 @@ class _Watching:
         mask = dotenv.mask(self._root, os.environ)
         show([Line(f"{time.strftime('%H:%M:%S')}  {one_line(text)}", kind)], mask)
         sys.stdout.flush()
+
+
+def _uncompile(path: Path) -> None:
+    """Have a module compiled anew: Python tells it by its size, and its time in whole seconds."""
+    if path.suffix == ".py":
+        with contextlib.suppress(OSError, NotImplementedError):
+            Path(cache_from_source(path)).unlink(missing_ok=True)
 
 
 def _looks(path: Path) -> tuple[int, int] | None:

@@ -211,7 +211,7 @@ def _is_of_project(module: ModuleType) -> bool:
 
 
 def edited(modules: Iterable[str]) -> dict[str, int]:
-    """Give the files of modules that are not installed, and when each was changed: people edit them."""
+    """Give the files of modules that are not installed, which people edit, and their times."""
     found: dict[str, int] = {}
     for name in modules:
         file = getattr(sys.modules.get(name), "__file__", None)
