@@ -39,16 +39,15 @@ def is_runner(name: PurePath) -> bool:
 def is_half(path: Path) -> bool:
     """Tell whether a file seems to have been written but in part."""
     try:
-        data = content(path) if path.suffix in {".ipynb", ".json", ".py"} else b"?"
         if path.suffix == ".py":
-            ast.parse(data)
-        elif data != b"?":
-            json.loads(data)
+            ast.parse(content(path))
+        elif path.suffix in {".ipynb", ".json"}:
+            json.loads(content(path))
+        return path.stat().st_size == 0 and path.name != "__init__.py"
     except OSError:
         return False
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return True
-    return path.stat().st_size == 0 and path.name != "__init__.py"
 
 
 def folders(root: Path) -> Iterator[Path]:
