@@ -36,6 +36,7 @@ HAVE: dict[str | None, set[str]] = {
     "show": {"--single"},
     "lab": {"-p", "--profile", "--no-lab", "--remove"},
     "debug": {"--profile"},
+    "watch": RUN - {"--deadline", "--start-late", "--pages"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},
     "graph": {"-p", "--mermaid", "--dot"},
