@@ -71,6 +71,9 @@ def test_a_test_and_what_is_forced_take_nothing_over(project: TemporaryProject) 
     for words in (["test"], ["test-a"], ["other", "-f"], ["all", "--force=a"], ["all-a", "-f"]):
         project.pretend(*words)
         assert "taken_over" not in project.states(words[0].partition("-")[0]).values(), words
+    project.pretend("all", "-p", "a.n=2")
+    project.pretend("test-a", "-p", "a.n=2")
+    assert project.states("test") == {"a": "succeeded"}
 
 
 @pytest.mark.parametrize(
