@@ -32,7 +32,7 @@ HAVE: dict[str | None, set[str]] = {
     "log": {"-f"},
     "show": {"--single"},
     "lab": {"-p", "--profile", "--no-lab", "--remove"},
-    "debug": {"--profile"},
+    "debug": {"--profile", "--lab"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},
     "graph": {"-p", "--mermaid", "--dot"},

@@ -233,10 +233,13 @@ def test_what_cannot_be_done_is_said(shop: TemporaryProject) -> None:
 
 @contextmanager
 def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
-    """Run `lab` with settings of its own; give its process and the address to open."""
+    """Run a command that starts JupyterLab, which has settings of its own.
+
+    Gives its process and the address to open.
+    """
     folder = project.root.parent / "settings"
     news = folder / "lab/user-settings/@jupyterlab/apputils-extension"
-    news.mkdir(parents=True)
+    news.mkdir(parents=True, exist_ok=True)
     text = '{"fetchNews": "false", "checkForUpdates": false}'
     (news / "notification.jupyterlab-settings").write_text(text)
     runtime = folder / "runtime"
@@ -246,7 +249,7 @@ def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "BROWSER": "true",
     }
-    with project.running("lab", *words, env=env) as process:
+    with project.running(*words, env=env) as process:
         end = time.monotonic() + 60
         while not (found := [*runtime.glob("jpserver-*[0-9].json")]):
             assert time.monotonic() < end
@@ -275,7 +278,7 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
     shop.run("all")
     path = shop.root / "notebooks" / "model.ipynb"
     before, built = json.loads(path.read_text("utf-8")), contents(shop.outputs("all"))
-    with served(shop, "model", "--profile", "all") as (process, address), browser() as page:
+    with served(shop, "lab", "model", "--profile", "all") as (process, address), browser() as page:
         below = below_it(process)
         page.goto(address)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
@@ -309,7 +312,7 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
 @pytest.mark.slow
 @needs_linux
 def test_of_jupyterlab_nothing_is_left_when_the_command_is_killed(shop: TemporaryProject) -> None:
-    with served(shop) as (process, address), browser() as page:
+    with served(shop, "lab") as (process, address), browser() as page:
         page.goto(address)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
         below = below_it(process)
