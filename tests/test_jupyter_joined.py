@@ -1,4 +1,4 @@
-"""`debug --lab`: JupyterLab has the kernel of the stage that failed, and leaves the source as is."""
+"""`debug --lab`: JupyterLab has the kernel of a failed stage, and leaves the source as it is."""
 
 import json
 import signal
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["temporary"]
 pytestmark = [pytest.mark.slow, needs_linux]
 
-# The names of a kernel that is nowhere else.
-SPEC = {"display_name": "Mine", "language": "python", "name": "mine"}
+# JupyterLab would write the name for people that its own kernel has.
+SPEC = {"display_name": "Python of mine", "language": "python", "name": "python3"}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def shop(project: TemporaryProject) -> Iterator[TemporaryProject]:
 def shown(page: "Page", address: str, path: Path) -> Any:  # noqa: ANN401 - a notebook has no types
     """Run cells in JupyterLab, with a look at each; save, and give the notebook."""
     page.goto(address)
-    page.get_by_text("Mine | Idle").wait_for(timeout=60_000)
+    page.get_by_text("Python of mine | Idle").wait_for(timeout=60_000)
     page.get_by_text("print('inner is'").click()
     page.keyboard.press("Shift+Enter")
     page.get_by_text("inner is 10.0 ../outputs/all/").wait_for(timeout=60_000)
