@@ -119,13 +119,15 @@ def running(
     """
     with tempfile.TemporaryDirectory(prefix="lab-") as name:
         folder = Path(name)
-        asked.write_spec(folder / "kernels" / NATIVE)
+        shown: dict[str, str | None] = {NATIVE: None}
         module, options = ["jupyterlab"], list[str]()
         if kernel is not None:
             if kernel.display_name is not None:
-                asked.write_spec(folder / "kernels" / kernel.name, kernel.display_name)
+                shown[kernel.name] = kernel.display_name
             module = ["runner.jupyter.joined", notebook or ""]
             options = kernel.share(folder / "external")
+        for known_as, display_name in shown.items():
+            asked.write_spec(folder / "kernels" / known_as, display_name)
         before = os.environ.get("JUPYTER_PATH")
         paths = os.pathsep.join(filter(None, [name, before]))
         page = f"/lab/tree/{quote(notebook)}" if notebook else "/lab"
