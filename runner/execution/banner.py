@@ -1,10 +1,10 @@
-"""What stands first in the executed notebook of a stage that failed: what, where, what to do."""
+"""What stands first in an executed notebook: what it is, how it ended if badly, what to do."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from ..model import Result
+from ..model import Job, Result
 from ..system import write_whole
 from ..words import state_in_words
 
@@ -16,8 +16,24 @@ _LARGEST = 16 << 20
 _HEADING = "The run ended in the cell below"
 
 
+def of_record(job: Job) -> dict[str, Any]:
+    """Make the Markdown cell that says what an executed notebook is, and how to run it again.
+
+    Its source is one text, as in a notebook that is not yet saved.
+    """
+    run, profile = job.environment["RUN_ID"], job.environment["RUN_PROFILE"]
+    folder = job.working_directory.relative_to(job.root).as_posix()
+    text = [
+        f"**A record:** the stage {job.stage} in the run `{run}` of {profile}.",
+        "",
+        f"Its paths hold in `{folder}/`, not where this file lies. To run the notebook again in",
+        f"Jupyter: `python run.py lab {job.stage} --profile {profile}`.",
+    ]
+    return {**_cell("", ""), "source": "\n".join(text)}
+
+
 def add(path: Path, result: Result, error: str, source: str, profile: str) -> None:
-    """Put a Markdown cell first into an executed notebook, and one before the cell at fault.
+    """Have the first cell of an executed notebook say how it ended, and one lead to the cell.
 
     A very large one stays as it is; the record and the log say the same.
 
@@ -35,6 +51,7 @@ def add(path: Path, result: Result, error: str, source: str, profile: str) -> No
         return
     notebook = json.loads(path.read_text("utf-8"))
     cells: list[dict[str, Any]] = notebook["cells"]
+    cells[:] = [one for one in cells if TAG not in one["metadata"].get("tags", ())]
     at = None if result.cell is None else result.cell.id
     index = next((n for n, cell in enumerate(cells) if at and cell.get("id") == at), None)
     where = "" if result.cell is None else result.cell.place.replace("[", r"\[").replace("]", r"\]")
