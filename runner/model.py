@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 
@@ -13,6 +14,7 @@ class State(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     SKIPPED = "skipped"
+    TAKEN_OVER = "taken_over"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     KERNEL_DIED = "kernel_died"
@@ -24,7 +26,7 @@ class State(StrEnum):
     @property
     def good(self) -> bool:
         """Whether what needs this stage can go on."""
-        return self in {State.SUCCEEDED, State.SKIPPED}
+        return self in {State.SUCCEEDED, State.SKIPPED, State.TAKEN_OVER}
 
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -34,6 +36,8 @@ SKIP_CELL = "skip-execution"
 RUN_TAGS = ("raises-exception", SKIP_CELL)
 # papermill's tag for the cell with the values of a profile.
 INJECTED_CELL = "injected-parameters"
+# The folder of a build's points.
+VARIANTS = "variants"
 # In the metadata of a cell that has run: the bytes that its kernel had then.
 MEMORY = "runner-memory"
 
@@ -164,10 +168,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Stage:
-    """A notebook with the parameters of one profile.
+    """A notebook with the parameters of one profile, at one point if it has axes there.
 
     `injected` holds the values that differ from the notebook's own, as the notebook
-    is to see them.
+    is to see them. `point` has the values of all its axes, by `stage.parameter`, and
+    `label` is what that point is called.
     """
 
     name: str
@@ -176,6 +181,18 @@ class Stage:
     injected: Mapping[str, object]
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
+    point: Mapping[str, object] = field(default_factory=dict)
+    label: str = ""
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """Where in the build its outputs stand."""
+        return PurePosixPath(VARIANTS, self.label) if self.label else PurePosixPath()
+
+    @property
+    def executed(self) -> PurePosixPath:
+        """Where in the build its executed notebook stands."""
+        return self.folder / "notebooks" / f"{self.notebook.stage}.ipynb"
 
     @property
     def left_out(self) -> tuple[int, ...]:
@@ -194,23 +211,41 @@ class BuildKey(NamedTuple):
         """The name of its folder below `outputs/`."""
         return self.profile if self.variant is None else f"{self.profile}+{self.variant}"
 
+    @classmethod
+    def of(cls, folder: str) -> "BuildKey":
+        """Read the name of a folder."""
+        profile, plus, variant = folder.partition("+")
+        return cls(profile, variant) if plus and profile and variant else cls(folder)
+
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages of one profile in the order in which they run, and what each needs.
+    """The stages of one build in the order in which they run, and what each needs.
 
-    `after` is what a stage only waits for: what it does not need, or not as far as is known.
+    A notebook with axes is a stage for each of its points. `after` is what a stage only waits
+    for: what it does not need, or not as far as is known. `axes` names the axes of the notebooks
+    that have some; `coming` are notebooks whose points are known when others have run.
     """
 
-    profile: str
+    key: BuildKey
     stages: Mapping[str, Stage]
     needs: Mapping[str, frozenset[str]]
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    coming: tuple[str, ...] = ()
 
     @property
-    def key(self) -> BuildKey:
-        """The name of the build that it makes."""
-        return BuildKey(self.profile)
+    def profile(self) -> str:
+        """The profile whose values it has."""
+        return self.key.profile
+
+    @cached_property
+    def points(self) -> Mapping[str, tuple[str, ...]]:
+        """The stages of each notebook: one, or one for each point."""
+        found: dict[str, list[str]] = {}
+        for name, stage in self.stages.items():
+            found.setdefault(stage.notebook.stage, []).append(name)
+        return {notebook: tuple(names) for notebook, names in found.items()}
 
     @property
     def outputs(self) -> list[Path]:

@@ -16,12 +16,15 @@ from tests.project import ROOT, TemporaryProject
 
 RUN = {
     *("-k", "-j", "-p", "--keep", "--keep-outputs", "--retries", "--timeout", "--cell-timeout"),
-    *("--deadline", "--cold", "--start-late", "--pages", "--log-level"),
+    *("--deadline", "--cold", "--start-late", "--pages", "--log-level", "--where", "--order"),
 }
 JOB = {"--image", "--name", "--cpu", "--memory", "--gpu", "--claim", "--workdir", "--user"}
 # What each command understands; None is a build. The values are words that make it a whole one.
 HAVE: dict[str | None, set[str]] = {
-    None: {*RUN, "-n", "-b", "-f", "--notify", "--keep-failed"},
+    None: {
+        *(*RUN, "-n", "-b", "-f", "--notify", "--keep-failed"),
+        *("--name", "--sample", "--seed", "--yes"),
+    },
     "adopt": {"--write", "--sample"},
     "new": {"--upgrade", "--reads", "--from"},
     "list": {"-p"},

@@ -220,15 +220,6 @@ def test_a_parameter_that_is_a_text_takes_a_value_as_it_stands(
     assert f"    b = {taken!r}  (-p make.b)\n" in said
 
 
-def test_a_value_that_stands_for_several_is_kept_for_variants(project: TemporaryProject) -> None:
-    project.notebook("make", parameters="a = 'x'\nb = 1")
-    project.profile("test")
-    for name in ("a", "b"):
-        said = project.call("test", "-p", f"make.{name}=each:1,2", code=2).err
-        assert said.startswith(f"run.py: -p make.{name}=each:1,2: `each:` is kept for variants")
-        assert said.count("\n") == 1
-
-
 def test_of_two_values_on_the_command_line_the_last_counts(project: TemporaryProject) -> None:
     project.notebook("make", parameters="a = 1")
     project.profile("test")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..errors import Exit, RunnerError, in_a_line
 from ..execution import Executor
-from ..model import CellStarted, Event, Job, Planned, Result, SecretSet, State
+from ..model import BuildKey, CellStarted, Event, Job, Planned, Result, SecretSet, State
 from ..project import TEST_PROFILE
 from ..runs import heartbeat, last_made, refuse_links, repair, store, writer
 from ..system import machine, resources, why, write_whole
@@ -92,7 +92,7 @@ class _Build:
         plan = self._plan
         self._run.record.run_started(
             writer.RunStarted(
-                profile=plan.profile,
+                profile=plan.key.folder,
                 command=self._command.words,
                 targets=plan.targets,
                 parameters=plan.parameters,
@@ -104,7 +104,7 @@ class _Build:
         for planned in plan.planned:
             self._run.record.stage_planned(planned, plan.pipeline.needs[planned.stage])
         self._run.record.publish()
-        words = ", ".join(todo) if todo else "nothing to do"
+        words = sentences.stages(plan.pipeline, todo) if todo else "nothing to do"
         run_id, build = self._run.turn.run_id, self._project.label(self._run.folder)
         self._log.say(f"{run_id} builds {build}/: {words}")
         if todo:
@@ -112,7 +112,7 @@ class _Build:
             if (until := self._command.until) is not None:
                 self._log.say(f"it must end by {clock_in_words(until.clock)}: {until.origin}")
         file = self._run.record.folder / "log.txt"
-        self._log.run_started(run_id, plan.profile, file, more=bool(self._run.turn.then))
+        self._log.run_started(run_id, plan.key.folder, file, more=bool(self._run.turn.then))
 
     def to_its_end(self, told: Iterable[str]) -> Outcome:
         """Run the stages; `told` is what there is to say of earlier runs."""
@@ -193,7 +193,10 @@ class _Build:
                 start=lambda name: self._start(executor, todo[name]),
                 commit=lambda result: self._commit(executor, result),
                 rules=scheduler.Rules(
-                    command.settings.jobs, command.settings.keep_going, command.stop
+                    command.settings.jobs,
+                    command.settings.keep_going,
+                    command.stop,
+                    {name for name in todo if self._plan.pipeline.stages[name].label},
                 ),
             )
         return results
@@ -233,14 +236,16 @@ class _Build:
         pipeline, command = self._plan.pipeline, self._command
         for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
             self._log.say(text, level=logging.WARNING)
+        if former := leftovers.former_points(self._run.folder, pipeline.stages.values()):
+            self._log.say(sentences.former_points(self._project.label(self._run.folder), former))
         if (shared := self._committer.inspector.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
         if state is State.SUCCEEDED:
-            for path in leftovers.remove_of_no_stage(self._run.folder, pipeline.stages):
+            for path in leftovers.remove_of_no_stage(self._run.folder, pipeline.stages.values()):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)
-        if code is Exit.OK and self._plan.profile == TEST_PROFILE and self._plan.whole:
+        if code is Exit.OK and self._plan.key == BuildKey(TEST_PROFILE) and self._plan.whole:
             code = verdict.check(self._project, command.settings, self._log, pipeline.outputs)
         return self._conclude(results, state, code)
 
@@ -267,13 +272,13 @@ class _Build:
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
         self._log.results([results[one.stage] for one in self._plan.planned])
-        words = sentences.summary(results.values())
+        words = sentences.summary(self._plan.pipeline, [*results.values()])
         log = self._project.label(self._run.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
         how = state_in_words(state)
         if code is Exit.DIFFERENT:
             level, how = logging.ERROR, "built, but not as expected"
-        text = f"{self._plan.profile} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
+        text = f"{self._plan.key.folder} {how} in {seconds_in_words(seconds)}: {words}; log: {log}"
         self._log.say(text, level=level)
         if state is State.SUCCEEDED and (files := self._to_open()):
             self._log.say(f"to open: {', '.join(files)}")
@@ -281,7 +286,7 @@ class _Build:
             self._log.say("the same command goes on from here")
         if self._log.failure:
             self._log.say(self._log.failure, level=logging.ERROR)
-        self._notify(f"{self._plan.profile} {how}", results, seconds)
+        self._notify(f"{self._plan.key.folder} {how}", results, seconds)
         return Outcome(code, is_last)
 
     def _to_open(self) -> list[str]:
@@ -295,7 +300,7 @@ class _Build:
         seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
         files = sentences.to_open(path for path in written if path.is_relative_to(root))
-        last = self._run.folder / "notebooks" / f"{self._plan.planned[-1].stage}.ipynb"
+        last = self._run.folder / stages[self._plan.planned[-1].stage].executed
         return [label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:

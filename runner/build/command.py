@@ -51,7 +51,7 @@ def build(asked: request.Request, given: Given) -> int:
     stop, mask = Stop(), dotenv.mask(loaded.root, hidden, settings.secrets)
     until = deadline.of(settings, os.environ, option="deadline" in given.options)
     with contextlib.ExitStack() as held, signals.ending(stop), deadline.watching(until, stop):
-        ids = _hold(loaded, asked.profiles, held)
+        ids = _hold(loaded, asked.builds, held)
         todo = asked.plans()
         preflight.refuse_what_cannot_run(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
@@ -98,33 +98,35 @@ def _ending(stop: Stop) -> str:
 
 
 def _turns(
-    loaded: Project, todo: Sequence[request.BuildPlan], ids: Mapping[str, str]
+    loaded: Project, todo: Sequence[request.BuildPlan], ids: Mapping[BuildKey, str]
 ) -> Iterator[Turn]:
     """Say what each build is to do; the first one does what is done once."""
-    folders = [loaded.build(one.key) / "runs" / ids[one.profile] for one in todo]
+    folders = [loaded.build(one.key) / "runs" / ids[one.key] for one in todo]
     labels = [*map(loaded.label, folders)]
     first = tuple(remarks.of_project(loaded))
     for number, plan in enumerate(todo):
         then = tuple(labels[number + 1 :])
         if number:
-            yield Turn(plan, ids[plan.profile], then)
+            yield Turn(plan, ids[plan.key], then)
         else:
-            yield Turn(plan, ids[plan.profile], then, first, todo)
+            yield Turn(plan, ids[plan.key], then, first, todo)
 
 
-def _hold(loaded: Project, profiles: Sequence[str], held: contextlib.ExitStack) -> dict[str, str]:
-    """Hold the builds of profiles, and give the run of each its id."""
-    ids: dict[str, str] = {}
+def _hold(
+    loaded: Project, keys: Sequence[BuildKey], held: contextlib.ExitStack
+) -> dict[BuildKey, str]:
+    """Hold builds, and give the run of each its id."""
+    ids: dict[BuildKey, str] = {}
     words: dict[str, str] = {}
     if not os.path.lexists(loaded.outputs):
         # Locking says what is wrong, if anything is.
         with contextlib.suppress(OSError):
             loaded.outputs.mkdir()
             (loaded.outputs / ".gitignore").write_text("# what is built\n*\n", "utf-8")
-    for name in profiles:
-        after = f", which comes after {' and '.join(ids)}" if ids else ""
-        ids[name] = journal.new_run_id(loaded.build(BuildKey(name)))
-        words[name] = f"run {ids[name]}{after}"
+    for key in keys:
+        after = f", which comes after {' and '.join(one.folder for one in ids)}" if ids else ""
+        ids[key] = journal.new_run_id(loaded.build(key))
+        words[key.folder] = f"run {ids[key]}{after}"
     # In this order whatever the command's, so that of two commands one gets all.
     for name in sorted(words):
         held.enter_context(lock.hold(loaded.outputs, name, words[name]))

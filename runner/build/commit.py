@@ -98,10 +98,10 @@ class Committer:
 
     def _publish(self, result: Result) -> None:
         """Put a good stage's executed notebook into the build as it stands."""
-        name = f"{result.stage}.ipynb"
-        published = self._run.folder / "notebooks" / name
+        stage = self._run.plan.pipeline.stages[result.stage]
+        published = self._run.folder / stage.executed
         published.parent.mkdir(parents=True, exist_ok=True)
-        copy_whole(self._run.record.notebooks / name, published)
+        copy_whole(self._run.record.notebooks / f"{result.stage}.ipynb", published)
 
     def _put_banner(self, result: Result) -> None:
         """Have the executed notebook say first how it ended; the record does in any case."""
@@ -110,7 +110,7 @@ class Committer:
         if self._run.progress.has_run(result.stage) and executed.is_file():
             with contextlib.suppress(OSError, ValueError, LookupError):
                 error = self._run.command.mask(result.error or "")
-                banner.add(executed, result, error, stage.notebook.label, self._run.plan.profile)
+                banner.add(executed, result, error, stage.notebook.label, self._run.plan.key.folder)
 
     def _with_inputs_as_they_were(self, result: Result) -> Result:
         """Fail a stage that changed what another one wrote; warn if an outside input changed."""
@@ -132,8 +132,12 @@ class Committer:
 
     def _record(self, result: Result, outputs: Outputs, found: Seen | None) -> None:
         details: dict[str, Any] = {"outputs": outputs}
+        taken = self._starter.taken.get(result.stage)
         if found is not None:
             details["seen"] = found.details()
+        elif taken is not None:
+            details["taken_from"] = {"build": taken.build, "run": taken.run, "stage": taken.stage}
+            details |= {"seen": taken.seen.details()} if taken.seen is not None else {}
         if result.state is State.SKIPPED:
             made = self._run.plan.freshness.made[result.stage]
             details = {"made_by": made.run}
@@ -147,6 +151,10 @@ class Committer:
             numbers = metrics.of_files((one.path for one in outputs_of), self._run.folder)
             details |= {"metrics": numbers} if numbers else {}
         self._run.record.stage_ended(result, details)
+        basis = self._starter.basis.get(result.stage)
+        if result.good and basis is not None and not (found and found.writes):
+            stage = self._run.plan.pipeline.stages[result.stage]
+            self._starter.elsewhere.add(stage, basis, self._run.record.id)
 
     def _rename(self, old: str, new: str) -> None:
         """Give the executed notebook of a stage whose notebook was renamed its new name."""

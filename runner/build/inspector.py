@@ -128,7 +128,7 @@ class Inspector:
         """Tell whether a file belongs to another build, and is not declared."""
         outputs, _, inside = name.partition("/")
         build, _, inside = inside.partition("/")
-        if outputs != "outputs" or not inside or build == self._pipeline.profile:
+        if outputs != "outputs" or not inside or build == self._pipeline.key.folder:
             return False
         if (
             build not in self._project.profiles
@@ -178,7 +178,7 @@ class Inspector:
             if reads:
                 what = f"it reads {first_few(reads)} without declaring it; that counts all the same"
                 self._say(what, stage.name, logging.INFO)
-            build = f"outputs/{self._pipeline.profile}/"
+            build = f"outputs/{self._pipeline.key.folder}/"
             writes = [one for one in found.writes if not one.startswith(build)]
             if writes:
                 what = f"it writes {first_few(writes)}, which is no declared output (`output_…`)"
@@ -209,7 +209,7 @@ class Inspector:
         others: dict[str, None] = {}
         for profile in self._project.profiles if self._outside else ():
             build = self._project.build(BuildKey(profile))
-            if profile == self._pipeline.profile or not build.is_dir():
+            if profile == self._pipeline.key.folder or not build.is_dir():
                 continue
             for name, made in last_made(build, self._pipeline.stages).items():
                 stage = self._pipeline.stages.get(name)
@@ -223,7 +223,7 @@ class Inspector:
         if not found:
             return None
         return (
-            f"{first_few(sorted(found))}: written by the builds {self._pipeline.profile} and "
+            f"{first_few(sorted(found))}: written by the builds {self._pipeline.key.folder} and "
             f"{' and '.join(others)} alike, so each overwrites what the other made; "
             "declare it as `output_…` below outputs/test/ to keep them apart"
         )

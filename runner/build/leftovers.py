@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from ..model import VARIANTS, Stage
 from ..project import RESERVED_OUTPUTS, Project
 from ..runs import run_folders
 from ..system import is_folder, remove
@@ -24,10 +25,11 @@ def strays_told(project: Project, build: Path, declared: Sequence[Path]) -> Iter
         yield f"{project.label(path)} is no stage's output; declare it as `output_…` or delete it"
 
 
-def remove_of_no_stage(build: Path, stages: Collection[str]) -> Iterator[Path]:
+def remove_of_no_stage(build: Path, stages: Collection[Stage]) -> Iterator[Path]:
     """Remove executed notebooks of stages that are none any more; the runs keep theirs."""
     folder = build / "notebooks"
-    for path in of_no_stage(folder, stages):
+    known = {build / stage.executed for stage in stages}
+    for path in of_no_stage(folder, known):
         inner = path.relative_to(folder)
         if not any((one / "notebooks" / inner).exists() for one in run_folders(build)):
             # It is no run's.
@@ -55,10 +57,18 @@ def strays(build: Path, declared: Sequence[Path]) -> list[Path]:
     return sorted(found)
 
 
-def of_no_stage(notebooks: Path, stages: Collection[str]) -> Iterator[Path]:
+def former_points(build: Path, stages: Collection[Stage]) -> list[str]:
+    """Name the points of a build that it has no more; what they made is kept, as it may be used."""
+    known = {stage.label for stage in stages}
+    folder = build / VARIANTS
+    found = folder.iterdir() if is_folder(folder) else ()
+    return sorted(one.name for one in found if one.name not in known and is_folder(one))
+
+
+def of_no_stage(notebooks: Path, known: Collection[Path]) -> Iterator[Path]:
     """Find a build's executed notebooks that are not those of its stages."""
     for path in sorted(notebooks.rglob("*.ipynb")):
         inner = path.relative_to(notebooks)
         hidden = any(part.startswith(".") for part in inner.parts)
-        if not hidden and inner.with_suffix("").as_posix() not in stages:
+        if not hidden and path not in known:
             yield path

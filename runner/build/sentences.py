@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from ..model import Result, State
+from ..model import VARIANTS, Pipeline, Result, State
 from ..system import machine
 from ..words import counted, few_in_words, seconds_in_words, size_in_words, state_in_words
 
@@ -32,6 +32,27 @@ def situation(ended: int, stages: int, seconds: float, *, rest: float | None, me
     return " · ".join(words)
 
 
+def stages(pipeline: Pipeline, names: Sequence[str]) -> str:
+    """Name stages; of a notebook with many points say how many."""
+    return ", ".join(_named(pipeline, names))
+
+
+def _named(pipeline: Pipeline, names: Sequence[str]) -> list[str]:
+    count: dict[str, list[str]] = {}
+    for name in names:
+        count.setdefault(pipeline.stages[name].notebook.stage, []).append(name)
+    found: list[str] = []
+    for notebook, those in count.items():
+        found += those if len(those) <= _TOLD else [f"{notebook} × {len(those)}"]
+    return found
+
+
+def former_points(build: str, labels: Sequence[str]) -> str:
+    """Say what is left of points that a build has no more."""
+    what = f"{build}/{VARIANTS}/ also has {counted(len(labels), 'point')} of earlier runs"
+    return f"{what} ({few_in_words(labels, _TOLD)}); delete what you do not want any more"
+
+
 def left_out(cells: Sequence[int], profile: str) -> str:
     """Say which cells of a stage are not run."""
     *before, last = map(str, cells)
@@ -42,7 +63,11 @@ def left_out(cells: Sequence[int], profile: str) -> str:
 def stage_end(result: Result) -> tuple[int, str]:
     """Say how a stage ended, and the level of the log at which that is said."""
     if result.state is State.SKIPPED:
-        return logging.INFO, "skipped, it is up to date"
+        # Of hundreds of points the summary says it.
+        level = logging.DEBUG if result.stage.endswith("]") else logging.INFO
+        return level, "skipped, it is up to date"
+    if result.state is State.TAKEN_OVER:
+        return logging.DEBUG, f"taken over in {seconds_in_words(result.seconds)}"
     if result.good:
         how = "left early, with all its outputs written" if result.cell else "succeeded"
         return logging.INFO, f"{how} in {seconds_in_words(result.seconds)}"
@@ -51,14 +76,14 @@ def stage_end(result: Result) -> tuple[int, str]:
     return logging.ERROR, _fault(result)
 
 
-def summary(results: Collection[Result]) -> str:
+def summary(pipeline: Pipeline, results: Collection[Result]) -> str:
     """Write every stage with its state: how many, and their names while these are few."""
     names: dict[str, list[str]] = {}
     for result in results:
         names.setdefault(state_in_words(result.state), []).append(result.stage)
     parts = []
-    for word, stages in names.items():
-        parts.append(f"{len(stages)} {word} ({few_in_words(stages, _FEW)})")
+    for word, those in names.items():
+        parts.append(f"{len(those)} {word} ({few_in_words(_named(pipeline, those), _FEW)})")
     return ", ".join(parts)
 
 

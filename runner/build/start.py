@@ -4,11 +4,12 @@ import logging
 import time
 
 from ..model import Job, Keep, Limits, Pace, Planned, Reason, Result, Stage, State
+from ..plan import elsewhere
 from ..project import CACHE, NotebookError, notebooks
-from ..runs import stage_details
+from ..runs import Fingerprint, stage_details
 from ..system import kind, link_on_the_way, why
 from ..words import seconds_in_words
-from . import sentences
+from . import sentences, takeover
 from .ahead import Ahead
 from .turn import Running
 
@@ -24,6 +25,10 @@ class Starter:
         self.read: dict[str, dict[str, str | None]] = {}
         # The stages that cannot end before the deadline.
         self.late: list[str] = []
+        self.elsewhere = elsewhere.Elsewhere(run.plan.freshness)
+        # What each stage was started with, and where those come from that were taken over.
+        self.basis: dict[str, Fingerprint] = {}
+        self.taken: dict[str, elsewhere.Source] = {}
 
     def decide(self, planned: Planned) -> Job | Result:
         """Give what an executor is to run, or how the stage ends without that."""
@@ -39,7 +44,9 @@ class Starter:
             stage = self._run.plan.pipeline.stages[name]
             if (fault := self._fault(stage)) is not None:
                 return failed(name, fault)
-            return self._job_of(stage, reasons)
+            made_from = self._begin(stage, reasons)
+            taken = self._taken(stage, made_from) if self.elsewhere.may_take(reasons) else None
+            return taken or self._job_of(stage)
         except NotebookError as error:
             return failed(name, f"the notebook was edited after this run began: {error}")
         except OSError as error:
@@ -75,7 +82,7 @@ class Starter:
         """Say why a stage cannot run as it was planned, if so."""
         label = self._run.project.label
         notebook = notebooks.read(stage.notebook.path, stage.notebook.label)
-        if notebooks.as_in(notebook, self._run.plan.profile) != stage.notebook:
+        if notebooks.as_in(notebook, self._run.plan.key.profile) != stage.notebook:
             return "the notebook was edited after this run began; give the same command again"
         for one in stage.inputs:
             if not one.path.exists():
@@ -87,11 +94,19 @@ class Starter:
                 return f"{what}written through it"
         return None
 
-    def _job_of(self, stage: Stage, reasons: tuple[Reason, ...]) -> Job:
-        """Record and tell that a stage starts; make its job."""
+    def _taken(self, stage: Stage, made_from: Fingerprint) -> Result | None:
+        """Take a stage over that another run has made from the same, if there is one."""
+        source = self.elsewhere.find(stage, made_from)
+        result = takeover.take(self._run, stage, source) if source is not None else None
+        if source is not None and result is not None:
+            self.taken[stage.name] = source
+        return result
+
+    def _begin(self, stage: Stage, reasons: tuple[Reason, ...]) -> Fingerprint:
+        """Record and tell that a stage starts; give what it is made from."""
         log, freshness = self._run.log, self._run.plan.freshness
         own = freshness.hashes.of(stage.notebook.path) or ""
-        made_from = freshness.of_stage(stage)
+        made_from = self.basis[stage.name] = freshness.of_stage(stage)
         self.read[stage.name] = {**made_from.inputs}
         details = stage_details(stage, self._run.project.label, made_from, own)
         self._run.record.stage_started(stage.name, reasons, details)
@@ -100,8 +115,11 @@ class Starter:
         words = "; ".join(reason.text for reason in reasons)
         log.say(f"started ({words})", stage.name, state=State.RUNNING)
         if stage.left_out:
-            words = sentences.left_out(stage.left_out, self._run.plan.profile)
+            words = sentences.left_out(stage.left_out, self._run.plan.key.profile)
             log.say(words, stage.name, logging.INFO)
+        return made_from
+
+    def _job_of(self, stage: Stage) -> Job:
         job = self._job(stage)
         job.executed.parent.mkdir(parents=True, exist_ok=True)
         return job
@@ -128,11 +146,11 @@ class Starter:
             ),
             pace=Pace(settings.heartbeat, settings.silence),
             secrets=settings.secrets,
-            retries=settings.retries_of(stage.name),
+            retries=settings.retries_of(stage.notebook.stage),
             retry_exceptions=settings.retry_exceptions,
             preload=self._ahead.of(stage.name),
             environment={
-                "RUN_PROFILE": self._run.plan.profile,
+                "RUN_PROFILE": self._run.plan.key.profile,
                 "RUN_STAGE": stage.name,
                 "RUN_NOTEBOOK": str(stage.notebook.path),
                 "RUN_ID": self._run.turn.run_id,
@@ -150,7 +168,7 @@ class Starter:
 
         folder = self._run.project.outputs / CACHE / keeping.FOLDER
         note = folder / f"{run}-{stage.replace('/', '-')}.json"
-        return Keep(seconds, note, stage, run, self._run.plan.profile)
+        return Keep(seconds, note, stage, run, self._run.plan.key.folder)
 
 
 def skipped(stage: str) -> Result:

@@ -5,12 +5,13 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import Exit
+from ..errors import Exit, UsageError
 from ..execution import Executors
 from ..plan import preflight, request
 from ..project import Project, Settings, dotenv
 from ..system import portable
-from .options import Options
+from .options import OPTIONS, Options
+from .shared import int_of, variation
 
 if TYPE_CHECKING:
     from ..console import Console
@@ -29,7 +30,15 @@ def build(
     Raises:
         RunnerError: it cannot be done; nothing was run.
     """
-    asked = request.read(loaded, settings, chosen.words, chosen.parameters, chosen.forced)
+    asked = request.read(
+        loaded,
+        settings,
+        chosen.words,
+        chosen.parameters,
+        chosen.forced,
+        choice=_choice(chosen),
+        variation=variation(chosen),
+    )
     if chosen.has("dry_run"):
         return _show(asked)
 
@@ -55,6 +64,23 @@ def build(
     return run()
 
 
+def _choice(chosen: Options) -> request.Choice:
+    """Give the points that are meant.
+
+    Raises:
+        UsageError: an option says nothing possible.
+    """
+    if chosen.has("seed") and not chosen.has("points"):
+        message = "--seed goes with --sample N"
+        raise UsageError(message)
+    numbers = {}
+    for name, least in (("points", 1), ("seed", 0)):
+        if chosen.has(name):
+            numbers[name] = int_of(OPTIONS[name].flags[0], chosen.given[name], least)
+    where = tuple(chosen.given.get("where", ()))
+    return request.Choice(where, numbers.get("points"), numbers.get("seed", 0))
+
+
 def _show(asked: request.Request) -> int:
     from ..build import deadline  # noqa: PLC0415 - see above
     from .shared import plan_lines  # noqa: PLC0415 - as above
@@ -64,7 +90,7 @@ def _show(asked: request.Request) -> int:
     todo = asked.plans()
     preflight.refuse_what_cannot_run(asked.project, todo)
     for plan in todo:
-        print(f"{plan.profile}:")
+        print(f"{plan.key.folder}:")
         for line in plan_lines(plan, "skip   up to date"):
             print(mask(f"  {line}"))
     return Exit.OK

@@ -80,7 +80,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "parameter": Option(
         ("-p", "--parameter"),
-        "set a parameter: features.degree=1; a text as it stands",
+        "set a parameter: features.degree=1; a text as it stands; several: each:1,2,3",
         (*_BUILD_AND_JOB, "list", "status", "graph", "check", "lab"),
         "STAGE.NAME=VALUE",
         many=True,
@@ -179,6 +179,29 @@ OPTIONS: dict[str, Option] = {
         in_pyproject=True,
         handed_on=True,
     ),
+    "where": Option(
+        ("--where",),
+        "only the points with this value, and what they need: degree=2",
+        _BUILD_AND_JOB,
+        "AXIS=VALUE",
+        many=True,
+        handed_on=True,
+    ),
+    "points": Option(("--sample",), "only N of the points, taken at random", (_BUILD,), "N"),
+    "seed": Option(("--seed",), "take others at random (0)", (_BUILD,), "S"),
+    "order": Option(
+        ("--order",),
+        "breadth: all points of a stage before the next one; depth: each chain to its end (depth)",
+        _BUILD_AND_JOB,
+        "ORDER",
+        handed_on=True,
+    ),
+    "variant": Option(
+        ("--name",),
+        "build beside the profile, in outputs/PROFILE+NAME/ (each: does so by itself)",
+        (_BUILD,),
+        "NAME",
+    ),
     "json": Option(("--json",), "for programs", ("status", "diff")),
     "sort": Option(
         ("--sort",), "by a metric or parameter; -NAME: the largest first", ("table",), "NAME"
@@ -207,7 +230,9 @@ OPTIONS: dict[str, Option] = {
     "filter": Option(
         ("--filter",), "read a notebook, write it without outputs (for git)", ("tidy",)
     ),
-    "yes": Option(("--yes",), "do not ask", ("accept", "clean")),
+    "yes": Option(
+        ("--yes",), "do not ask; build more than 10,000 points", (_BUILD, "accept", "clean")
+    ),
     "runs": Option(("--runs",), "remove old runs alone, not what stands", ("clean",)),
     "older_than": Option(("--older-than",), "remove runs of that age: 30d, 12h", ("clean",), "AGE"),
     "image": Option(
@@ -250,6 +275,7 @@ targets:
                   `test` starts from nothing and checks the result
   STAGE           one stage, of the profile named last before it (else all)
   PROFILE-STAGE   one stage of one profile, such as test-data
+  'STAGE[degree=2]'  a stage at a point of its axes
 
 --force=STAGE runs that stage, and what else is out of date
 

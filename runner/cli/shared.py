@@ -1,18 +1,23 @@
 """What several commands say, and refuse."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..model import BuildKey, Planned
-from ..project import Project, layout
+from ..model import BuildKey, Pipeline, Planned
+from ..project import Project, Variation, layout
 from ..system import why
-from ..words import did_you_mean
+from ..words import did_you_mean, few_in_words
 
 if TYPE_CHECKING:
     from ..plan import request
+    from .options import Options
+
+_FEW = 4
+_NAME = re.compile(r"[\w-][\w.-]{0,39}")
 
 
 def usual_profile(loaded: Project) -> str:
@@ -25,19 +30,91 @@ def usual_profile(loaded: Project) -> str:
 
 
 def plan_lines(plan: "request.BuildPlan", skipped: str) -> list[str]:
-    """Write each stage and what becomes of it; `skipped` is said of one that is up to date."""
-    width = max(len(planned.stage) for planned in plan.planned)
-    return [
-        f"{planned.stage:<{width}}  {_fate(planned) if planned.may_run else skipped}"
-        + ("" if planned.may_run or plan.pipeline.declares(planned.stage) else " (seen)")
-        for planned in plan.planned
+    """Write each stage and what becomes of it; `skipped` is said of one that is up to date.
+
+    Points of a notebook that fare alike are one line.
+    """
+    stages = plan.pipeline.stages
+    from ..plan import elsewhere  # noqa: PLC0415 - few commands need it
+
+    before = elsewhere.Elsewhere(plan.freshness)
+    taken = {one.stage: before.of_planned(one) for one in plan.planned}
+    alike: dict[tuple[str, object], list[Planned]] = {}
+    for planned in plan.planned:
+        stage = stages[planned.stage]
+        source = taken[planned.stage]
+        kinds = [reason.kind for reason in planned.reasons], bool(planned.before)
+        kind = str((kinds, source and source.build)) if stage.label else ""
+        alike.setdefault((stage.notebook.stage, kind), []).append(planned)
+    lines = []
+    for (notebook, _), those in alike.items():
+        first = those[0]
+        name = points_in_words(plan.pipeline, notebook, [one.stage for one in those])
+        fate = _fate(plan, those) if first.may_run else skipped
+        if (source := taken[first.stage]) is not None:
+            fate = f"take   from {source.build}, run {source.run}, which made the same"
+        declares = first.may_run or plan.pipeline.declares(first.stage)
+        lines.append((name, fate + ("" if declares else " (seen)")))
+    lines += [
+        (f"{name} × ?", "later  its points are known when others have run")
+        for name in plan.pipeline.coming
     ]
+    width = max(len(name) for name, _ in lines)
+    return [f"{name:<{width}}  {fate}" for name, fate in lines]
 
 
-def _fate(planned: Planned) -> str:
-    if planned.reasons:
-        return f"run    {'; '.join(reason.text for reason in planned.reasons)}"
-    return f"maybe  if {' or '.join(planned.before)} writes something else"
+def points_in_words(pipeline: Pipeline, notebook: str, names: Sequence[str]) -> str:
+    """Name stages of one notebook: `model × 12 (degree × alpha)`, or the only one of them."""
+    every = pipeline.points[notebook]
+    if len(names) == 1:
+        return names[0]
+    if len(names) < len(every):
+        return f"{notebook} × {len(names)} of {len(every)}"
+    return f"{notebook} × {len(every)} ({' × '.join(pipeline.axes[notebook])})"
+
+
+def _fate(plan: "request.BuildPlan", those: Sequence[Planned]) -> str:
+    first = those[0]
+    texts = {"; ".join(reason.text for reason in planned.reasons) for planned in those}
+    if first.reasons:
+        text = "; ".join(reason.text for reason in first.reasons)
+        return f"run    {text}{', and the like' if len(texts) > 1 else ''}"
+    stages = plan.pipeline.stages
+    before = dict.fromkeys(
+        one if len(those) == 1 else stages[one].notebook.stage
+        for planned in those
+        for one in planned.before
+    )
+    return f"maybe  if {few_in_words([*before], _FEW).replace(', ', ' or ')} writes something else"
+
+
+def variation(chosen: "Options") -> Variation:
+    """Say how stages with several points are made.
+
+    Raises:
+        UsageError: an option says nothing possible.
+    """
+    name, order = chosen.given.get("variant"), chosen.given.get("order", "depth")
+    if name is not None and not _NAME.fullmatch(name):
+        message = f"--name {name}: write letters, digits, dots and dashes, 40 at most"
+        raise UsageError(message)
+    if order not in {"depth", "breadth"}:
+        message = f"--order {order}: write depth or breadth"
+        raise UsageError(message)
+    most = None if chosen.has("yes") else Variation.most
+    return Variation(name, order == "breadth", most)
+
+
+def int_of(flag: str, text: str, least: int) -> int:
+    """Read a whole number that an option has.
+
+    Raises:
+        UsageError: it is none, or too small.
+    """
+    if not text.isdecimal() or int(text) < least:
+        message = f"{flag} {text}: write a whole number, at least {least}"
+        raise UsageError(message)
+    return int(text)
 
 
 def profiles_only(command: str, words: Sequence[str], loaded: Project) -> None:

@@ -102,8 +102,8 @@ def after(asked: request.Request) -> None:
         # Who presses Ctrl-C now does not make another end of it.
         with signals.ending(Stop()):
             site = Site(known, mask, standings(loaded, "", known.profiles))
-            for name in asked.profiles:
-                site.of_profile(name)
+            for key in asked.builds:
+                site.of_profile(key.folder)
             page = site.index()
     except Exception as error:  # noqa: BLE001 - the run is over, and no failure of it
         what = why(error) if isinstance(error, OSError) else in_a_line(error)

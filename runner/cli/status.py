@@ -11,7 +11,7 @@ from ..errors import Exit, ProjectError, UsageError
 from ..kernels import keeping
 from ..model import BuildKey, State
 from ..plan import request
-from ..project import CACHE, Outline, Project, dotenv, layout
+from ..project import CACHE, Outline, Project, Variation, dotenv, layout
 from ..runs import RUN_ID, VERSION, find, store
 from ..words import clock_in_words, did_you_mean, state_in_words
 from .commands import RESERVED
@@ -128,10 +128,17 @@ def _plan(
 ) -> list[request.BuildPlan]:
     """Say what the next run would do, if none is under way and it can be known."""
     running = bool(past) and past[0].state == State.RUNNING
-    if loaded is None or name not in loaded.profiles or running:
+    key, given, variation = BuildKey(name), chosen.parameters, Variation()
+    if loaded is not None and name not in loaded.profiles:
+        # A build beside a profile is what its newest run says.
+        key = BuildKey.of(name)
+        given = given or (past[0].record.parameters if past else ())
+        variation = Variation(key.variant)
+    if loaded is None or key.profile not in loaded.profiles or running:
         return []
     settings = replace(chosen.settings(loaded.settings), force=False)
-    return list(request.read(loaded, settings, [name], chosen.parameters).plans(anew=False))
+    asked = request.read(loaded, settings, [key.profile], given, variation=variation)
+    return list(asked.plans(anew=False))
 
 
 def _run_lines(run: store.Run) -> list[str]:

@@ -33,6 +33,7 @@ _SIGNS = {
     State.SUCCEEDED: ("✓", "+", "green"),
     State.EXITED_EARLY: ("✓", "+", "green"),
     State.SKIPPED: ("-", "-", "dim"),
+    State.TAKEN_OVER: ("✓", "+", "green"),
     State.CANCELLED: ("-", "-", "yellow"),
     State.BLOCKED: ("-", "-", "yellow"),
 }

@@ -22,6 +22,7 @@ _SIGNS = {
     State.SUCCEEDED: ("✓", "is-good"),
     State.EXITED_EARLY: ("✓", "is-good"),
     State.SKIPPED: ("-", "is-quiet"),
+    State.TAKEN_OVER: ("✓", "is-good"),
     State.CANCELLED: ("■", "is-warned"),
     State.BLOCKED: ("■", "is-warned"),
     State.TIMED_OUT: ("◷", "is-warned"),
@@ -29,7 +30,7 @@ _SIGNS = {
     None: ("○", "is-quiet"),
 }
 _BAD = ("✗", "is-bad")
-_GOOD = {State.SUCCEEDED, State.SKIPPED, State.EXITED_EARLY}
+_GOOD = {State.SUCCEEDED, State.SKIPPED, State.TAKEN_OVER, State.EXITED_EARLY}
 # Log lines on a page: of a longer log the first and the last ones.
 _FIRST, _LAST = 200, 1800
 _LINE = re.compile(

@@ -20,7 +20,7 @@ class Freshness:
 
     def __init__(self, project: Project, pipeline: Pipeline) -> None:
         """Read the history of the build."""
-        self._project = project
+        self.project = project
         self._build = project.build(pipeline.key)
         self.hashes = Hashes(project.outputs / CACHE / "hashes.json")
         self._look = seen.Look(project.root, self.hashes)
@@ -61,7 +61,7 @@ class Freshness:
             return one
         stages = [stage for stage in self.pipeline.stages.values() if stage.name != name]
         declared = {
-            self._project.label(each)
+            self.project.label(each)
             for stage in stages
             for each in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]
         }
@@ -93,10 +93,10 @@ class Freshness:
         if unsettled:
             making = {one for other in unsettled for one in self._written_by(other)}
             left_out = {
-                one.source or self._project.label(one.path)
+                one.source or self.project.label(one.path)
                 for one in stage.inputs
                 if any(maker in unsettled for maker in one.made_by)
-                or not making.isdisjoint(with_parents(self._project.label(one.path)))
+                or not making.isdisjoint(with_parents(self.project.label(one.path)))
             }
             now = replace(now, basis=_without(now.basis, left_out))
             made = replace(made, basis=_without(made.basis, left_out))
@@ -108,6 +108,10 @@ class Freshness:
         if made.seen is not None:
             return (*found, *self._comparison(name, unsettled).reasons(made.seen))
         return found or self._overtaken(name, made)
+
+    def reasons_seen(self, name: str, used: Seen) -> tuple[Reason, ...]:
+        """Say what is not as it was when a stage was seen to use it."""
+        return tuple(self._comparison(name, ()).reasons(used))
 
     def _comparison(self, name: str, unsettled: Collection[str]) -> seen.Comparison:
         """Compare what a stage used without declaring it."""
@@ -144,7 +148,7 @@ class Freshness:
 
     def _written_by(self, name: str) -> Iterator[str]:
         """Give the names of the files that a stage writes, declared or seen."""
-        return written_by(self.pipeline.stages[name], self.made.get(name), self._project)
+        return written_by(self.pipeline.stages[name], self.made.get(name), self.project)
 
     def _overtaken(self, name: str, made: Made) -> tuple[Reason, ...]:
         """Say which stages were made after one of which is not known what it reads."""
@@ -156,22 +160,22 @@ class Freshness:
 
     def of_stage(self, stage: Stage) -> Fingerprint:
         """Give what a stage is made from now, as it may be recorded: without secrets."""
-        now = fingerprint.of_stage(self._project, stage, self.hashes)
+        now = fingerprint.of_stage(self.project, stage, self.hashes)
         if self._mask.values(now.parameters) == now.parameters:
             return now
-        key = fingerprint.secrets_key(self._project.outputs / CACHE / "key")
+        key = fingerprint.secrets_key(self.project.outputs / CACHE / "key")
         return fingerprint.without_secrets(now, self._mask, key)
 
     def _now(self, stage: Stage) -> plan.Now:
         made = self.made.get(stage.name)
-        names = [stage.name, *([made.was] if made and made.was else [])]
-        paths = [self._build / "notebooks" / f"{name}.ipynb" for name in names]
+        paths = [self._build / stage.executed]
+        paths += [self._build / "notebooks" / f"{made.was}.ipynb"] if made and made.was else []
         there = any(path.exists() for path in paths)
         return plan.Now(
             basis=self.of_stage(stage),
             environment=self.environment,
-            outputs=fingerprint.of_outputs(self._project, stage, self.hashes),
-            executed=None if there else self._project.label(paths[0]),
+            outputs=fingerprint.of_outputs(self.project, stage, self.hashes),
+            executed=None if there else self.project.label(paths[0]),
         )
 
 

@@ -1,16 +1,16 @@
 """Which stages must run, and in which words that is said: reasons, from what is and was."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import graph
 from ..model import Pipeline, Planned, Reason
 from ..runs import Environment, Fingerprint, Made
 from ..secrets import MASK
-from ..words import cut, state_in_words
+from ..words import counted, cut, state_in_words
 
-_SHORT = 60
+_SHORT, _FEW = 60, 3
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,13 @@ def _same(one: object, other: object) -> bool:
 
 def _paths(now: Mapping[str, list[str]], before: Mapping[str, list[str]]) -> Iterator[Reason]:
     for name in dict.fromkeys([*now, *before]):
-        one, other = (", ".join(each.get(name, ["nothing"])) for each in (before, now))
+        one, other = (each.get(name, ["nothing"]) for each in (before, now))
         if one != other:
-            yield Reason("path", f"{name}: {one} → {other}")
+            yield Reason("path", f"{name}: {_names(one)} → {_names(other)}")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _FEW else f"{len(names)} paths"
 
 
 def _short(value: object) -> str:
@@ -128,15 +132,23 @@ def _short(value: object) -> str:
 def _files(
     word: str, now: Mapping[str, str | None], before: Mapping[str, str | None]
 ) -> Iterator[Reason]:
+    found: dict[str, list[str]] = {}
     for name in dict.fromkeys([*now, *before]):
         if name not in before:
-            yield Reason(word, f"{word} {name} is new")
+            found.setdefault("is new", []).append(name)
         elif name not in now:
-            yield Reason(word, f"{word} {name} is gone")
+            found.setdefault("is gone", []).append(name)
         elif now[name] is None:
-            yield Reason(word, f"{word} {name} is missing")
+            found.setdefault("is missing", []).append(name)
         elif now[name] != before[name]:
-            yield Reason(word, f"{word} {name} changed")
+            found.setdefault("changed", []).append(name)
+    for what, names in found.items():
+        for name in names[:_FEW]:
+            yield Reason(word, f"{word} {name} {what}")
+        if len(names) > _FEW:
+            more = len(names) - _FEW
+            are = what.replace("is ", "are ") if more > 1 else what
+            yield Reason(word, f"{counted(more, f'more {word}')} {are}")
 
 
 def _environment(now: Environment, before: Environment) -> Iterator[Reason]:

@@ -79,7 +79,7 @@ def _in_the_way(project: Project, plan: BuildPlan) -> Iterator[Problem]:
             for place in inside:
                 if os.path.lexists(place) and not place.is_dir():
                     what = f"is a file, where {project.label(output.path)} needs a folder; "
-                    what += f"remove it, or build from nothing: -f {plan.profile}"
+                    what += f"remove it, or build from nothing: -f {plan.key.folder}"
                     yield Problem(project.label(place), what)
 
 

@@ -1,6 +1,6 @@
 """What a project's files declare; looks at no build."""
 
-from .binding import bind
+from .binding import Variation, bind
 from .document import NotebookError
 from .imports import files_of, imported_from, modules, parsed
 from .layout import (
@@ -34,6 +34,7 @@ __all__ = [
     "Selection",
     "SettingError",
     "Settings",
+    "Variation",
     "bind",
     "duration",
     "files_of",

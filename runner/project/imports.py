@@ -71,8 +71,13 @@ def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(each for name in _names(source, package) for each in files_of(name, folders))
 
 
-def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
+@lru_cache(_KEPT)
+def _names(source: str, package: tuple[str, ...]) -> tuple[str, ...]:
     """Give the dotted names that a source imports; `package` is what it lies in."""
+    return tuple(_imported(source, package))
+
+
+def _imported(source: str, package: tuple[str, ...]) -> Iterator[str]:
     tree = parsed(source)
     if tree is None:
         yield from _guessed(source)

@@ -24,12 +24,12 @@ def build_of(source: str | None) -> str | None:
     return found[1] if found else None
 
 
-def locate(project: Project, own: str, text: str, coming: Collection[Path]) -> Path:
+def locate(project: Project, own: BuildKey, text: str, coming: Collection[Path]) -> Path:
     """Give the path of `build:NAME/path`.
 
     Args:
         project: the project.
-        own: the profile of the stage that reads it.
+        own: the build of the stage that reads it.
         text: the value.
         coming: what the same command makes before that.
 
@@ -41,9 +41,9 @@ def locate(project: Project, own: str, text: str, coming: Collection[Path]) -> P
     if not name or not inner.parts or inner.is_absolute() or ".." in inner.parts:
         message = f"{text}: write build:NAME/path/of/the/file, such as build:all/model.json"
         raise SourceError(message)
-    folder = project.build(BuildKey(name))
+    folder = project.build(BuildKey.of(name))
     path = folder / inner
-    if name == own:
+    if name == own.folder:
         message = (
             f"{text} is in this profile's own build; leave it out, or write the plain path "
             f"of {project.label(path)}, so that the stage comes after the one that writes it"
@@ -77,16 +77,14 @@ def of_default(project: Project, name: str, path: Path) -> str | None:
     return f"{what}; to read another build, a profile says `{name}: {other}`" if other else what
 
 
-def of_profile(project: Project, own: str, name: str, path: Path) -> str | None:
+def of_profile(project: Project, own: BuildKey, name: str, path: Path) -> str | None:
     """Say what is wrong with a profile's path if it lies in another profile's build."""
     path = _real(project, path)
-    if not path.is_relative_to(project.outputs) or path.is_relative_to(
-        project.build(BuildKey(own))
-    ):
+    if not path.is_relative_to(project.outputs) or path.is_relative_to(project.build(own)):
         return None
     other = _named(project, path)
     mend = f"write {other} to read another build" if other else "give a path of this build"
-    return f"`{name}`: {project.label(path)} is not in outputs/{own}/; {mend}"
+    return f"`{name}`: {project.label(path)} is not in outputs/{own.folder}/; {mend}"
 
 
 def _real(project: Project, path: Path) -> Path:

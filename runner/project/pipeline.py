@@ -1,98 +1,152 @@
 """From notebooks and parameters to stages: what each reads and writes, and the order."""
 
+import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import graph
 from ..errors import Problem
-from ..model import BuildKey, Input, Output, Pipeline, SourceNotebook, Stage, Value
+from ..model import BuildKey, Input, Output, Pipeline, SourceNotebook, Value
+from ..system import read_json, read_plain, why
 from ..words import did_you_mean
-from . import lost_tags, notebooks, other_builds, parameters
+from . import axes, lost_tags, notebooks, other_builds, parameters, variants
 from .layout import RESERVED_OUTPUTS, TEST_PROFILE, Project
 from .sources import DOWNLOADS, SourceError, is_outside, locate
+from .variants import Draft, Place
 
 # In bytes, on common systems.
 _LONGEST_PATH, _LONGEST_NAME = 3000, 255
 
 
-def resolve(
+def resolve(  # noqa: PLR0913 - all that decides it
     project: Project,
-    profile: str,
+    key: BuildKey,
     overrides: list[parameters.Setting],
     problems: list[Problem],
     coming: Collection[Path] = (),
+    *,
+    breadth: bool = False,
+    most: int | None = axes.MOST,
 ) -> Pipeline | None:
     """Bind a profile's parameters to the stages and put these in order.
 
     Every mistake is added to `problems`; with one that leaves no order, the answer is
-    None. `coming` are files of other builds that the same command makes before.
+    None. `coming` are files of other builds that the same command makes before. For `breadth`
+    and `most` see `variants.expanded`.
     """
-    settings = parameters.read_profile(project.profiles[profile], problems) + overrides
-    values = parameters.layered(project.notebooks, settings, problems, project.settings.secrets)
-    stages = {
-        name: _Binder(project, profile, one.folder, coming, problems).stage(one, values[name])
+    build = project.build(key)
+    settings = parameters.read_profile(project.profiles, key.profile, problems) + overrides
+    layers = parameters.layered(
+        project.notebooks,
+        settings,
+        problems,
+        secrets=project.settings.secrets,
+        folder=project.root / "params",
+        read=lambda name: _of_build(build / name),
+    )
+    drafts = {
+        name: _drafts(_Binder(project, key, one.folder, coming, problems), one, layers)
         for name, one in project.notebooks.items()
     }
-    writers = _writers(project, stages, problems)
-    stages = {
-        name: replace(
-            stage, inputs=tuple(replace(i, made_by=writers.of(i.path)) for i in stage.inputs)
-        )
-        for name, stage in stages.items()
-    }
-    problems += _missing(project, profile, stages)
-    needs = _needs(stages)
+    writers = _writers(project, drafts, problems)
+    for stage in drafts.values():
+        for draft in stage:
+            draft.find_makers(writers.of)
+    problems += _missing(project, build, drafts)
+    needs = _needs(drafts)
+    for axis in itertools.chain(*layers.axes.values()):
+        if axis.file is not None:
+            makers = writers.of(build / axis.file)
+            needs[axis.stage] |= {*makers}
+            if not makers:
+                what = f"no stage writes {project.label(build / axis.file)}"
+                problems.append(Problem(axis.where, what))
     try:
         ordered = graph.order(needs)
     except graph.Cycle as cycle:
         path = " -> ".join(cycle.path)
         what = f"these stages need each other: {path}; let one of them read something else"
-        problems.append(Problem(_edge(stages, cycle.path), what))
+        problems.append(Problem(_edge(drafts, cycle.path), what))
         return None
-    return Pipeline(profile, {name: stages[name] for name in ordered}, needs)
+    if not any(layers.axes.values()):
+        stages = {name: drafts[name][0].stage() for name in ordered}
+        return Pipeline(key, stages, {name: frozenset(needs[name]) for name in needs})
+    return variants.expanded(
+        variants.Plan(key, build, {name: drafts[name] for name in ordered}, layers.axes, needs),
+        problems,
+        breadth=breadth,
+        most=most,
+    )
+
+
+def _drafts(
+    binder: "_Binder", notebook: SourceNotebook, layers: parameters.Layers
+) -> tuple[Draft, ...]:
+    """Bind a notebook's parameters at each of its own points."""
+    seen_here = notebooks.as_in(notebook, binder.key.profile)
+    found = layers.axes[notebook.stage]
+    choices = [range(len(axis.steps)) for axis in found]
+    if not any(axis.steps for axis in found):
+        # Without axes, or with some of which nothing is known.
+        choices = []
+    values = layers.values[notebook.stage]
+    drafts = []
+    for chosen in itertools.product(*choices):
+        own = dict(values)
+        for axis, step in zip(found, chosen, strict=False):
+            own |= axis.steps[step]
+        drafts.append(binder.draft(seen_here, own, chosen))
+    return tuple(drafts)
+
+
+def _of_build(path: Path) -> object:
+    """Read the values of an axis that a stage writes."""
+    try:
+        return read_json(read_plain(path))
+    except FileNotFoundError:
+        raise axes.ComingError from None
+    except (OSError, ValueError) as error:
+        said = why(error) if isinstance(error, OSError) else "it is no JSON"
+        message = f"{path.name} cannot be read: {said}"
+        raise axes.AxisError(message) from None
 
 
 @dataclass(frozen=True)
 class _Binder:
-    """Turns a notebook and its values into a stage of one profile; paths start in `folder`."""
+    """Turns a notebook and its values into a draft for one build; paths start in `folder`."""
 
     project: Project
-    profile: str
+    key: BuildKey
     folder: Path
     coming: Collection[Path]
     problems: list[Problem]
 
-    def stage(self, notebook: SourceNotebook, values: Mapping[str, Value]) -> Stage:
-        inputs: list[Input] = []
-        outputs: list[Output] = []
-        injected: dict[str, object] = {}
+    @property
+    def build(self) -> Path:
+        return self.project.build(self.key)
+
+    def draft(
+        self, notebook: SourceNotebook, values: Mapping[str, Value], chosen: tuple[int, ...]
+    ) -> Draft:
+        draft = Draft(notebook, values, chosen)
         for name, value in values.items():
             where = _where(notebook, name, value)
-            if not name.startswith(("input_", "output_")):
-                self._refuse_hidden_path(name, value, where)
-                seen = value.value
-            elif name.startswith("input_"):
-                found = [
-                    self._input(name, text, value, where) for text in self._texts(value, where)
+            if name.startswith("input_"):
+                draft.inputs[name] = [
+                    Place(*self._input(name, text, value, where))
+                    for text in self._texts(value, where)
                 ]
-                inputs += [one for one, _ in found]
-                seen = _same_shape(value.value, [text for _, text in found])
-            else:
-                made = [
+            elif name.startswith("output_"):
+                draft.outputs[name] = [
                     self._output(name, text, value, where) for text in self._texts(value, where)
                 ]
-                outputs += [one for one, _ in made]
-                seen = _same_shape(value.value, [text for _, text in made])
-            default = notebook.parameters[name].default
-            # 1, 1.0 and true are equal, but not the same, in lists too.
-            if repr(seen) != repr(default):
-                injected[name] = seen
-        seen_here = notebooks.as_in(notebook, self.profile)
-        return Stage(notebook.stage, seen_here, values, injected, tuple(inputs), tuple(outputs))
+            else:
+                self._refuse_hidden_path(name, value, where)
+        return draft
 
     def _texts(self, value: Value, where: str) -> list[str]:
         """Give the paths that a value names: one, a list, or none for null."""
@@ -119,7 +173,7 @@ class _Binder:
         test = self.project.build(BuildKey(TEST_PROFILE))
         if value.origin != "notebook" or not path.is_relative_to(test):
             return path, text
-        path = self.project.build(BuildKey(self.profile)) / path.relative_to(test)
+        path = self.build / path.relative_to(test)
         seen = str(path) if Path(text).is_absolute() else self._relative(path)
         return path, seen if not text.endswith("/") else f"{seen}/"
 
@@ -145,7 +199,7 @@ class _Binder:
         if value.origin == "notebook":
             wrong = other_builds.of_default(self.project, name, self._local(text))
         else:
-            wrong = other_builds.of_profile(self.project, self.profile, name, self._local(text))
+            wrong = other_builds.of_profile(self.project, self.key, name, self._local(text))
         if wrong is not None:
             self.problems.append(Problem(where, wrong))
             # It is not looked for, too.
@@ -160,7 +214,7 @@ class _Binder:
         what = f"{text} would be no path in Jupyter; write it in a profile, not in the notebook"
         try:
             if value.origin != "notebook":
-                path = other_builds.locate(self.project, self.profile, text, self.coming)
+                path = other_builds.locate(self.project, self.key, text, self.coming)
                 what = ""
         except SourceError as error:
             what = str(error)
@@ -168,15 +222,15 @@ class _Binder:
             self.problems.append(Problem(where, f"`{name}`: {what}"))
         return Input(name, path, source=text), self._relative(path)
 
-    def _output(self, name: str, text: str, value: Value, where: str) -> tuple[Output, str]:
-        build = self.project.build(BuildKey(self.profile))
+    def _output(self, name: str, text: str, value: Value, where: str) -> Place[Output]:
+        build = self.build
         if is_outside(text) or other_builds.is_named(text):
             self.problems.append(Problem(where, f"`{name}`: an output is a local path"))
-            return Output(name, build / name), text
+            return Place(Output(name, build / name), text)
         what = other_builds.of_default(self.project, name, self._local(text))
         if value.origin == "notebook" and what is not None:
             self.problems.append(Problem(where, what))
-            return Output(name, build / name), text
+            return Place(Output(name, build / name), text)
         path, seen = self._moved(text, value)
         folder = self.project.label(build)
         if not path.is_relative_to(build) or path == build:
@@ -188,7 +242,7 @@ class _Binder:
             taken = path.relative_to(build).parts[0]
             what = f"`{name}`: {folder}/{taken} is where the runner writes; choose another name"
             self.problems.append(Problem(where, what))
-        return Output(name, path), seen
+        return Place(Output(name, path), seen)
 
     def _refuse_hidden_path(self, name: str, value: Value, where: str) -> None:
         for item in _texts_in(value.value):
@@ -204,7 +258,7 @@ class _Binder:
                 )
                 if value.origin != "notebook":
                     path = self._local(item)
-                    what = other_builds.of_profile(self.project, self.profile, name, path) or what
+                    what = other_builds.of_profile(self.project, self.key, name, path) or what
                 self.problems.append(Problem(where, what))
 
 
@@ -214,16 +268,17 @@ def _where(notebook: SourceNotebook, name: str, value: Value) -> str:
     return f"{notebook.label}, parameters, line {notebook.parameters[name].line}"
 
 
-def _edge(stages: Mapping[str, Stage], path: tuple[str, ...]) -> str:
+def _edge(drafts: Mapping[str, Sequence[Draft]], path: tuple[str, ...]) -> str:
     """Name the parameter by which the second stage of a cycle needs the first."""
-    reader = stages[path[1]]
-    inputs = (one for one in reader.inputs if path[0] in one.made_by)
-    one = next(inputs, None)
-    return _place(reader, one.parameter) if one else reader.notebook.label
+    for draft in drafts[path[1]]:
+        for name, places in draft.inputs.items():
+            if any(path[0] in place.file.made_by for place in places):
+                return _place(draft, name)
+    return drafts[path[1]][0].notebook.label
 
 
-def _place(stage: Stage, name: str) -> str:
-    return _where(stage.notebook, name, stage.values[name])
+def _place(draft: Draft, name: str) -> str:
+    return _where(draft.notebook, name, draft.values[name])
 
 
 def _no_path(text: str) -> str | None:
@@ -247,12 +302,6 @@ def _texts_in(value: object) -> Iterator[str]:
             yield from _texts_in(item)
 
 
-def _same_shape(value: object, texts: list[str]) -> object:
-    if isinstance(value, list):
-        return texts
-    return texts[0] if texts else value
-
-
 @dataclass(frozen=True)
 class _Writers:
     """Which stages write a path, or something in or around it."""
@@ -267,53 +316,71 @@ class _Writers:
         return self.inside.get(path, ())
 
 
-def _writers(project: Project, stages: Mapping[str, Stage], problems: list[Problem]) -> _Writers:
+def _writers(
+    project: Project, drafts: Mapping[str, Sequence[Draft]], problems: list[Problem]
+) -> _Writers:
     """Index the outputs; refuse two that are, or lie in, the same path."""
     exact: dict[Path, str] = {}
     inside: dict[Path, dict[str, None]] = defaultdict(dict)
-    outputs = [(stage, output) for stage in stages.values() for output in stage.outputs]
-    for stage, output in outputs:
+    # They are the same at all points of a stage.
+    first = [(name, stage[0]) for name, stage in drafts.items()]
+    outputs = [
+        (name, draft, place.file)
+        for name, draft in first
+        for places in draft.outputs.values()
+        for place in places
+    ]
+    for name, draft, output in outputs:
         other = exact.get(output.path)
         if other is not None:
-            twice = "twice" if other == stage.name else f"by {other} and by {stage.name}"
+            twice = "twice" if other == name else f"by {other} and by {name}"
             what = f"{project.label(output.path)} is written {twice}; give each output its own path"
-            problems.append(Problem(_place(stage, output.parameter), what))
-        exact[output.path] = stage.name
+            problems.append(Problem(_place(draft, output.parameter), what))
+        exact[output.path] = name
         for parent in output.path.parents:
             if parent == project.outputs:
                 break
-            inside[parent][stage.name] = None
-    for stage, output in outputs:
+            inside[parent][name] = None
+    for _, draft, output in outputs:
         around = next((p for p in output.path.parents if p in exact), None)
         if around is not None:
             what = (
                 f"{project.label(output.path)} lies in {project.label(around)}, an output "
                 f"of {exact[around]}; give each output its own path"
             )
-            problems.append(Problem(_place(stage, output.parameter), what))
+            problems.append(Problem(_place(draft, output.parameter), what))
     return _Writers(exact, {path: tuple(names) for path, names in inside.items()})
 
 
-def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Iterator[Problem]:
-    build = project.build(BuildKey(profile))
+def _missing(
+    project: Project, build: Path, drafts: Mapping[str, Sequence[Draft]]
+) -> Iterator[Problem]:
     unknown = False
-    written = [project.label(o.path) for stage in stages.values() for o in stage.outputs]
-    for stage in stages.values():
+    written = [
+        project.label(place.file.path)
+        for stage in drafts.values()
+        for places in stage[0].outputs.values()
+        for place in places
+    ]
+    looked: set[Path] = set()
+    for stage, draft in ((name, one) for name, each in drafts.items() for one in each):
         # One that says nothing may write what those after it read.
-        unknown |= not (stage.inputs or stage.outputs)
-        for one in stage.inputs:
+        unknown |= not (any(draft.inputs.values()) or any(draft.outputs.values()))
+        for one in draft.input_files:
             name = project.label(one.path)
-            where = _place(stage, one.parameter)
-            if one.made_by == (stage.name,):
-                what = f"{stage.name} reads {name}, which it writes itself; use two paths"
+            where = _place(draft, one.parameter)
+            if one.made_by == (stage,):
+                what = f"{stage} reads {name}, which it writes itself; use two paths"
                 yield Problem(where, what)
-            elif stage.name in one.made_by:
-                what = f"{stage.name} reads {name}, in which it writes itself; use two folders"
+            elif stage in one.made_by:
+                what = f"{stage} reads {name}, in which it writes itself; use two folders"
                 yield Problem(where, what)
-            elif one.made_by or (one.source or "").startswith("http") or one.path.exists():
+            elif one.made_by or (one.source or "").startswith("http") or one.path in looked:
                 continue
+            elif one.path.exists():
+                looked.add(one.path)
             elif one.path.is_relative_to(build):
-                likely = lost_tags.likely_writer(project, stage.notebook, one.path.name)
+                likely = lost_tags.likely_writer(project, draft.notebook, one.path.name)
                 hint = likely or did_you_mean(name, written)
                 yield Problem(where, f"{one.parameter}: no stage writes {name}{hint}")
             elif one.source is None and not unknown:
@@ -321,9 +388,10 @@ def _missing(project: Project, profile: str, stages: Mapping[str, Stage]) -> Ite
                 yield Problem(where, what)
 
 
-def _needs(stages: Mapping[str, Stage]) -> dict[str, frozenset[str]]:
+def _needs(drafts: Mapping[str, Sequence[Draft]]) -> dict[str, set[str]]:
     """Say what each stage must come after, by what it declares."""
     return {
-        name: frozenset(maker for one in stage.inputs for maker in one.made_by) - {name}
-        for name, stage in stages.items()
+        name: {maker for draft in stage for one in draft.input_files for maker in one.made_by}
+        - {name}
+        for name, stage in drafts.items()
     }

@@ -1,7 +1,7 @@
 """Words on the command line -> stages of profiles."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from ..errors import UsageError
@@ -14,12 +14,14 @@ from .naming import FOLDER, stage_name
 class Selection:
     """What is asked of one profile.
 
-    `named` are the stages that stand on the line (all of them for a whole profile).
+    `named` are the notebooks that stand on the line (all of them for a whole profile); `points`
+    has the points of those of which only some are meant, as in `model[degree=2]`.
     """
 
     profile: str
     named: tuple[str, ...]
     whole: bool
+    points: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def from_scratch(self) -> bool:
@@ -37,10 +39,12 @@ def select(words: Sequence[str], project: Project) -> tuple[Selection, ...]:
         UsageError: a word is no target here.
     """
     named: dict[str, list[str]] = {}
+    points: dict[str, dict[str, list[str]]] = {}
     whole: set[str] = set()
     profile = DEFAULT_PROFILE
-    for word in words:
+    for given in words:
         stage: str | None
+        word, point = _point(given)
         if word in project.profiles:
             profile, stage = word, None
             whole.add(profile)
@@ -53,13 +57,34 @@ def select(words: Sequence[str], project: Project) -> tuple[Selection, ...]:
                 raise UsageError(message)
         else:
             profile, stage = _pair(word, project)
+        if point is not None and stage is None:
+            message = f"`{given}`: {word} is a profile; write STAGE[{point}], or --where {point}"
+            raise UsageError(message)
         named.setdefault(profile, [])
+        some = points.setdefault(profile, {})
         if stage is not None and stage not in named[profile]:
             named[profile].append(stage)
+            some[stage] = [] if point is None else [point]
+        elif stage is not None and (point is None or some[stage]):
+            some[stage] = [] if point is None else [*some[stage], point]
     return tuple(
-        Selection(name, tuple(project.notebooks) if name in whole else tuple(stages), name in whole)
+        Selection(name, tuple(project.notebooks), whole=True)
+        if name in whole
+        else Selection(
+            name,
+            tuple(stages),
+            whole=False,
+            points={stage: tuple(some) for stage, some in points[name].items() if some},
+        )
         for name, stages in named.items()
     )
+
+
+def _point(word: str) -> tuple[str, str | None]:
+    """Split `model[degree=2]` into the word and its point."""
+    head, bracket, rest = word.partition("[")
+    is_one = bool(head) and bool(bracket) and rest.endswith("]") and "=" in rest
+    return (head, rest[:-1]) if is_one else (word, None)
 
 
 def _pair(word: str, project: Project) -> tuple[str, str]:

@@ -5,7 +5,7 @@ What only a build needs is not in this face, which all commands load.
 
 from .evidence import Environment, Fingerprint, Seen, with_parents
 from .journal import RUN_ID, refuse_links, run_folders
-from .made import Made, last_made
+from .made import Made, last_made, made_in
 from .metrics import is_number
 from .record import VERSION, File, Record, StageRecord, moment, stage_details, storable
 
@@ -21,6 +21,7 @@ __all__ = [
     "StageRecord",
     "is_number",
     "last_made",
+    "made_in",
     "moment",
     "refuse_links",
     "run_folders",

@@ -34,6 +34,8 @@ __all__ = ["Diff", "of"]
 _NAMED = 10
 # Of a file that is not kept what stands is compared, if it is the same one and no larger.
 _STANDING = 16 << 20
+# The states of stages that did not run, since a run had made them.
+_AS_BEFORE = {State.SKIPPED, State.TAKEN_OVER}
 
 
 def of(known: Outline, old: store.Run, new: store.Run) -> Diff:
@@ -174,8 +176,9 @@ class _Comparison:
         for name in dict.fromkeys([*self._old.stages, *self._new.stages]):
             one, other = (told.stages.get(name) for told in (self._old, self._new))
             states = [each and (each.record.state or "not started") for each in (one, other)]
-            # What was up to date has succeeded before.
-            if len({State.SUCCEEDED if each == State.SKIPPED else each for each in states}) > 1:
+            # What was up to date, or taken over, has succeeded before.
+            alike = {State.SUCCEEDED if each in _AS_BEFORE else each for each in states}
+            if len(alike) > 1:
                 yield Change("state", states[0], states[1], name)
             whys = [each and _why(each.record) for each in (one, other)]
             if whys[0] != whys[1]:
@@ -331,7 +334,7 @@ class _Comparison:
 def _is_good(stage: StageRecord) -> bool:
     """Tell whether a stage has left what it was to leave."""
     left_early = stage.state == State.EXITED_EARLY and stage.error is None
-    return left_early or stage.state in {State.SUCCEEDED, State.SKIPPED}
+    return left_early or stage.state == State.SUCCEEDED or stage.state in _AS_BEFORE
 
 
 def _text(value: object) -> str | None:

@@ -37,15 +37,21 @@ def last_made(build: Path, stages: Collection[str]) -> dict[str, Made]:
     for folder in reversed(run_folders(build)):
         if found.keys() >= set(stages):
             break
-        made, tried = _made_in(folder)
+        made, tried, _ = _of_run(folder)
         for name, one in made.items():
             found.setdefault(name, replace(one, since=since.get(name)))
         since = tried | since
     return found
 
 
-def _made_in(folder: Path) -> tuple[dict[str, Made], dict[str, str]]:
-    """Give what a run made, and how stages ended that it tried to make and did not."""
+def made_in(folder: Path) -> dict[str, tuple[Made, Environment]]:
+    """Give what a run made, and in which environment."""
+    made, _, environment = _of_run(folder)
+    return {name: (one, environment) for name, one in made.items()}
+
+
+def _of_run(folder: Path) -> tuple[dict[str, Made], dict[str, str], Environment]:
+    """Give what a run made, how stages ended that it tried to make and did not, and where."""
     environment = Environment("", {})
     bases: dict[str, Fingerprint] = {}
     found: dict[str, Made] = {}
@@ -68,4 +74,4 @@ def _made_in(folder: Path) -> tuple[dict[str, Made], dict[str, str]]:
         except (KeyError, TypeError):
             # Another version's journal; what it made is made again.
             continue
-    return found, tried
+    return found, tried, environment

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..model import State
+from ..model import VARIANTS, State
 from ..project import CACHE, DOWNLOADS
 from ..system import append_line, fits, is_folder, remove, to_json, why, write_whole
 from . import heartbeat, shapes
@@ -105,7 +105,9 @@ def _place(found: Mapping[str, Any]) -> str:
 
 def _sweep(folder: Path, build: Path) -> None:
     """Remove what a run leaves if it is killed, its own folder last."""
-    for top in (build / "notebooks", folder / "notebooks", folder):
+    points = build / VARIANTS
+    tops = [one / "notebooks" for one in points.iterdir()] if is_folder(points) else []
+    for top in (build / "notebooks", *tops, folder / "notebooks", folder):
         for parent, folders, names in os.walk(top) if is_folder(top) else ():
             # A folder of such a name is someone else's, such as Jupyter's checkpoints.
             folders[:] = [name for name in folders if not name.startswith(".")]

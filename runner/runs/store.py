@@ -4,7 +4,7 @@ import math
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from .record import VERSION, Record, moment, read
 _DEAD_HERE, _DEAD, _FIRST_BEAT = 8.0, 60.0, 10.0
 # A run that holds its lock lives, but after so long something is wrong.
 _SILENT = 20.0
+# What a line of the history does not name; and so many points of a notebook are named.
+_USUAL, _FEW = {State.SKIPPED, State.SUCCEEDED, State.BLOCKED, None}, 3
 
 
 @dataclass(frozen=True)
@@ -131,18 +133,32 @@ def line(run: Run) -> str:
     """Write a run for the history: id, when, how long, state, what ran."""
     when = clock_in_words(run.started)
     skipped = run.stages(State.SKIPPED)
+    states = {stage.state: None for stage in run.record.stages if stage.state not in _USUAL}
     others = [
-        f"{stage.name} {state_in_words(stage.state)}"
-        for stage in run.record.stages
-        if stage.state not in {State.SKIPPED, State.SUCCEEDED, State.BLOCKED, None}
+        f"{name} {state_in_words(state)}"
+        for state in states
+        if state is not None
+        for name in _together(run.stages(state))
     ]
-    ran = run.stages(State.SUCCEEDED)
+    ran = _together(run.stages(State.SUCCEEDED))
     words = [*([f"ran {', '.join(ran)}"] if ran else []), *others]
     if skipped:
         words.append(f"{len(skipped)} skipped")
     took = seconds_in_words(run.seconds)
     state = state_in_words(run.state)
     return f"{run.folder.name}  {when}  {took:>9}  {state:<12}  {'; '.join(words) or 'nothing'}"
+
+
+def _together(names: Sequence[str]) -> list[str]:
+    """Name stages; of many points of a notebook say how many."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.partition("[")[0], []).append(name)
+    return [
+        each
+        for notebook, those in found.items()
+        for each in (those if len(those) <= _FEW else [f"{notebook} × {len(those)}"])
+    ]
 
 
 def given(run: Run) -> list[str]:

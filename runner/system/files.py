@@ -117,8 +117,12 @@ def read_plain(path: Path) -> bytes:
         return file.read()
 
 
-def append_line(path: Path, value: object, length: int | None = None) -> None:
-    """Append a line of JSON, which lasts; with `length`, in the place of what stands after that.
+def append_line(
+    path: Path, value: object, length: int | None = None, *, lasting: bool = True
+) -> None:
+    """Append a line of JSON; with `length`, in the place of what stands after that.
+
+    One that is `lasting` outlives a power cut.
 
     Raises:
         OSError: it cannot be written.
@@ -130,7 +134,8 @@ def append_line(path: Path, value: object, length: int | None = None) -> None:
             file.truncate(length)
         file.write(line)
         file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:

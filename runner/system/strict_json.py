@@ -46,10 +46,14 @@ def fits(value: object, shape: Shape) -> bool:
 def _has(value: Mapping[str, object], shape: Mapping[Any, Shape]) -> bool:
     if str in shape:
         return all(fits(one, shape[str]) for one in value.values())
-    return all(
-        fits(value[key], one) if (key := name.rstrip("?")) in value else name != key
-        for name, one in shape.items()
-    )
+    for name, one in shape.items():
+        key = name.rstrip("?")
+        if key in value:
+            if not fits(value[key], one):
+                return False
+        elif name == key:
+            return False
+    return True
 
 
 def _finite(text: str) -> float:
