@@ -45,8 +45,8 @@ def test_it_says_what_where_and_what_to_do(project: TemporaryProject) -> None:
         "To run it in Jupyter: `python run.py lab bad --profile all`.",
         "For a console with its variables: `python run.py debug bad --profile all`.",
     ]
-    ((place, text),) = banners(project, "good")
-    assert place == 0
+    ((first, text),) = banners(project, "good")
+    assert first == 0
     assert text.splitlines() == [
         f"**A record:** the stage good in the run `{project.runs('all')[-1].name}` of all.",
         "",

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from runner.jupyter.lab import Asked
-from tests.project import TemporaryProject, below_it, needs_linux, none_left, opened, wait_for
+from tests.project import ROOT, TemporaryProject, below_it, needs_linux, none_left, opened, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -319,6 +321,15 @@ def test_of_jupyterlab_nothing_is_left_when_the_command_is_killed(shop: Temporar
         assert len(below) > 1
         process.kill()
         none_left(below)
+
+
+def test_a_thread_that_jupyterlab_leaves_holds_nothing_up(tmp_path: Path) -> None:
+    text = "import threading\n\nthreading.Thread(target=threading.Event().wait).start()\n"
+    (tmp_path / "leaves_a_thread.py").write_text(text, "utf-8")
+    words = ["-m", "runner.jupyter.child", str(os.getpid()), str(int(signal.SIGTERM))]
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command = [sys.executable, *words, "leaves_a_thread"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=True, timeout=60)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
