@@ -48,7 +48,7 @@ def test_it_says_what_where_and_what_to_do(project: TemporaryProject) -> None:
     ((first, text),) = banners(project, "good")
     assert first == 0
     assert text.splitlines() == [
-        f"**A record:** the stage good in the run `{project.runs('all')[-1].name}` of all.",
+        f"**A record:** the stage `good` in the run `{project.runs('all')[-1].name}` of all.",
         "",
         "Its paths hold in `notebooks/`, not where this file lies. To run the notebook again in",
         "Jupyter: `python run.py lab good --profile all`.",
@@ -106,4 +106,4 @@ def test_a_very_large_notebook_is_not_read_again(project: TemporaryProject) -> N
     assert project.stage_record("all", "a")["cell"]["number"] == 2
     ((place, text),) = banners(project, "a")
     assert place == 0
-    assert text.startswith("**A record:** the stage a in the run")
+    assert text.startswith("**A record:** the stage `a` in the run")

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from ..model import Job, Result
+from ..model import BuildKey, Job, Result
 from ..system import write_whole
 from ..words import state_in_words
 
@@ -24,10 +25,10 @@ def of_record(job: Job) -> dict[str, Any]:
     run, profile = job.environment["RUN_ID"], job.environment["RUN_PROFILE"]
     folder = job.working_directory.relative_to(job.root).as_posix()
     text = [
-        f"**A record:** the stage {job.stage} in the run `{run}` of {profile}.",
+        f"**A record:** the stage `{job.stage}` in the run `{run}` of {profile}.",
         "",
         f"Its paths hold in `{folder}/`, not where this file lies. To run the notebook again in",
-        f"Jupyter: `python run.py lab {job.stage} --profile {profile}`.",
+        f"Jupyter: `{_lab(job.stage, profile)}`.",
     ]
     return {**_cell("", ""), "source": "\n".join(text)}
 
@@ -59,7 +60,7 @@ def add(path: Path, result: Result, error: str, source: str, profile: str) -> No
         cells.insert(index, _cell(f"### {_HEADING}", "-cell"))
         where = f"[{where}](#{_HEADING.replace(' ', '-')})"
     stage = result.stage
-    meant = f"{stage} --profile {profile}"
+    meant = f"{quote(stage)} --profile {profile}"
     head = f"**This run of the notebook: {state_in_words(result.state)}**"
     text = [
         f"{head} in {where}:" if where else f"{head}:",
@@ -68,12 +69,17 @@ def add(path: Path, result: Result, error: str, source: str, profile: str) -> No
         "",
         f"Mend `{source}`, then run `python run.py {profile}-{stage}`.",
         # Its own paths do not hold where it lies.
-        f"To run it in Jupyter: `python run.py lab {meant}`.",
+        f"To run it in Jupyter: `{_lab(stage, BuildKey.of(profile).profile)}`.",
         f"For a console with its variables: `python run.py debug {meant}`.",
     ]
     cells.insert(0, _cell("\n".join(text), ""))
     data = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     write_whole(path, data.encode("utf-8", "backslashreplace"))
+
+
+def _lab(stage: str, profile: str) -> str:
+    # A point's name begins with that of its notebook's stage.
+    return f"python run.py lab {stage.partition('[')[0]} --profile {profile}"
 
 
 def _cell(source: str, suffix: str) -> dict[str, Any]:

@@ -130,12 +130,13 @@ def _named(notebook: Path) -> tuple[str, str | None]:
 
 def _asked(root: Path, failure: Failure) -> lab.Asked:
     """Say whose values the parameters cell gives when it is run again: those of the run."""
+    stage = failure.stage.name.partition("[")[0]
     given = tuple(
-        f"{failure.stage.name}.{name}={json.dumps(one.value)}"
+        f"{stage}.{name}={json.dumps(one.value)}"
         for name, one in failure.stage.parameters.items()
         if one.origin.startswith("-p")
     )
-    return lab.Asked(root, failure.profile, given)
+    return lab.Asked(root, BuildKey.of(failure.profile).profile, given)
 
 
 def _joins(root: Path, failure: Failure) -> str:
@@ -213,7 +214,7 @@ class _Session:
     def _job(self) -> Job:
         failure, settings = self._failure, self._settings
         name = failure.stage.name
-        key = BuildKey(failure.profile)
+        key = BuildKey.of(failure.profile)
         about = environment(key, name, failure.notebook, self._place)
         return Job(
             stage=name,

@@ -69,7 +69,13 @@ def _answer(
     edited = notebooks.with_parameters(project.notebooks[name], source)
     project = replace(project, notebooks={**project.notebooks, name: edited})
     pipeline = bind(project, [profile], parameters)[profile]
-    return _of_stage(project, pipeline, pipeline.stages[name])
+    points = pipeline.points.get(name, ())
+    if not points:
+        return {"mistakes": [f"the points of {name} are known when what it needs has run"]}
+    found = _of_stage(project, pipeline, pipeline.stages[points[0]])
+    if len(points) > 1:
+        found["notes"].append(f"it has {len(points)} points in {profile}; this is the first")
+    return found
 
 
 def _of_stage(project: Project, pipeline: Pipeline, stage: Stage) -> Answer:
