@@ -201,3 +201,12 @@ def test_what_cannot_be_done_is_said(shop: TemporaryProject) -> None:
     assert "debug needs a terminal" in shop.call("debug", code=2).err
     said = shop.call("debug", "--profile", "al", code=2).err
     assert "there is no profile `al`; did you mean `all`?" in said
+    assert "debug takes one stage, not 2 words" in shop.call("debug", "a", "b", code=2).err
+    said = shop.call("debug", "--lab", env={"JUPYTERHUB_SERVICE_PREFIX": "/user/a/"}, code=2).err
+    assert "a Jupyter server runs here already; python run.py debug" in said
+    (shop.root / "notebooks/model.ipynb").unlink()
+    said = shop.call("debug", "--lab", code=2).err
+    assert "notebooks/model.ipynb is not there any more; python run.py debug" in said
+    (shop.runs("all")[-1] / "notebooks/model.ipynb").unlink()
+    said = shop.call("debug", code=2).err
+    assert "there is no executed notebook of model to go back to: " in said

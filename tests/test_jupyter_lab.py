@@ -100,13 +100,14 @@ def started(
     profile: str = "test",
     *,
     parameters: tuple[str, ...] = (),
+    name: str = "python3",
 ) -> Iterator[Kernel]:
     """Start the kernel of a notebook as a server does, whose JUPYTER_PATH has our kernelspec."""
     place = project.root.parent / "jupyter"
     if not place.exists():
-        Asked(project.root, profile, parameters).write_spec(place / "kernels" / "python3")
+        Asked(project.root, profile, parameters).write_spec(place / "kernels" / name)
     with spec_from(place) as specs:
-        manager = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
+        manager = KernelManager(kernel_name=name, kernel_spec_manager=specs)
         environment = {**os.environ, "JPY_SESSION_NAME": str(path)}
         manager.start_kernel(cwd=str(path.parent), env=environment)
         client = manager.client()
@@ -211,16 +212,23 @@ def test_other_cells_of_assignments_are_none_of_parameters(shop: TemporaryProjec
 def test_a_kernel_for_another_server_is_installed_and_removed(
     shop: TemporaryProject, tmp_path: Path
 ) -> None:
-    data = {"JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    data = {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
     done = shop.call("lab", "--no-lab", "--profile", "all", env=data)
     assert "choose `project (all)` in Jupyter" in done.out
-    (folder,) = (tmp_path / "data" / "kernels").iterdir()
+    (folder,) = (tmp_path / "jupyter" / "kernels").iterdir()
     spec = json.loads((folder / "kernel.json").read_text("utf-8"))
     assert spec["display_name"] == "project (all)"
     assert json.loads(spec["argv"][2])["profile"] == "all"
+    with started(shop, shop.root / "notebooks" / "model.ipynb", name=folder.name) as kernel:
+        assert rows(kernel.parameters())[0] == "model in the profile all"
+        assert kernel.printed("print(alpha)") == "2.5\n"
     shop.call("lab", "--no-lab", env=data)
     assert len([*folder.parent.iterdir()]) == 2
-    assert "all, test" in shop.call("lab", "--no-lab", "--remove", env=data).out
+    one = shop.call("lab", "--no-lab", "--remove", "--profile", "test", env=data)
+    assert "removed the kernels for test" in one.out
+    assert [*folder.parent.iterdir()] == [folder]
+    assert "kernels for all" in shop.call("lab", "--no-lab", "--remove", env=data).out
+    assert "no kernel is installed" in shop.call("lab", "--no-lab", "--remove", env=data).out
     assert [*folder.parent.iterdir()] == []
 
 
@@ -231,6 +239,10 @@ def test_what_cannot_be_done_is_said(shop: TemporaryProject) -> None:
     assert "there is no stage `mode`; did you mean `model`?" in done.err
     done = shop.call("lab", env={"JUPYTERHUB_SERVICE_PREFIX": "/user/a/"}, code=2)
     assert "lab --no-lab" in done.err
+    done = shop.call("lab", "model", "features", code=2)
+    assert "lab takes one stage, not 2 words" in done.err
+    done = shop.call("lab", "--remove", code=2)
+    assert "--remove goes with --no-lab: python run.py lab --no-lab --remove" in done.err
 
 
 @contextmanager
