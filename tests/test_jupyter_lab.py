@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
@@ -325,14 +326,33 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
 
 @pytest.mark.slow
 @needs_linux
-def test_of_jupyterlab_nothing_is_left_when_the_command_is_killed(shop: TemporaryProject) -> None:
+@pytest.mark.parametrize("killed", ["the command", "the server"])
+def test_of_a_jupyterlab_that_is_killed_nothing_is_left_and_what_is_saved_stays(
+    shop: TemporaryProject, killed: str
+) -> None:
+    path = shop.root / "notebooks" / "model.ipynb"
+    before = json.loads(path.read_text("utf-8"))
     with served(shop, "lab") as (process, address), browser() as page:
         page.goto(address)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.get_by_text("print(alpha").click()
+        page.keyboard.press("Control+End")
+        page.keyboard.type(" # edited")
+        page.keyboard.press("Control+s")
+        wait_for(path, "# edited")
         below = below_it(process)
         assert len(below) > 1
-        process.kill()
+        if killed == "the server":
+            (server,) = psutil.Process(process.pid).children()
+            server.kill()
+            assert process.wait(30) == 1
+        else:
+            process.kill()
         none_left(below)
+    after = json.loads(path.read_text("utf-8"))
+    sources = ["".join(one["source"]) for one in before["cells"]]
+    sources[-1] += " # edited"
+    assert ["".join(one["source"]) for one in after["cells"]] == sources
 
 
 def test_a_thread_that_jupyterlab_leaves_holds_nothing_up(tmp_path: Path) -> None:

@@ -44,7 +44,11 @@ def lab(known: Outline, chosen: Options) -> int:
     jupyterlab.must_start("python run.py lab --no-lab gives it a kernel")
     print(f"in JupyterLab, parameters cells give what a stage gets in {profile}; ", end="")
     print("Ctrl-C ends it and its kernels", flush=True)
-    return jupyterlab.serve(asked, None if notebook is None else notebook.label)
+    code = jupyterlab.serve(asked, None if notebook is None else notebook.label)
+    if code < 0:
+        warn(f"JupyterLab was killed (signal {-code}); what was saved is there")
+        return Exit.FAILED
+    return code
 
 
 def _remove(known: Outline, chosen: Options) -> int:

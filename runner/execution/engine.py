@@ -203,7 +203,9 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         "duration": None,
         "exception": None,
     }
-    notebook.cells.insert(0, nbformat.from_dict(banner.of_record(job)))
+    if "RUN_ID" in job.environment:
+        # Else it is no run's, but a trial.
+        notebook.cells.insert(0, nbformat.from_dict(banner.of_record(job)))
     aside = job.executed.with_name(f".{job.executed.stem}.reserve")
     try:
         reserve(aside, _RESERVED)
