@@ -225,7 +225,8 @@ class Pipeline:
 
     A notebook with axes is a stage for each of its points. `after` is what a stage only waits
     for: what it does not need, or not as far as is known. `axes` names the axes of the notebooks
-    that have some; `coming` are notebooks whose points are known when others have run.
+    that have some; `listing` are stages that write the values of one, `coming` are notebooks
+    whose points are known when these have run.
     """
 
     key: BuildKey
@@ -234,6 +235,7 @@ class Pipeline:
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
     axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     coming: tuple[str, ...] = ()
+    listing: frozenset[str] = frozenset()
 
     @property
     def profile(self) -> str:

@@ -30,7 +30,7 @@ def test_the_real_data_has_400_cars_that_can_be_used(built_example: BuiltExample
 
 def test_the_check_is_told_once_for_the_test_profile(built_example: BuiltExample) -> None:
     out = built_example.done.out
-    assert out.count("5 files as expected in testdata/expected/") == 1
+    assert out.count("7 files as expected in testdata/expected/") == 1
     assert "run: test succeeded" in out
     assert "run: all succeeded" in out
 
@@ -49,7 +49,13 @@ def test_the_record_says_what_a_reader_of_the_audit_trail_asks(
     assert {"host", "python", "packages", "git", "limits"} <= record.keys()
     assert record["packages"]["papermill"]
     assert record["limits"]["cpus"] > 0
-    assert [stage["name"] for stage in record["stages"]] == ["data", "features", "model", "report"]
+    assert [stage["name"] for stage in record["stages"]] == [
+        "data",
+        "features",
+        "model",
+        "compare",
+        "report",
+    ]
     for stage in record["stages"]:
         assert stage["state"] == "succeeded"
         assert stage["reasons"]
@@ -80,7 +86,7 @@ def test_every_run_keeps_its_executed_notebooks_and_the_build_the_last_ones(
     built_example: BuiltExample,
 ) -> None:
     project = built_example.project
-    names = ["data.ipynb", "features.ipynb", "model.ipynb", "report.ipynb"]
+    names = [f"{name}.ipynb" for name in ("compare", "data", "features", "model", "report")]
     for folder in (project.runs("all")[-1], project.outputs("all")):
         assert sorted(path.name for path in (folder / "notebooks").iterdir()) == names
         assert (folder / "log.txt").stat().st_size > 1000

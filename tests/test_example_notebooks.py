@@ -14,7 +14,7 @@ from tests.project import BuiltExample
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-STAGES = ("data", "features", "model", "report")
+STAGES = ("data", "features", "model", "compare", "report")
 TESTDATA = ROOT / "testdata"
 POINTS = [(-2, 1), (2, 9), (3, 16)]
 

@@ -9,7 +9,7 @@ from runner.project.layout import load
 from runner.project.targets import Selection, select
 from tests.project import TemporaryProject
 
-EVERYTHING = ("data", "features", "model", "report")
+EVERYTHING = ("compare", "data", "features", "model", "report")
 
 
 def planned(project: TemporaryProject, *words: str) -> dict[str, dict[str, str]]:
@@ -63,13 +63,15 @@ def test_only_the_whole_test_profile_starts_from_scratch(
     assert (found.whole, found.from_scratch) == (whole, from_scratch)
 
 
+# In the order in which they run.
+ORDER = ("data", "features", "model", "compare", "report")
 # Words, and what they make run, in order.
 PLANS: list[tuple[str, dict[str, dict[str, str]]]] = [
-    ("test", {"test": dict.fromkeys(EVERYTHING, "run")}),
+    ("test", {"test": dict.fromkeys(ORDER, "run")}),
     ("test-data", {"test": {"data": "run"}}),
-    ("test-model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
-    ("test-data features model", {"test": dict.fromkeys(EVERYTHING[:3], "run")}),
-    ("model", {"all": dict.fromkeys(EVERYTHING[:3], "run")}),
+    ("test-model", {"test": dict.fromkeys(ORDER[:3], "run")}),
+    ("test-data features model", {"test": dict.fromkeys(ORDER[:3], "run")}),
+    ("model", {"all": dict.fromkeys(ORDER[:3], "run")}),
     ("sample-data test-data", {"sample": {"data": "run"}, "test": {"data": "run"}}),
 ]
 
@@ -143,7 +145,7 @@ def test_notebooks_dropped_in_find_their_place(example: TemporaryProject) -> Non
     model.write_text(text.replace("outputs/test/features.csv", "outputs/test/scaled.csv"), "utf-8")
     example.notebook("appendix", parameters='input_model = "../outputs/test/model.json"')
     assert [*planned(example, "test")["test"]] == [
-        *("data", "features", "a_scaling", "model", "appendix", "report")
+        *("data", "features", "a_scaling", "model", "appendix", "compare", "report")
     ]
     assert [*planned(example, "all-model")["all"]] == ["data", "features", "a_scaling", "model"]
 

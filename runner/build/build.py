@@ -271,7 +271,7 @@ class _Build:
         for label in self._run.turn.then if is_last else ():
             other = (self._project.root / label).parents[1].name
             self._log.say(f"{other} was not started", level=logging.WARNING)
-        self._log.results([results[one.stage] for one in self._plan.planned])
+        self._log.results(sentences.to_list([results[one.stage] for one in self._plan.planned]))
         words = sentences.summary(self._plan.pipeline, [*results.values()])
         log = self._project.label(self._run.folder / "log.txt")
         level = logging.INFO if state is State.SUCCEEDED else logging.ERROR
@@ -294,13 +294,15 @@ class _Build:
         root, label = self._project.root, self._project.label
         made, stages = self._plan.freshness.made, self._plan.pipeline.stages
         names = [planned.stage for planned in self._plan.planned]
+        # What gathers them says most of many points.
+        names = [name for name in names if not stages[name].label] or names
         written = [one.path for name in names for one in stages[name].outputs]
         skipped = (name for name in names if not self._run.progress.has_run(name) and name in made)
         before = [found.writes for name in skipped if (found := made[name].seen)]
         seen = [name for names_of in (*before, self._committer.written) for name in names_of]
         written += [root / name for name in seen]
         files = sentences.to_open(path for path in written if path.is_relative_to(root))
-        last = self._run.folder / stages[self._plan.planned[-1].stage].executed
+        last = self._run.folder / stages[names[-1]].executed
         return [label(path) for path in (*files, last) if path.is_file()]
 
     def _notify(self, title: str, results: Mapping[str, Result], seconds: float) -> None:

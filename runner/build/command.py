@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..console import Console, Log, console
-from ..errors import Exit
+from ..errors import Exit, ProjectError
 from ..execution import Executors
 from ..model import BuildKey
 from ..plan import preflight, request
@@ -18,7 +18,7 @@ from ..stop import Stop
 from ..system import lock, signals, why
 from . import deadline, notify
 from .ahead import Ahead
-from .build import run
+from .build import Outcome, run
 from .turn import Command, Turn
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def build(asked: request.Request, given: Given) -> int:
         worst = Exit.OK
         for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
             with stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)):
-                code, is_last = run(command, turn, ahead)
+                code, is_last = _run(command, asked, turn, ahead)
             worst = worst or code
             if is_last:
                 break
@@ -88,6 +88,23 @@ def build(asked: request.Request, given: Given) -> int:
                 worst = worst or stop.exit_code
                 break
         return worst
+
+
+def _run(command: Command, asked: request.Request, turn: Turn, ahead: Ahead) -> Outcome:
+    """Run a build; where its first part says which points there are, these, too."""
+    ended = run(command, turn, ahead)
+    while turn.plan.is_part and ended.code is Exit.OK and not command.stop.asked():
+        try:
+            plan = asked.rest(turn.plan)
+            preflight.refuse_what_cannot_run(command.project, [plan])
+        except ProjectError as error:
+            for problem in error.problems:
+                command.log.say(str(problem), level=logging.ERROR)
+            return Outcome(Exit.FAILED, is_last=not command.settings.keep_going)
+        run_id = journal.new_run_id(command.project.build(plan.key))
+        turn = Turn(plan, run_id, turn.then)
+        ended = run(command, turn, Ahead(command.project, command.settings, plan))
+    return ended
 
 
 def _ending(stop: Stop) -> str:

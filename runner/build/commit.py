@@ -152,7 +152,7 @@ class Committer:
             details |= {"metrics": numbers} if numbers else {}
         self._run.record.stage_ended(result, details)
         basis = self._starter.basis.get(result.stage)
-        if result.good and basis is not None and not (found and found.writes):
+        if result.good and basis is not None:
             stage = self._run.plan.pipeline.stages[result.stage]
             self._starter.elsewhere.add(stage, basis, self._run.record.id)
 

@@ -8,7 +8,7 @@ from ..model import VARIANTS, Pipeline, Result, State
 from ..system import machine
 from ..words import counted, few_in_words, seconds_in_words, size_in_words, state_in_words
 
-_FEW, _TOLD = 12, 3
+_FEW, _TOLD, _MOST = 12, 3, 40
 _PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".pdf", ".html"}
 _TABLES = {".csv", ".tsv", ".parquet", ".xlsx"}
 
@@ -85,6 +85,13 @@ def summary(pipeline: Pipeline, results: Collection[Result]) -> str:
     for word, those in names.items():
         parts.append(f"{len(those)} {word} ({few_in_words(_named(pipeline, those), _FEW)})")
     return ", ".join(parts)
+
+
+def to_list(results: Sequence[Result]) -> list[Result]:
+    """Choose the stages that a person looks through: of very many those that did not end well."""
+    if len(results) <= _MOST:
+        return [*results]
+    return [one for one in results if not one.good or not one.stage.endswith("]")][:_MOST]
 
 
 def to_open(files: Iterable[Path]) -> list[Path]:

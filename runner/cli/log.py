@@ -33,7 +33,7 @@ def log(known: Outline, chosen: Options) -> int:
         UsageError: a word says nothing possible, or nothing has run.
     """
     words, follow = chosen.rest, chosen.has("follow")
-    stages = [word for word in words if word in known.stages]
+    stages = [word for word in words if word.partition("[")[0] in known.stages]
     rest = [word for word in words if word not in stages]
     strange = [word for word in rest if word not in known.profiles and not RUN_ID.fullmatch(word)]
     if len(rest) > 1 and strange:

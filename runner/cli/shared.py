@@ -52,13 +52,16 @@ def plan_lines(plan: "request.BuildPlan", skipped: str) -> list[str]:
         name = points_in_words(plan.pipeline, notebook, [one.stage for one in those])
         fate = _fate(plan, those) if first.may_run else skipped
         if (source := taken[first.stage]) is not None:
-            fate = f"take   from {source.build}, run {source.run}, which made the same"
+            why_not = "; ".join(reason.text for reason in first.reasons)
+            fate = f"take   from {source.build}, run {source.run} ({why_not})"
         declares = first.may_run or plan.pipeline.declares(first.stage)
         lines.append((name, fate + ("" if declares else " (seen)")))
     lines += [
         (f"{name} × ?", "later  its points are known when others have run")
         for name in plan.pipeline.coming
     ]
+    if plan.is_part and not plan.pipeline.coming:
+        lines.append(("…", "later  the rest is planned when these have run"))
     width = max(len(name) for name, _ in lines)
     return [f"{name:<{width}}  {fate}" for name, fate in lines]
 

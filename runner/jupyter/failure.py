@@ -107,7 +107,6 @@ def _newest(
     """Give the newest failure in a profile, if there is one."""
     for run in store.of_build(known.build(BuildKey(profile))):
         for one in run.record.stages:
-            # A point's name begins with that of its notebook's stage.
             if one.state in _FAILED and stage in {None, one.name, one.name.partition("[")[0]}:
                 yield run, one
                 return

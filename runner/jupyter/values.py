@@ -71,11 +71,15 @@ def _answer(
     pipeline = bind(project, [profile], parameters)[profile]
     points = pipeline.points.get(name, ())
     if not points:
-        return {"mistakes": [f"the points of {name} are known when what it needs has run"]}
+        return {"mistakes": [f"{name}: its points are known when {_listing(pipeline)} has run"]}
     found = _of_stage(project, pipeline, pipeline.stages[points[0]])
     if len(points) > 1:
-        found["notes"].append(f"it has {len(points)} points in {profile}; this is the first")
+        found["notes"].append(f"this is the first of {len(points)} points")
     return found
+
+
+def _listing(pipeline: Pipeline) -> str:
+    return " and ".join(sorted(pipeline.listing)) or "another stage"
 
 
 def _of_stage(project: Project, pipeline: Pipeline, stage: Stage) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any
 from ..model import BuildKey, Planned, Reason, Stage
 from ..project import CACHE, TEST_PROFILE
 from ..runs import RUN_ID, Environment, Fingerprint, Made, Seen, kept, made_in
-from ..system import append_line, read_json, read_plain
+from ..system import append_line, is_folder, read_json, read_plain
 from .freshness import Freshness
 
 _FILE = "made.jsonl"
@@ -52,7 +52,8 @@ class Elsewhere:
 
     def of_planned(self, planned: Planned) -> Source | None:
         """Find where a stage would be taken over from, if that is known before others run."""
-        if planned.before or not planned.reasons or not self.may_take(planned.reasons):
+        open_yet = planned.before or any(one.kind == "upstream" for one in planned.reasons)
+        if open_yet or not planned.reasons or not self.may_take(planned.reasons):
             return None
         stage = self._freshness.pipeline.stages[planned.stage]
         return self.find(stage, self._freshness.of_stage(stage))
@@ -79,7 +80,9 @@ class Elsewhere:
             line = {"made": digest, "build": self._key.folder, "run": run, "stage": stage.name}
             with contextlib.suppress(OSError):
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                append_line(self._path, line, lasting=False)
+                # A link is not followed.
+                if is_folder(self._path.parent):
+                    append_line(self._path, line, lasting=False)
 
     @cached_property
     def _index(self) -> dict[str, list[tuple[str, str, str]]]:
@@ -133,7 +136,9 @@ class Elsewhere:
         """Tell whether what a stage was seen to use beside what it declares is the same here."""
         if seen is None:
             return True
-        if seen.writes or seen.written or seen.folders or seen.many or seen.doubted or seen.own:
+        made = [*seen.writes, *seen.written, *seen.folders]
+        others = any("__pycache__" not in name.split("/") for name in made)
+        if others or seen.many or seen.doubted or seen.own:
             return False
         names = [*seen.reads, *seen.modules, *seen.absent]
         if seen.alone or seen.children:

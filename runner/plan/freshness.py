@@ -7,7 +7,7 @@ from dataclasses import replace
 from .. import graph
 from ..model import Pipeline, Reason, Stage
 from ..project import CACHE, Project, dotenv
-from ..runs import Fingerprint, Made, Seen, last_made, with_parents
+from ..runs import Fingerprint, Made, Seen, Used, last_made, with_parents
 from . import fingerprint, plan, seen
 from .hashes import Hashes
 
@@ -53,21 +53,25 @@ class Freshness:
                 if now.code and not moved and _is_the_same(now, one.basis):
                     made[name] = replace(former.pop(old), was=old)
                     break
-        return {name: self._apart(name, one, made) for name, one in made.items()}
+        if any(one.seen is not None and not one.seen.alone for one in made.values()):
+            return self._apart(made)
+        return made
 
-    def _apart(self, name: str, one: Made, made: Mapping[str, Made]) -> Made:
+    def _apart(self, made: Mapping[str, Made]) -> dict[str, Made]:
         """Leave out of the hints what is another stage's, which may have run meanwhile."""
-        if one.seen is None or one.seen.alone:
-            return one
-        stages = [stage for stage in self.pipeline.stages.values() if stage.name != name]
         declared = {
-            self.project.label(each)
-            for stage in stages
-            for each in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]
+            name: {
+                self.project.label(path)
+                for path in [one.path for one in stage.inputs] + [one.path for one in stage.outputs]
+            }
+            for name, stage in self.pipeline.stages.items()
         }
-        others = [made[stage.name].seen for stage in stages if stage.name in made]
-        theirs = [seen for seen in others if seen is not None]
-        return replace(one, seen=one.seen.without(theirs, declared))
+        seen_by = {name: one.seen for name, one in made.items()}
+        used = Used((seen_by.get(name), names) for name, names in declared.items())
+        return {
+            name: replace(one, seen=one.seen.without(used, declared[name])) if one.seen else one
+            for name, one in made.items()
+        }
 
     def _is_known(self, name: str) -> bool:
         """Tell whether what a stage was seen to use is what it would use now."""

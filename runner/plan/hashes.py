@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from ..system import digest, folder_digest, read_json, read_plain, to_json, write_whole
+from ..system import digest, folder_digest, is_folder, read_json, read_plain, to_json, write_whole
 
 _VERSION = 1
 # A file that changed so recently may change again within the clock's grain.
@@ -72,4 +72,6 @@ class Hashes:
             self._changed = False
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path, data)
+            # A link is not followed.
+            if is_folder(self._path.parent):
+                write_whole(self._path, data)

@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ..errors import Problem, ProjectError, UsageError
 from ..model import BuildKey, Pipeline, Planned, Reason, Stage
@@ -18,7 +18,8 @@ from .plan import plan
 class BuildPlan:
     """What is to be done for one build; `fresh` removes the old one first.
 
-    `targets` and `parameters` are what the command line says.
+    `targets` and `parameters` are what the command line says. One that `is_part` makes what says
+    the points of the others: then these are planned.
     """
 
     pipeline: Pipeline
@@ -28,6 +29,7 @@ class BuildPlan:
     whole: bool
     fresh: bool
     parameters: tuple[str, ...] = ()
+    is_part: bool = False
 
     @property
     def key(self) -> BuildKey:
@@ -135,6 +137,7 @@ class Request:
     parameters: tuple[str, ...]
     forced: tuple[str, ...]
     choice: Choice = Choice()
+    variation: Variation = field(default_factory=Variation)
 
     @property
     def builds(self) -> tuple[BuildKey, ...]:
@@ -175,14 +178,39 @@ class Request:
                 raise UsageError(message)
         return tuple(found)
 
-    def _plan(self, selection: Selection, before: Sequence[BuildPlan], *, anew: bool) -> BuildPlan:
+    def rest(self, part: BuildPlan) -> BuildPlan:
+        """Plan what comes after a part, whose values are there now.
+
+        Raises:
+            ProjectError: they cannot be used.
+        """
+        profile = part.key.profile
+        selection = next(one for one in self.selections if one.profile == profile)
+        named = {profile: selection.named}
+        variation = replace(self.variation, final=True)
+        bound = bind(self.project, [profile], self.parameters, named, variation)
+        again = replace(self, pipelines=self.pipelines | bound)
+        return again._plan(selection, (), anew=True, done=part)  # noqa: SLF001 - it is one of us
+
+    def _plan(
+        self,
+        selection: Selection,
+        before: Sequence[BuildPlan],
+        *,
+        anew: bool,
+        done: BuildPlan | None = None,
+    ) -> BuildPlan:
         found = self.pipelines[selection.profile]
         freshness = Freshness(self.project, found)
         fresh = self._is_fresh(selection) and (anew or not selection.from_scratch)
         forced = {*self.forced, *(selection.named if self.settings.force else ())}
         built = {one.key.folder for one in before if any(each.may_run for each in one.planned)}
 
+        made = {one.stage for one in done.planned} if done is not None else ()
+
         def look(name: str, unsettled: frozenset[str]) -> tuple[Reason, ...]:
+            if name in made:
+                return freshness.reasons(name, unsettled)
             if fresh:
                 return (Reason("from_scratch", "built from scratch"),)
             if found.stages[name].notebook.stage in forced:
@@ -195,9 +223,16 @@ class Request:
 
         pipeline = freshness.pipeline
         planned = plan(pipeline, self.choice.of(pipeline, selection), look)
+        first = {one.stage for one in planned if one.stage in pipeline.listing and one.may_run}
+        if not {*selection.named}.isdisjoint(pipeline.coming):
+            first |= pipeline.listing
+        first -= {*made}
+        if first:
+            planned = plan(pipeline, first, look)
         words, given = self.words, self.parameters
-        whole = selection.whole and not self.choice
-        return BuildPlan(pipeline, freshness, planned, words, whole, fresh, given)
+        whole = selection.whole and not self.choice and not first
+        fresh = fresh and done is None
+        return BuildPlan(pipeline, freshness, planned, words, whole, fresh, given, bool(first))
 
 
 def read(  # noqa: PLR0913, PLR0917 - all that a command line says
@@ -224,7 +259,15 @@ def read(  # noqa: PLR0913, PLR0917 - all that a command line says
         choice.of(pipelines[selection.profile], selection)
     stages = tuple(_forced(project, word) for word in forced)
     return Request(
-        project, settings, selections, pipelines, tuple(words), tuple(parameters), stages, choice
+        project,
+        settings,
+        selections,
+        pipelines,
+        tuple(words),
+        tuple(parameters),
+        stages,
+        choice,
+        variation,
     )
 
 

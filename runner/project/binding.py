@@ -16,12 +16,14 @@ class Variation:
     """How stages with several points are made.
 
     `name` is that of builds of their own beside those of the profiles; for `breadth` and `most`
-    see `variants.expanded`.
+    see `variants.expanded`. With `final` what a stage has written must say the values of an axis;
+    else it may be made again.
     """
 
     name: str | None = None
     breadth: bool = False
     most: int | None = axes.MOST
+    final: bool = False
 
 
 def bind(
@@ -66,6 +68,7 @@ def bind(
             coming,
             breadth=variation.breadth,
             most=variation.most,
+            final=variation.final,
         )
         if one is not None and named is not None:
             coming.update(_made_by(one, named[name]))

@@ -156,6 +156,7 @@ def layered(  # noqa: PLR0913 - all that decides it
     secrets: Collection[str] = (),
     folder: Path,
     read: Callable[[str], object],
+    final: bool,
 ) -> Layers:
     """Give every stage's parameters after all layers; later settings win.
 
@@ -165,7 +166,8 @@ def layered(  # noqa: PLR0913 - all that decides it
         problems: takes what is wrong.
         secrets: the patterns of the settings: `!NAME` is none, whatever it looks like.
         folder: where a CSV file of an axis stands.
-        read: gives what a JSON file of the build holds, and None where there is none.
+        read: gives what a JSON file of the build holds.
+        final: what such a file says of an axis must be right; else it may be made again.
     """
     values = {
         stage: {name: Value(one.default, "notebook") for name, one in notebook.parameters.items()}
@@ -183,6 +185,9 @@ def layered(  # noqa: PLR0913 - all that decides it
             continue
         if isinstance(setting.value, Each):
             wrong, axis = _axis(setting, setting.value, notebook, folder, read)
+            if wrong and axis is not None and not final:
+                # What says the values may be made again.
+                wrong = []
         else:
             wrong, axis = list(_mistakes(setting, notebook)), None
         problems += wrong or _in_the_way(setting, axis, found.axes[setting.stage])
@@ -225,7 +230,10 @@ def _axis(
     folder: Path,
     read: Callable[[str], object],
 ) -> tuple[list[Problem], Axis | None]:
-    """Work out the values of an axis, and all that is wrong with them."""
+    """Work out the values of an axis, and all that is wrong with them.
+
+    Where these are a stage's, there is an axis all the same, of which nothing is known yet.
+    """
     known, where = notebook.parameters, setting.where
     together = setting.name == EACH
     what = _no_axis(setting, each, notebook)
@@ -233,7 +241,11 @@ def _axis(
         return [Problem(where, f"`{setting.name}`: {what}")], None
     if not together and setting.name not in known:
         return list(_mistakes(replace(setting, value=None), notebook)), None
+    coming = None
     try:
+        if (file := axes.file_of(each)) is not None:
+            names = () if together else (setting.name,)
+            coming = Axis(setting.stage, names, (), where, file)
         texts = [name for name, one in known.items() if isinstance(one.default, str)]
         rows: list[Mapping[str, object]]
         if together:
@@ -242,11 +254,11 @@ def _axis(
             found = axes.values(each, is_text=setting.name in texts, read=read)
             rows = [{setting.name: value} for value in found]
     except axes.ComingError:
-        names = (setting.name,) if not together else ()
-        return [], Axis(setting.stage, names, (), where, axes.file_of(each))
+        return [], coming
     except AxisError as error:
-        return [Problem(where, f"`{setting.name}`: {error}")], None
-    return _checked(setting, each, notebook, rows)
+        return [Problem(where, f"`{setting.name}`: {error}")], coming
+    wrong, axis = _checked(setting, each, notebook, rows)
+    return wrong, axis or coming
 
 
 def _no_axis(setting: Setting, each: Each, notebook: SourceNotebook) -> str | None:

@@ -4,9 +4,10 @@ import itertools
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from .. import graph
 from ..errors import Problem
@@ -20,6 +21,7 @@ from .variants import Draft, Place
 
 # In bytes, on common systems.
 _LONGEST_PATH, _LONGEST_NAME = 3000, 255
+_Found = TypeVar("_Found")
 
 
 def resolve(  # noqa: PLR0913 - all that decides it
@@ -31,12 +33,13 @@ def resolve(  # noqa: PLR0913 - all that decides it
     *,
     breadth: bool = False,
     most: int | None = axes.MOST,
+    final: bool = False,
 ) -> Pipeline | None:
     """Bind a profile's parameters to the stages and put these in order.
 
     Every mistake is added to `problems`; with one that leaves no order, the answer is
-    None. `coming` are files of other builds that the same command makes before. For `breadth`
-    and `most` see `variants.expanded`.
+    None. `coming` are files of other builds that the same command makes before. For the others
+    see `binding.Variation`.
     """
     build = project.build(key)
     settings = parameters.read_profile(project.profiles, key.profile, problems) + overrides
@@ -47,6 +50,7 @@ def resolve(  # noqa: PLR0913 - all that decides it
         secrets=project.settings.secrets,
         folder=project.root / "params",
         read=lambda name: _of_build(build / name),
+        final=final,
     )
     drafts = {
         name: _drafts(_Binder(project, key, one.folder, coming, problems), one, layers)
@@ -124,6 +128,8 @@ class _Binder:
     folder: Path
     coming: Collection[Path]
     problems: list[Problem]
+    # What paths are, which are mostly the same at all points.
+    known: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
     @property
     def build(self) -> Path:
@@ -137,16 +143,31 @@ class _Binder:
             where = _where(notebook, name, value)
             if name.startswith("input_"):
                 draft.inputs[name] = [
-                    Place(*self._input(name, text, value, where))
+                    Place(*self._once(self._input, name, text, value, where))
                     for text in self._texts(value, where)
                 ]
             elif name.startswith("output_"):
                 draft.outputs[name] = [
-                    self._output(name, text, value, where) for text in self._texts(value, where)
+                    self._once(self._output, name, text, value, where)
+                    for text in self._texts(value, where)
                 ]
             else:
                 self._refuse_hidden_path(name, value, where)
         return draft
+
+    def _once(
+        self,
+        look: Callable[[str, str, Value, str], _Found],
+        name: str,
+        text: str,
+        value: Value,
+        where: str,
+    ) -> _Found:
+        key = name, text, value.origin
+        if key not in self.known:
+            self.known[key] = look(name, text, value, where)
+        found: _Found = self.known[key]
+        return found
 
     def _texts(self, value: Value, where: str) -> list[str]:
         """Give the paths that a value names: one, a list, or none for null."""

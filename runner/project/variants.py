@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Generic, TypeVar
 
@@ -159,6 +160,7 @@ def expanded(
         {name: frozenset(work.needs[name]) for name in order},
         axes=words,
         coming=tuple(work.coming),
+        listing=frozenset(work.listing),
     )
 
 
@@ -183,6 +185,8 @@ class _Expansion:
         count = Counter(name for axis in self.axes for name in axis.names)
         self._short = {name for name, times in count.items() if times == 1}
         self._labels: dict[tuple[tuple[int, ...], _Point], tuple[dict[str, object], str]] = {}
+        self._points = plan.build / VARIANTS
+        self._inside: dict[Path, PurePath] = {}
         self.stages: dict[str, Stage] = {}
         self.needs: dict[str, dict[str, None]] = {}
 
@@ -235,21 +239,32 @@ class _Expansion:
         self.stages[instance] = draft.at(instance, values, label, inputs, outputs, gathered)
         makers = [m for places in inputs.values() for one in places for m in one.file.made_by]
         for one in self._own[name]:
-            if self.axes[one].file is not None:
-                makers += self._makers_of_axis(self.axes[one])
+            makers += self._makers.get(self.axes[one].file or "", ())
         self.needs[instance] = dict.fromkeys(one for one in makers if one != instance)
 
-    def _makers_of_axis(self, axis: Axis) -> list[str]:
-        path = self._plan.build / str(axis.file)
-        found = [
-            name
-            for name, stage in self.stages.items()
-            if any(path.is_relative_to(one.path) for one in stage.outputs)
-        ]
-        if not found:
-            what = f"{axis.file} is written at several points; it must be one file"
-            self._problems.append(Problem(axis.where, what))
+    @cached_property
+    def _makers(self) -> dict[str, list[str]]:
+        """The stages that write the values of axes, by the names of the files."""
+        found: dict[str, list[str]] = {}
+        for axis in self.axes:
+            if axis.file is None or axis.file in found:
+                continue
+            path = self._plan.build / axis.file
+            found[axis.file] = [
+                name
+                for name, drafts in self._plan.drafts.items()
+                for places in drafts[0].outputs.values()
+                if any(path.is_relative_to(place.file.path) for place in places)
+            ]
+            if any(self.axes_of[name] for name in found[axis.file]):
+                what = f"{axis.file} is written at several points; it must be one file"
+                self._problems.append(Problem(axis.where, what))
         return found
+
+    @property
+    def listing(self) -> Iterator[str]:
+        """The stages that write the values of axes."""
+        return (name for names in self._makers.values() for name in names if name in self.stages)
 
     def _read(
         self, draft: Draft, place: Place[Input], point: Mapping[int, int]
@@ -286,7 +301,9 @@ class _Expansion:
         return Place(replace(place.file, path=path), text)
 
     def _moved(self, path: Path, label: str) -> Path:
-        return self._plan.build / VARIANTS / label / path.relative_to(self._plan.build)
+        if path not in self._inside:
+            self._inside[path] = path.relative_to(self._plan.build)
+        return self._points / label / self._inside[path]
 
     def _point(self, axes: tuple[int, ...], steps: _Point) -> tuple[dict[str, object], str]:
         """Give the values of a point by `stage.parameter`, and what it is called."""

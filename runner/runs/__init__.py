@@ -3,7 +3,7 @@
 What only a build needs is not in this face, which all commands load.
 """
 
-from .evidence import Environment, Fingerprint, Seen, with_parents
+from .evidence import Environment, Fingerprint, Seen, Used, with_parents
 from .journal import RUN_ID, refuse_links, run_folders
 from .made import Made, last_made, made_in
 from .metrics import is_number
@@ -19,6 +19,7 @@ __all__ = [
     "Record",
     "Seen",
     "StageRecord",
+    "Used",
     "is_number",
     "last_made",
     "made_in",

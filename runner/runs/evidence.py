@@ -1,6 +1,7 @@
 """What a stage was made from and what it was seen to use, as it is recorded."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -63,37 +64,33 @@ class Seen:
     whole: bool = True
     children: bool = True
 
-    def without(self, others: "Iterable[Seen]", declared: Collection[str]) -> "Seen":
+    def without(self, used: "Used", declared: Collection[str]) -> "Seen":
         """Give what is left of the hints when others, which ran meanwhile, have had theirs.
 
         Nothing can tell what processes have read that it started: that remains.
 
         Args:
-            others: what the others were seen to use.
-            declared: the names of their inputs and outputs.
+            used: what all have used, this one among them.
+            declared: the names of its own inputs and outputs.
         """
         if self.alone:
             return self
-        theirs, listed, writes = {*declared}, {*declared}, {*declared}
-        for one in others:
-            theirs |= one.reads.keys() | one.modules.keys()
-            listed |= one.listed.keys() - {*one.entered}
-            writes |= one.writes.keys()
+        theirs, listed, writes = used.of_others(self, declared)
 
-        def rest(named: Named, used: set[str]) -> dict[str, str | None]:
+        def rest(named: Named, *used_by: Callable[[str], bool]) -> dict[str, str | None]:
             return {
                 name: value
                 for name, value in named.items()
-                if not used.intersection(with_parents(name))
+                if not any(is_used(one) for is_used in used_by for one in with_parents(name))
             }
 
         perhaps, folders = self.perhaps, self.listed
         if not self.children:
-            perhaps = rest(self.perhaps, theirs | writes)
-            left_out = listed.intersection(self.entered)
+            perhaps = rest(self.perhaps, theirs, writes)
+            left_out = {one for one in self.entered if listed(one)}
             folders = {name: value for name, value in folders.items() if name not in left_out}
         written = rest(self.written, writes)
-        doubted = rest(dict.fromkeys(self.doubted), theirs | writes)
+        doubted = rest(dict.fromkeys(self.doubted), theirs, writes)
         return replace(
             self,
             perhaps=perhaps,
@@ -122,3 +119,34 @@ def with_parents(name: str) -> Iterator[str]:
     while name:
         yield name
         name = name.rpartition("/")[0]
+
+
+class Used:
+    """How many stages have surely used each file: `reads`, `lists`, `writes`."""
+
+    def __init__(self, stages: Iterable[tuple[Seen | None, Collection[str]]]) -> None:
+        """Count what stages were seen to use, and the names that they declare."""
+        self._counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
+        for seen, declared in stages:
+            for count, names in zip(self._counts, _surely(seen, declared), strict=True):
+                count.update(names)
+
+    def of_others(self, seen: Seen, declared: Collection[str]) -> list[Callable[[str], bool]]:
+        """Give what tells whether another stage than this one has used a file, in each way."""
+
+        def tell(count: Counter[str], own: Collection[str]) -> Callable[[str], bool]:
+            return lambda name: count[name] > (name in own)
+
+        own = _surely(seen, declared)
+        return [tell(count, names) for count, names in zip(self._counts, own, strict=True)]
+
+
+def _surely(seen: Seen | None, declared: Collection[str]) -> tuple[set[str], set[str], set[str]]:
+    """Give the names that a stage has surely read, listed and written."""
+    if seen is None:
+        return {*declared}, {*declared}, {*declared}
+    return (
+        {*declared, *seen.reads, *seen.modules},
+        {*declared, *(seen.listed.keys() - {*seen.entered})},
+        {*declared, *seen.writes},
+    )

@@ -102,6 +102,14 @@ def read_journal(path: Path) -> list[Event]:
     return journal_of(path.parent).events
 
 
+def has_started(folder: Path) -> bool:
+    """Tell whether the journal of a run says of any stage that it started, without reading it."""
+    try:
+        return b'"event": "stage_started"' in read_plain(folder / "journal.jsonl")
+    except OSError:
+        return False
+
+
 def journal_of(folder: Path) -> Journal:
     """Read the journal of a run, as far as it is one that this version has written."""
     events: list[Event] = []

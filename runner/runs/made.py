@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..model import State
 from .evidence import Environment, Fingerprint, Seen
-from .journal import read_journal, run_folders
+from .journal import has_started, read_journal, run_folders
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ def last_made(build: Path, stages: Collection[str]) -> dict[str, Made]:
     for folder in reversed(run_folders(build)):
         if found.keys() >= set(stages):
             break
+        if not has_started(folder):
+            # As after a command with nothing to do: it has made nothing.
+            continue
         made, tried, _ = _of_run(folder)
         for name, one in made.items():
             found.setdefault(name, replace(one, since=since.get(name)))
