@@ -12,7 +12,6 @@ from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
-from tornado.web import HTTPError
 from traitlets import Int
 
 
@@ -36,8 +35,10 @@ class JoinedKernel(ServerKernelManager):
     ) -> None:
         """Start it anew, if the server can."""
         if not self.owns_kernel:
-            text = "this kernel is that of `debug`: end it with Ctrl-C there, and begin again"
-            raise HTTPError(409, text)
+            # The server tells the browser nothing of why.
+            text = "the kernel of `debug` is not restarted: end it with Ctrl-C, and begin again"
+            self.log.warning(text)
+            raise RuntimeError(text)
         await super().restart_kernel(*words, **more)
 
 
