@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.project import TemporaryProject, below_it, needs_linux, none_left, opened, wait_for
+from tests.project import TemporaryProject, below_it, needs_linux, none_left, opened
 from tests.terminals import end_all
 from tests.test_jupyter_debug import temporary
 from tests.test_jupyter_keep import kept, notes
-from tests.test_jupyter_lab import browser, served
+from tests.test_jupyter_lab import browser, saved, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -66,8 +66,7 @@ def shown(page: "Page", address: str, path: Path) -> Any:  # noqa: ANN401 - a no
     page.keyboard.press("Shift+Enter")
     page.get_by_text("inner is 10.0 ../outputs/all/edit/model.json").wait_for(timeout=60_000)
     page.keyboard.press("Control+s")
-    wait_for(path, "model in the profile all")
-    return json.loads(path.read_text("utf-8"))
+    return saved(path, "model in the profile all")
 
 
 def is_as_it_was(after: Any, before: Any) -> None:  # noqa: ANN401 - as above

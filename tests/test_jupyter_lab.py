@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -274,6 +274,16 @@ def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
         yield process, f"{server['url']}lab/tree/notebooks/model.ipynb?token={server['token']}"
 
 
+def saved(path: Path, text: str) -> Any:  # noqa: ANN401 - a notebook has no types
+    """Wait until a notebook that holds a text is saved, which Jupyter does in place; read it."""
+    end = time.monotonic() + 60
+    while True:
+        with suppress(ValueError):
+            return json.loads(wait_for(path, text))
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: TemporaryProject) -> None:
     shop.notebook(
@@ -305,14 +315,13 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
         wait_for(shop.outputs("all") / "edit" / "model.json", "2.5")
         assert page.get_by_text("missing").count() == 0
         page.keyboard.press("Control+s")
-        wait_for(path, "model in the profile all")
+        after = saved(path, "model in the profile all")
         below += below_it(process)
 
         assert opened(below) == {"127.0.0.1"}
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         none_left(below)
-    after = json.loads(path.read_text("utf-8"))
     assert [one["source"] for one in after["cells"]] == [one["source"] for one in before["cells"]]
     assert after["metadata"]["kernelspec"] == before["metadata"]["kernelspec"]
     edit = shop.outputs("all") / "edit"
@@ -339,7 +348,7 @@ def test_of_a_jupyterlab_that_is_killed_nothing_is_left_and_what_is_saved_stays(
         page.keyboard.press("Control+End")
         page.keyboard.type(" # edited")
         page.keyboard.press("Control+s")
-        wait_for(path, "# edited")
+        saved(path, "# edited")
         below = below_it(process)
         assert len(below) > 1
         if killed == "the server":
