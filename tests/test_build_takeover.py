@@ -150,3 +150,40 @@ def test_a_point_and_a_plain_stage_are_the_same(project: TemporaryProject) -> No
     project.pretend("other", "-p", "a.n=each:3,4")
     states = project.states("other+n")
     assert [name for name, state in states.items() if state == "taken_over"] == ["a[n=3]", "b[n=3]"]
+
+
+def test_a_stage_that_always_runs_is_not_taken_over(project: TemporaryProject) -> None:
+    small(project)
+    project.write("pyproject.toml", '[tool.runner]\nalways = ["a"]\n')
+    project.pretend("all")
+    project.pretend("all", "-p", "a.n=2")
+    project.pretend("all")
+    assert project.states("all") == {"a": "succeeded", "b": "taken_over"}
+
+
+def test_in_another_folder_the_same_code_is_another_stage(project: TemporaryProject) -> None:
+    small(project)
+    near = "near = Path('../near.txt').read_text()\n"
+    write = WRITE.replace("Path\n", f"Path\n{near}").replace("* n", "* n + near")
+    project.write("near.txt", "one")
+    project.notebook("a", write, parameters=PARAMETERS)
+    project.run("all")
+    folder = project.root / "notebooks/x"
+    folder.mkdir()
+    project.write("notebooks/near.txt", "two")
+    cells = json.loads((project.root / "notebooks/a.ipynb").read_text("utf-8"))
+    text = json.dumps(cells).replace("../data", "../../data").replace("../outputs", "../../outputs")
+    (folder / "a.ipynb").write_text(text, "utf-8")
+    (project.root / "notebooks/a.ipynb").unlink()
+    project.run("all")
+    assert project.states("all")["x/a"] == "succeeded"
+    assert (project.outputs("all") / "a.txt").read_text("utf-8") == "datatwo"
+
+
+def test_no_secret_stands_in_the_name_of_a_point(project: TemporaryProject) -> None:
+    small(project, WRITE.replace("n", "1"), PARAMETERS.replace("n = 1", "n = 1\nword = 'x'"))
+    given = ("all", "-p", "a.word=each:plain,s3cr3t-of-mine")
+    told = project.call(*given, code=2, env={"MY_TOKEN": "s3cr3t-of-mine"}).err
+    assert "a value of word is a secret, and would stand in the name of a folder" in told
+    assert "s3cr3t" not in told
+    assert not list((project.root / "outputs").glob("all+word/variants"))

@@ -13,6 +13,7 @@ BACK_DOORS = {
     *("kernels.ending", "kernels.forkserver", "kernels.launch", "kernels.manager"),
     *(
         "kernels.keeping",
+        "kernels.lasting",
         "kernels.stacks",
         "kernels.trace",
         "kernels.warm",

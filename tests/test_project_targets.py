@@ -269,7 +269,7 @@ def test_a_stage_may_have_the_name_of_a_command(project: TemporaryProject) -> No
         # Its word alone is the command; one that changes something is not guessed.
         changes = name in {"accept", "clean", "clean-all", "stop", "tidy"}
         # Of the runs before, each has built something else.
-        refused = changes or name in {"adopt", "debug", "job", "lab", "new"}
+        refused = changes or name in {"adopt", "debug", "job", "lab", "new", "watch"}
         done = project.call(name, code=2 if refused else int(name == "diff"))
         assert f"the stage is all-{name}, or its notebook's path" in done.err
         assert (done.out == "") is refused

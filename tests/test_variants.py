@@ -1,10 +1,14 @@
 """Stages with several points: their axes, names and places, what is gathered, what runs again."""
 
 import json
+import random
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from runner.runs.journal import read_journal
 from tests.project import TemporaryProject
 
 HEAD = "import json\nfrom pathlib import Path\n"
@@ -377,6 +381,9 @@ def test_many_points_are_one_line(project: TemporaryProject) -> None:
     ]
     assert "model × 4 (degree × alpha)  (notebooks/model.ipynb)" in project.call("list", "grid").out
     project.pretend("grid", "--where", "degree=1")
+    told = project.call("log", "grid", "model[alpha=1]").out
+    assert {line.split()[3] for line in told.splitlines()} == {"model[degree=1,alpha=1.0]:"}
+    assert project.call("log", "grid", "model").out.count("succeeded") == 2
     assert "model × 2 of 4      skip   up to date" in project.call("grid", "-n").out
 
 
@@ -426,3 +433,55 @@ def test_the_values_of_an_axis_come_from_a_stage(project: TemporaryProject) -> N
     project.pretend("grid", "-f")
     assert set(project.states("grid").values()) == {"skipped", "succeeded"}
     assert succeeded(project, state="skipped") == ["degrees"]
+
+
+def test_what_a_test_makes_at_points_is_expected(project: TemporaryProject) -> None:
+    sweep(project, "")
+    project.profile("test", TWO)
+    project.pretend("test")
+    project.call("accept", "--yes")
+    expected = project.root / "testdata/expected"
+    assert (expected / "variants/degree=1,alpha=0.5/model.json").is_file()
+    assert not list(expected.rglob("*.ipynb"))
+    assert "(7 of 7 outputs compared)" in project.pretend("test").out
+    (expected / "variants/degree=1/features.json").write_text("11", "utf-8")
+    done = project.pretend("test", code=3)
+    assert "variants/degree=1/features.json: expected 11, got 10" in done.out
+
+
+def _made(project: TemporaryProject) -> dict[str, bytes]:
+    """Give what the stages of the grid have written."""
+    build = project.outputs("grid")
+    found = [*build.glob("*.json"), *build.glob("variants/*/*.json")]
+    return {path.relative_to(build).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_again_and_again_gives_the_same(
+    project: TemporaryProject, tmp_path: Path
+) -> None:
+    sweep(project, TWO.replace("[1, 2]", "{range: [1, 6]}"))
+    other = project.copy(tmp_path / "other")
+    project.run("grid", "-j", "2")
+    seed = random.SystemRandom().randrange(10**6)
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    kills = 0
+    while True:
+        with other.running("grid", "-j", "2") as process:
+            try:
+                code = process.wait(timeout=chance.uniform(0.8, 2.5))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+                continue
+        assert code == 0, seed
+        break
+    assert kills, seed
+    assert _made(other) == _made(project), seed
+    done = [name for run in other.runs("grid") for name in _finished(run)]
+    # What a run has finished, no later one makes again.
+    assert len(done) == len({*done}) == len(other.states("grid")), seed
+
+
+def _finished(run: Path) -> list[str]:
+    return [event["stage"] for event in read_journal(run / "journal.jsonl") if event.get("made")]

@@ -42,6 +42,11 @@ class Ahead:
         names = takewhile(lambda one: not self._installing - {one}, self._coming)
         return [self.of(one) for one in islice(names, _IN_SIGHT)]
 
+    def again(self) -> Sequence[Preload]:
+        """Give what may be needed if all is built once more: that of those that ran comes first."""
+        ran = dict.fromkeys(self._found) | dict.fromkeys(self._stages)
+        return [found for one in islice(ran, _IN_SIGHT) if (found := self.of(one)).cold is None]
+
     def started(self, stage: str) -> None:
         """Take note that a stage is not to come any more."""
         self._coming.pop(stage, None)

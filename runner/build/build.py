@@ -13,7 +13,7 @@ from ..errors import Exit, RunnerError, in_a_line
 from ..execution import Executor
 from ..model import BuildKey, CellStarted, Event, Job, Planned, Result, SecretSet, State
 from ..project import TEST_PROFILE
-from ..runs import heartbeat, last_made, refuse_links, repair, store, writer
+from ..runs import heartbeat, last_made, points, refuse_links, repair, store, writer
 from ..system import machine, resources, why, write_whole
 from ..words import clock_in_words, seconds_in_words, state_in_words
 from . import downloads, leftovers, scheduler, sentences, verdict
@@ -102,7 +102,9 @@ class _Build:
             )
         )
         for planned in plan.planned:
-            self._run.record.stage_planned(planned, plan.pipeline.needs[planned.stage])
+            needs, stage = plan.pipeline.needs[planned.stage], plan.pipeline.stages[planned.stage]
+            self._run.record.stage_planned(planned, needs, stage.point)
+        points.write(self._run.folder, plan.pipeline)
         self._run.record.publish()
         words = sentences.stages(plan.pipeline, todo) if todo else "nothing to do"
         run_id, build = self._run.turn.run_id, self._project.label(self._run.folder)

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,22 @@ from .turn import Command, Turn
 
 if TYPE_CHECKING:
     from ..kernels.forkserver import ForkServer
+    from ..kernels.lasting import Lasting
     from ..kernels.warm import Warm
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one build has to do with those before and after it in the same process (`watch`).
+
+    Whoever gives `stop` minds signals. `anew` is whether `test` starts from nothing; `planned`
+    is told what is to be done, and says whether it is; `lasting` keeps warm kernels.
+    """
+
+    stop: Stop
+    anew: bool
+    planned: Callable[[Sequence[request.BuildPlan]], bool]
+    lasting: "Lasting"
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,7 @@ class Given:
 
     `words` are all of it, `options` the names of the settings that stand on it; `early` is a
     fork server, if one was started already; `shown` is where a person watches, if that is
-    another place than our standard output.
+    another place than our standard output; `round` is for one of several builds.
     """
 
     words: tuple[str, ...]
@@ -40,6 +55,7 @@ class Given:
     executors: Executors
     early: "ForkServer | None" = None
     shown: Console | None = None
+    round: Round | None = None
 
 
 def build(asked: request.Request, given: Given) -> int:
@@ -48,11 +64,16 @@ def build(asked: request.Request, given: Given) -> int:
     notifier = notify.of(settings, os.environ, option="notify" in given.options)
     # A URL holds a password or the like.
     hidden = {**os.environ, "RUN_NOTIFY": "\n".join(notifier.urls)}
-    stop, mask = Stop(), dotenv.mask(loaded.root, hidden, settings.secrets)
+    stop = Stop() if given.round is None else given.round.stop
+    mask = dotenv.mask(loaded.root, hidden, settings.secrets)
     until = deadline.of(settings, os.environ, option="deadline" in given.options)
-    with contextlib.ExitStack() as held, signals.ending(stop), deadline.watching(until, stop):
+    with contextlib.ExitStack() as held, deadline.watching(until, stop):
+        if given.round is None:
+            held.enter_context(signals.ending(stop))
         ids = _hold(loaded, asked.builds, held)
-        todo = asked.plans()
+        todo = asked.plans(anew=given.round is None or given.round.anew)
+        if given.round is not None and not given.round.planned(todo):
+            return Exit.OK
         preflight.refuse_what_cannot_run(loaded, todo)
         preflight.refuse_too_little(loaded, todo, settings.jobs)
         shown = given.shown or held.enter_context(console())
@@ -61,8 +82,8 @@ def build(asked: request.Request, given: Given) -> int:
             log.say(f"{stop.reason}; nothing was run", level=logging.WARNING)
             return stop.exit_code
         aheads = [Ahead(loaded, settings, plan) for plan in todo]
-        warm = _warm(loaded, settings, aheads, log, given.early)
-        if warm is not None:
+        warm = _warm(loaded, settings, aheads, log, given)
+        if warm is not None and given.round is None:
             held.enter_context(warm)
         command = Command(
             loaded,
@@ -78,7 +99,7 @@ def build(asked: request.Request, given: Given) -> int:
         )
         worst = Exit.OK
         for turn, ahead in zip(_turns(loaded, todo, ids), aheads, strict=True):
-            with stop.subscribed(lambda: log.say(_ending(stop), level=logging.WARNING)):
+            with stop.subscribed(lambda: log.say(_ending(stop, given), level=logging.WARNING)):
                 code, is_last = _run(command, asked, turn, ahead)
             worst = worst or code
             if is_last:
@@ -87,6 +108,8 @@ def build(asked: request.Request, given: Given) -> int:
                 # The request came after this run had ended; where no other follows, it is void.
                 worst = worst or stop.exit_code
                 break
+        if warm is not None and given.round is not None:
+            warm.expect([one.wanted for ahead in aheads for one in ahead.again()])
         return worst
 
 
@@ -107,9 +130,9 @@ def _run(command: Command, asked: request.Request, turn: Turn, ahead: Ahead) -> 
     return ended
 
 
-def _ending(stop: Stop) -> str:
+def _ending(stop: Stop, given: Given) -> str:
     """Say at once that a request to end has come."""
-    interrupted = stop.exit_code is Exit.INTERRUPTED
+    interrupted = stop.exit_code is Exit.INTERRUPTED and given.round is None
     more = "; Ctrl-C once more ends it at once" if interrupted and not stop.at_once else ""
     return f"{stop.reason}: what runs is ended and saved{more}"
 
@@ -155,7 +178,7 @@ def _warm(
     settings: Settings,
     aheads: Sequence[Ahead],
     log: Log,
-    early: "ForkServer | None",
+    given: Given,
 ) -> "Warm | None":
     """Give a source of warm kernels, if any is to be; it imports while we go on."""
     firsts = (ahead.first() for ahead in aheads) if settings.forks else ()
@@ -168,14 +191,17 @@ def _warm(
     def say(level: int, text: str) -> None:
         log.say(text, level=level)
 
+    folders = sorted({str(one.folder) for one in loaded.notebooks.values()})
+    how = (settings.log_level, settings.jobs, folders, say)
     try:
-        source = early or forkserver.start(loaded.working_directory)
+        if given.round is not None:
+            warm = given.round.lasting.take(*how)
+        else:
+            source = given.early or forkserver.start(loaded.working_directory)
+            warm = Warm(source, str(loaded.root), *how)
     except OSError as error:
         say(logging.WARNING, f"kernels start by themselves: {why(error)}")
         return None
-    folders = {str(one.folder) for one in loaded.notebooks.values()}
-    top = str(loaded.root)
-    warm = Warm(source, top, settings.log_level, settings.jobs, sorted(folders), say)
     # It imports what the first stage does while the run is prepared.
     warm.expect([first.wanted])
     return warm

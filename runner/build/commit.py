@@ -148,7 +148,8 @@ class Committer:
             details["made"] = True
         if result.good:
             outputs_of = self._run.plan.pipeline.stages[result.stage].outputs
-            numbers = metrics.of_files((one.path for one in outputs_of), self._run.folder)
+            place = self._run.folder / self._run.plan.pipeline.stages[result.stage].folder
+            numbers = metrics.of_files((one.path for one in outputs_of), place)
             details |= {"metrics": numbers} if numbers else {}
         self._run.record.stage_ended(result, details)
         basis = self._starter.basis.get(result.stage)

@@ -45,7 +45,7 @@ class Starter:
             if (fault := self._fault(stage)) is not None:
                 return failed(name, fault)
             made_from = self._begin(stage, reasons)
-            taken = self._taken(stage, made_from) if self.elsewhere.may_take(reasons) else None
+            taken = self._taken(stage, reasons, made_from)
             return taken or self._job_of(stage)
         except NotebookError as error:
             return failed(name, f"the notebook was edited after this run began: {error}")
@@ -94,8 +94,12 @@ class Starter:
                 return f"{what}written through it"
         return None
 
-    def _taken(self, stage: Stage, made_from: Fingerprint) -> Result | None:
+    def _taken(
+        self, stage: Stage, reasons: tuple[Reason, ...], made_from: Fingerprint
+    ) -> Result | None:
         """Take a stage over that another run has made from the same, if there is one."""
+        if not self.elsewhere.may_take(stage, reasons):
+            return None
         source = self.elsewhere.find(stage, made_from)
         result = takeover.take(self._run, stage, source) if source is not None else None
         if source is not None and result is not None:

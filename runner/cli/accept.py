@@ -8,7 +8,7 @@ from pathlib import Path
 from ..build import expected
 from ..console import agreed
 from ..errors import Exit, UsageError
-from ..model import BuildKey, State
+from ..model import VARIANTS, BuildKey, State
 from ..plan import request
 from ..project import RESERVED_OUTPUTS, TEST_PROFILE, Project, Settings, bind, dotenv
 from ..runs import store
@@ -103,18 +103,19 @@ def _named(loaded: Project, words: Sequence[str], build: Path) -> Iterator[Path]
             for top in (build, loaded.expected)
             if path.resolve().is_relative_to(top.resolve())
         ]
-        found = [
-            name
-            for name in inside
-            if (build / name).exists()
-            and name.parts[:1] not in {(one,) for one in RESERVED_OUTPUTS}
-        ]
+        found = [name for name in inside if (build / name).exists() and not _is_ours(name)]
         if not found:
             message = f"accept: there is no {word} in {loaded.label(build)}/"
             raise UsageError(message)
         whole = build / found[0]
         inner = expected.files(whole) if whole.is_dir() else [Path()]
         yield from (found[0] / one for one in inner)
+
+
+def _is_ours(name: Path) -> bool:
+    """Tell whether the runner writes a file of a build, by its name."""
+    at_point = name.parts[:1] == (VARIANTS,) and name.parts[2:3] not in {(), ("notebooks",)}
+    return name.parts[:1] in {(one,) for one in RESERVED_OUTPUTS} and not at_point
 
 
 def _declared(loaded: Project, build: Path) -> list[Path]:

@@ -13,6 +13,8 @@ class Command:
     `refused` says of options that one might try why it has not got them. A command that changes
     what is there is not meant by its bare word where a stage has its name: `spelt` is then
     how to write it.
+    What it is called with is the project's names and the options; one that `builds` gets the
+    whole line, too, and what runs stages.
     A `lenient` one works whatever mistakes the project has at the moment.
     """
 
@@ -20,6 +22,7 @@ class Command:
     summary: str
     work: str
     lenient: bool = False
+    builds: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
     spelt: str | None = None
 
@@ -49,7 +52,7 @@ COMMANDS = {
     ),
     "table": Command(
         "[PROFILE…]",
-        "a line for each run: the parameters that differ, and the metrics",
+        "a line for each run, or for each point of a profile with several values: metrics",
         "table:table",
         lenient=True,
     ),
@@ -64,6 +67,20 @@ COMMANDS = {
         "make pages of what the runs left, and open them",
         "show:show",
         lenient=True,
+    ),
+    "watch": Command(
+        "[TARGET…]",
+        "build (test), and again whenever a source is saved, with all still warm",
+        "watch:watch",
+        lenient=True,
+        builds=True,
+        refused={
+            "force": "only its first round builds from nothing, and that of `test` alone",
+            "background": "it serves the terminal that it was started on",
+            "dry_run": "it builds what it says",
+            "deadline": "it ends when you end it",
+            "notify": "it tells you here",
+        },
     ),
     "lab": Command(
         "[STAGE]",

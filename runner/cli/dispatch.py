@@ -44,6 +44,8 @@ def _carry_out(chosen: Options, arguments: Sequence[str], root: Path, executors:
 
     if chosen.name is not None:
         _tell_of_namesake(layout.outline(root), chosen)
+    if chosen.command.builds:
+        return int(_work(chosen)(layout.outline(root), chosen, arguments, executors))
     if chosen.command.lenient:
         return int(_work(chosen)(layout.outline(root), chosen))
     loaded = layout.load(root, RESERVED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import Exit, UsageError
 from ..model import State
-from ..project import Outline
+from ..project import Outline, variants
 from ..runs import RUN_ID, find, store
 from ..words import did_you_mean
 from .options import Options
@@ -63,8 +63,9 @@ def _that_matters(known: Outline, run: store.Run) -> store.Run:
 
 def _print(run: store.Run, stages: Sequence[str], *, follow: bool) -> int:
     """Print the lines of one run, of all stages or of some; give its exit code."""
+    names = [name for stage in stages for name in _named(run, stage)]
     for line in _lines(run.folder / "log.txt", run, follow=follow):
-        if not stages or any(_is_of(line, stage) for stage in stages):
+        if not stages or any(_is_of(line, stage) for stage in names):
             sys.stdout.write(line)
             sys.stdout.flush()
     now_is = find.again(run)
@@ -111,6 +112,16 @@ def _lines(path: Path, run: store.Run, *, follow: bool) -> Iterator[str]:
             time.sleep(_LOOK)
         if pending:
             yield f"{pending}\n"
+
+
+def _named(run: store.Run, word: str) -> list[str]:
+    """Give the stages of a run that a word such as `model[degree=2]` means."""
+    notebook, bracket, rest = word.partition("[")
+    if not bracket:
+        return [word]
+    wanted = variants.wanted_by(rest.removesuffix("]"))
+    stages = [one for one in run.record.stages if one.name.startswith(f"{notebook}[")]
+    return [one.name for one in stages if variants.is_at(one.point, wanted)] or [word]
 
 
 def _is_of(line: str, stage: str) -> bool:

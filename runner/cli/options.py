@@ -48,6 +48,7 @@ class Option:
 
 
 _BUILD_AND_JOB = (_BUILD, "job")
+_ALL_THAT_BUILD = (*_BUILD_AND_JOB, "watch")
 
 # Each option once, under the name that its value has.
 OPTIONS: dict[str, Option] = {
@@ -66,14 +67,14 @@ OPTIONS: dict[str, Option] = {
     "keep_going": Option(
         ("-k", "--keep-going"),
         "go on after a failure",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         in_pyproject=True,
         handed_on=True,
     ),
     "jobs": Option(
         ("-j", "--jobs"),
         "independent stages at once (1)",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "N",
         in_pyproject=True,
         handed_on=True,
@@ -81,7 +82,7 @@ OPTIONS: dict[str, Option] = {
     "parameter": Option(
         ("-p", "--parameter"),
         "set a parameter: features.degree=1; a text as it stands; several: each:1,2,3",
-        (*_BUILD_AND_JOB, "list", "status", "graph", "check", "lab"),
+        (*_ALL_THAT_BUILD, "list", "status", "graph", "check", "lab"),
         "STAGE.NAME=VALUE",
         many=True,
         handed_on=True,
@@ -89,7 +90,7 @@ OPTIONS: dict[str, Option] = {
     "keep": Option(
         ("--keep",),
         "keep the newest N runs, and those that the build stands on",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "N",
         in_pyproject=True,
         handed_on=True,
@@ -97,7 +98,7 @@ OPTIONS: dict[str, Option] = {
     "keep_outputs": Option(
         ("--keep-outputs",),
         "keep outputs of up to this size in the run's folder: 1M, 500k, 0 (1M)",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "SIZE",
         in_pyproject=True,
         handed_on=True,
@@ -112,7 +113,7 @@ OPTIONS: dict[str, Option] = {
     "retries": Option(
         ("--retries",),
         "try again after a failure of a kernel or of I/O (0)",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "N",
         in_pyproject=True,
         handed_on=True,
@@ -120,7 +121,7 @@ OPTIONS: dict[str, Option] = {
     "timeout": Option(
         ("--timeout",),
         "limit of a stage: 90 (seconds), 10m, 5h45m",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "TIME",
         in_pyproject=True,
         handed_on=True,
@@ -128,7 +129,7 @@ OPTIONS: dict[str, Option] = {
     "cell_timeout": Option(
         ("--cell-timeout",),
         "limit of a cell",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "TIME",
         in_pyproject=True,
         handed_on=True,
@@ -144,7 +145,7 @@ OPTIONS: dict[str, Option] = {
     "warm": Option(
         ("--cold",),
         "start each kernel by itself, not forked from one that has imported packages",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         turns_off=True,
         in_pyproject=True,
         handed_on=True,
@@ -174,7 +175,7 @@ OPTIONS: dict[str, Option] = {
     "log_level": Option(
         ("--log-level",),
         f"{', '.join(LOG_LEVELS)} (INFO)",
-        (*_BUILD_AND_JOB, "check"),
+        (*_ALL_THAT_BUILD, "check"),
         "LEVEL",
         in_pyproject=True,
         handed_on=True,
@@ -207,6 +208,14 @@ OPTIONS: dict[str, Option] = {
         ("--sort",), "by a metric or parameter; -NAME: the largest first", ("table",), "NAME"
     ),
     "csv": Option(("--csv",), "all of it, for programs", ("table",)),
+    "over": Option(
+        ("--over",),
+        "of points: mean and spread over an axis, such as seed",
+        ("table",),
+        "AXIS",
+        many=True,
+    ),
+    "of_runs": Option(("--runs",), "a line for each run, where there are points", ("table",)),
     "last": Option(("--last",), "the newest N runs", ("table",), "N"),
     "follow": Option(
         ("-f", "--follow"), "show it as it grows; end with the run's exit code", ("log",)

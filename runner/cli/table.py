@@ -1,4 +1,4 @@
-"""`table`: runs, the parameters that differ among them, and their metrics."""
+"""`table`: runs, or the points of a build, with the parameters that differ, and metrics."""
 
 import csv
 import json
@@ -12,7 +12,9 @@ from ..model import BuildKey
 from ..project import Outline, SettingError, dotenv, layout, whole_number
 from ..runs import moment, store
 from ..runs import table as tables
+from ..secrets import Mask
 from ..words import counted, did_you_mean, seconds_in_words, shortened, state_in_words
+from . import points_table
 from .options import Options
 from .paper import Line, columns, show, wide, width
 from .shared import warn
@@ -38,6 +40,15 @@ def table(known: Outline, chosen: Options) -> int:
             hint = did_you_mean(word, known.profiles)
             message = f"table takes names of profiles; there is no profile `{word}`{hint}"
             raise UsageError(message)
+    mask = dotenv.mask(known.root, os.environ, layout.settings(known.root).secrets)
+    if len(chosen.rest) == 1 and not (chosen.has("of_runs") or chosen.has("last")):
+        build = known.build(BuildKey(chosen.rest[0]))
+        if (told := points_table.table(build, chosen)) is not None:
+            _print(told, mask, chosen)
+            return Exit.OK
+    if chosen.has("over"):
+        message = "--over goes with one profile that has points; python run.py list shows them"
+        raise UsageError(message)
     names = dict.fromkeys(chosen.rest or known.profiles)
     runs = [run for name in names for run in store.of_build(known.build(BuildKey(name)), warn)]
     last = _last(chosen)
@@ -46,7 +57,6 @@ def table(known: Outline, chosen: Options) -> int:
     found = tables.of(records, last)
     if chosen.has("sort"):
         found = _sorted(found, str(chosen.given["sort"]))
-    mask = dotenv.mask(known.root, os.environ, layout.settings(known.root).secrets)
     if chosen.has("csv"):
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows(mask.texts([*map(list, _whole(found))]))
@@ -55,6 +65,16 @@ def table(known: Outline, chosen: Options) -> int:
     else:
         show([*_lines(found, str(chosen.given.get("sort", "")).removeprefix("-"))], mask)
     return Exit.OK
+
+
+def _print(told: points_table.Told, mask: Mask, chosen: Options) -> None:
+    if chosen.has("csv"):
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows(mask.texts([*map(list, told.whole)]))
+        return
+    show([Line(text, "" if n else "head") for n, text in enumerate(told.lines)], mask)
+    for text in told.notes:
+        show([Line(text, "aside")], mask)
 
 
 def _last(chosen: Options) -> int | None:
@@ -155,6 +175,6 @@ def _rank(column: tables.Column, by: str) -> tuple[bool, bool, bool, bool]:
 def _cell(value: object, column: tables.Column) -> str:
     if value is None:
         return ""
-    if column.is_metric:
+    if column.is_metric and not isinstance(value, str):
         return f"{value:.6g}"
     return shortened(str(value), _LONGEST)

@@ -21,6 +21,9 @@ from typing import Any
 # jemalloc starts its thread anew after a fork, as its `background_thread` says.
 _FORK_SAFE_THREADS = {"jemalloc_bg_thd"}
 _INSTALLED = [sysconfig.get_path(one) for one in ("stdlib", "platstdlib", "purelib", "platlib")]
+_PACKAGES = {"site-packages", "dist-packages"}
+# A message about all of them must not become too long.
+_MOST_EDITED = 500
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
@@ -205,6 +208,19 @@ def _is_of_project(module: ModuleType) -> bool:
         return False
     path, project = Path(file), Path.cwd().parent
     return path.is_relative_to(project) and not any(map(path.is_relative_to, _INSTALLED))
+
+
+def edited(modules: Iterable[str]) -> dict[str, int]:
+    """Give the files of modules that are not installed, which people edit, and their times."""
+    found: dict[str, int] = {}
+    for name in modules:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if not isinstance(file, str) or _PACKAGES.intersection(Path(file).parts):
+            continue
+        if not any(map(Path(file).is_relative_to, _INSTALLED)) and len(found) < _MOST_EDITED:
+            with contextlib.suppress(OSError):
+                found[file] = Path(file).stat().st_mtime_ns
+    return found
 
 
 def names(folders: Iterable[str]) -> frozenset[str]:

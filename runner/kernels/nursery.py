@@ -11,8 +11,9 @@ The runner sends JSON, each time with one end of a new socket:
   does its own; the notebooks lie in the folders;
 - `{"do": "kernel", …}` forks a guard, which serves the socket, and a kernel.
 
-A process that has grown says so: `{"ready": true, "changed": […], "loaded": […]}` with the
-statements that loaded something, and those of the known ones that would load nothing more.
+A process that has grown says so: `{"ready": true, "changed": […], "loaded": […], "edited": {…}}`
+with the statements that loaded something, those of the known ones that would load nothing more,
+and the files of modules that are not installed, with the times when they were changed.
 If a fork after one of the imports could be noticed, it ends with
 `{"unfit": REASON, "statement": STATEMENT}` instead. Nothing but imports happens before a
 kernel is forked. When the runner is gone, the sockets close, and all processes end.
@@ -139,11 +140,12 @@ class Nursery:
                     os._exit(0)
         lookout.end()
         gc.enable()
+        edited = self.fitness.edited(before.base - self.base)
         self.base = before.base
         before.close()
         self._settle()
         loaded = [statement for statement in request["known"] if _is_loaded(statement)]
-        self._say({"ready": True, "changed": changed, "loaded": loaded})
+        self._say({"ready": True, "changed": changed, "loaded": loaded, "edited": edited})
 
     def _log(self, level: str) -> None:
         """Log as a kernel does, before anything is imported, which may do it otherwise."""

@@ -81,6 +81,8 @@ class Warm:
     _waiting: list[tuple[Wanted, Future[Spare | None]]] = field(default_factory=list)
     _spares: list[tuple[Wanted, Spare]] = field(default_factory=list)
     _dropped: list[Spare] = field(default_factory=list)
+    # Files of modules that are not installed, with the times when they were changed.
+    _edited: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     # As long as it has not been entered, and once it is left.
     _closed: bool = True
@@ -109,8 +111,7 @@ class Warm:
         limit = time.monotonic() + _END
         for member in list(self._family.members):
             self._remove(member)
-        for spare in self._dropped:
-            spare.clear(limit - time.monotonic())
+        self.clear()
         self.server.end(limit - time.monotonic())
         for one in (self._woken, self._wake):
             one.close()
@@ -156,6 +157,22 @@ class Warm:
         spare.drop()
         with self._lock:
             self._dropped.append(spare)
+
+    def clear(self) -> None:
+        """Leave nothing of kernels that were let go of."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, []
+        limit = time.monotonic() + _END
+        for spare in dropped:
+            spare.clear(limit - time.monotonic())
+
+    @property
+    def works(self) -> bool:
+        """Whether kernels can be forked that are as new ones would be."""
+        with self._lock:
+            edited = {**self._edited}
+        same = all(_changed_at(file) == at for file, at in edited.items())
+        return same and not self._closed and bool(self._family.members)
 
     @property
     def _most_at_once(self) -> int:
@@ -349,6 +366,7 @@ class Warm:
             member.changed |= set(message["changed"])
             member.loaded |= set(message["loaded"])
             member.importing = ()
+            self._edited |= message.get("edited", {})
             return
         self._ban([message["statement"]], message["unfit"])
         self._remove(member)
@@ -387,3 +405,10 @@ class Warm:
         for _, future in waiting:
             if future.set_running_or_notify_cancel():
                 future.set_result(None)
+
+
+def _changed_at(file: str) -> int | None:
+    try:
+        return os.stat(file).st_mtime_ns  # noqa: PTH116 - a name of any kind
+    except OSError:
+        return None

@@ -24,6 +24,8 @@ _FILES = "files"
 _LONGEST = 120
 # While the run goes on, a browser asks for its page again after so many seconds.
 _REFRESH = 3
+# Of so many points of a run the notebooks, files and rows are shown, beside those that went wrong.
+_POINTS = 40
 
 
 class RunPages:
@@ -92,7 +94,7 @@ class RunPages:
         shown: dict[str, Shown] = {}
         kept: set[str] = set()
         self._unshown.clear()
-        for stage in self._run.record.stages:
+        for stage in views.worth(self._run.record.stages, _POINTS):
             executed = self._run.folder / "notebooks" / f"{stage.name}.ipynb"
             if not views.has_run(stage) or not executed.is_file():
                 continue
@@ -129,6 +131,7 @@ class RunPages:
             "edges": edges,
             "graph": views.graph(record.stages, edges),
             "bars": views.bars(record),
+            "worth": views.worth(record.stages, _POINTS),
             "log": lines,
             "log_left_out": left_out,
             "home": f"../../runs/{run.folder.name}",
@@ -155,10 +158,10 @@ class RunPages:
         return replace(found, name=stage.name, state=stage.state, made_by=stage.made_by)
 
     def _written(self, files: Files) -> Iterator[Result]:
-        for one in self._stages:
+        for one in views.worth(self._stages, _POINTS):
             if one.state == State.SKIPPED or Mark.of_stage(one).style == "is-good":
                 yield from self._results.of_run(one, one.made_by or self._run.folder.name, files)
-        yield from self._results.from_outside(self._stages)
+        yield from self._results.from_outside(views.worth(self._stages, _POINTS))
 
 
 def _is_path(parameter: str) -> bool:

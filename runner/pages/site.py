@@ -25,7 +25,7 @@ from ..runs import Record, StageRecord, compare, is_number, run_folders, store
 from ..runs import table as tables
 from ..system import is_folder, plain_folder
 from ..words import counted
-from . import comparison, drawing, views
+from . import comparison, drawing, points, views
 from .files import url
 from .render import Renderer
 from .results import Result, Results
@@ -187,7 +187,7 @@ class Site:
         results: list[Result] = []
         numbers: dict[str, Any] = {}
         for _, stage in sorted(made, key=lambda one: one[1].began or 0.0):
-            numbers |= stage.metrics
+            numbers |= stage.named_metrics
             results += self._results(folder.parent).that_stand(stage, folder)
         newest = past[0] if past else None
         columns, cells = _columns([run.record for run in past])
@@ -215,6 +215,7 @@ class Site:
                 }
                 for run in past
             ],
+            points=points.of(folder.parent, [run.record for run in past]),
             columns=columns,
             left_out=len(run_folders(folder.parent)) - len(past),
             plots=_plots([run.record.metrics for run in reversed(past)]),

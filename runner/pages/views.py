@@ -127,21 +127,46 @@ def needs(stages: Iterable[StageRecord]) -> dict[str, frozenset[str]]:
 
 
 def graph(stages: Sequence[StageRecord], edges: Mapping[str, frozenset[str]]) -> Markup:
-    """Draw the stages of a run; nothing if they are too many to be told apart, or one."""
-    if not 1 < len(stages) <= drawing.MOST:
-        return Markup("")
-    nodes = {}
+    """Draw the stages of a run; nothing if they are too many to be told apart, or one.
+
+    All points of a notebook are one node, which shows the worst of them.
+    """
+    alike: dict[str, list[StageRecord]] = {}
     for stage in stages:
-        mark = Mark.of(stage.state, stage.error)
-        took = f" · {seconds_in_words(stage.seconds)}" if has_run(stage) and stage.seconds else ""
-        nodes[stage.name] = drawing.Node(mark.sign, f"{mark.word}{took}", mark.style)
-    told = [
-        f"{name} after {' and '.join(sorted(before))}" for name, before in edges.items() if before
-    ]
-    label = f"Graph of {counted(len(stages), 'stage')}: {'; '.join(told) or 'none needs another'}"
-    return drawing.graph(
-        {stage.name: edges.get(stage.name, frozenset()) for stage in stages}, nodes, label
-    )
+        alike.setdefault(_notebook(stage), []).append(stage)
+    if not 1 < len(alike) <= drawing.MOST:
+        return Markup("")
+    names = {
+        stage.name: name if not those[0].point else f"{name} × {len(those)}"
+        for name, those in alike.items()
+        for stage in those
+    }
+    needs: dict[str, frozenset[str]] = {}
+    nodes = {}
+    for those in alike.values():
+        worst = max(those, key=lambda one: (is_fault(one), one.state not in _GOOD))
+        mark = Mark.of(worst.state, worst.error)
+        seconds = sum(one.seconds or 0.0 for one in those if has_run(one))
+        took = f" · {seconds_in_words(seconds)}" if seconds else ""
+        name = names[those[0].name]
+        nodes[name] = drawing.Node(mark.sign, f"{mark.word}{took}", mark.style)
+        needs[name] = frozenset(
+            names[before] for one in those for before in edges.get(one.name, ()) if before in names
+        )
+    told = [f"{name} after {' and '.join(sorted(one))}" for name, one in needs.items() if one]
+    label = f"Graph of {counted(len(nodes), 'stage')}: {'; '.join(told) or 'none needs another'}"
+    return drawing.graph(needs, nodes, label)
+
+
+def _notebook(stage: StageRecord) -> str:
+    return stage.name.partition("[")[0] if stage.point else stage.name
+
+
+def worth(stages: Sequence[StageRecord], most: int) -> list[StageRecord]:
+    """Choose the stages that a page looks at closely: of many points those that went wrong."""
+    some = [one for one in stages if one.point and not is_fault(one)][most:]
+    left_out = {one.name for one in some}
+    return [one for one in stages if one.name not in left_out]
 
 
 def bars(record: Record) -> dict[str, tuple[float, float]]:

@@ -18,7 +18,7 @@ from .freshness import Freshness
 
 _FILE = "made.jsonl"
 # Reasons of stages that are to run in any case.
-_ANYWAY = {"forced", "from_scratch", "always"}
+_ANYWAY = {"forced", "from_scratch"}
 # What a kernel is told of its run: with that in its code, a stage is no other build's.
 _OWN = re.compile(r"\bRUN_(PROFILE|STAGE|NOTEBOOK|ID|OUTPUTS)\b")
 _POINT = re.compile(r"^variants/[^/]+/")
@@ -52,16 +52,17 @@ class Elsewhere:
 
     def of_planned(self, planned: Planned) -> Source | None:
         """Find where a stage would be taken over from, if that is known before others run."""
-        open_yet = planned.before or any(one.kind == "upstream" for one in planned.reasons)
-        if open_yet or not planned.reasons or not self.may_take(planned.reasons):
-            return None
         stage = self._freshness.pipeline.stages[planned.stage]
+        open_yet = planned.before or any(one.kind == "upstream" for one in planned.reasons)
+        if open_yet or not planned.reasons or not self.may_take(stage, planned.reasons):
+            return None
         return self.find(stage, self._freshness.of_stage(stage))
 
-    def may_take(self, reasons: tuple[Reason, ...]) -> bool:
-        """Tell whether a stage with these reasons may be taken over: not in a test, if forced."""
-        is_test = self._key == BuildKey(TEST_PROFILE)
-        return not is_test and not any(reason.kind in _ANYWAY for reason in reasons)
+    def may_take(self, stage: Stage, reasons: tuple[Reason, ...]) -> bool:
+        """Tell whether a stage may be taken over: not in a test, nor if it is to run anyway."""
+        anyway = any(reason.kind in _ANYWAY for reason in reasons)
+        anyway |= self._project.always(stage.notebook.stage)
+        return not anyway and self._key != BuildKey(TEST_PROFILE)
 
     def find(self, stage: Stage, basis: Fingerprint) -> Source | None:
         """Find a run that has made a stage from the same, and whose outputs are still there."""
@@ -100,7 +101,7 @@ class Elsewhere:
         own = any(_OWN.search(cell.source) for cell in stage.notebook.cells)
         if own or not stage.outputs or None in basis.inputs.values():
             return None
-        return _digest(basis, self._freshness.environment, self._key.folder)
+        return _digest(stage.name, basis, self._freshness.environment, self._key.folder)
 
     def _source(
         self, stage: Stage, basis: Fingerprint, build: str, run: str, name: str
@@ -112,7 +113,7 @@ class Elsewhere:
         if folder not in self._runs:
             self._runs[folder] = made_in(folder)
         made, environment = self._runs[folder][name]
-        same = _digest(made.basis, environment, build) == self._digest(stage, basis)
+        same = _digest(name, made.basis, environment, build) == self._digest(stage, basis)
         executed = folder / "notebooks" / f"{name}.ipynb"
         if not same or not executed.is_file() or not self._is_seen_alike(stage, made.seen):
             return None
@@ -153,7 +154,7 @@ def _outside(names: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in names.items() if not name.startswith("outputs/")}
 
 
-def _digest(basis: Fingerprint, environment: Environment, build: str) -> str:
+def _digest(stage: str, basis: Fingerprint, environment: Environment, build: str) -> str:
     """Hash a fingerprint, with names as they are in any build, at any point."""
     inside = f"outputs/{build}/"
 
@@ -167,6 +168,8 @@ def _digest(basis: Fingerprint, environment: Environment, build: str) -> str:
             yield parameter, [[plain(name), basis.inputs.get(name)] for name in names]
 
     parts = [
+        # In another folder its paths would mean other files.
+        stage.partition("[")[0].rpartition("/")[0],
         [*basis.code.values()],
         dict(files()),
         basis.parameters,

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import Problem, ProjectError, UsageError
 from ..model import BuildKey, Pipeline, Planned, Reason, Stage
-from ..project import Project, Selection, Settings, Variation, bind, other_builds, targets, variants
+from ..project import (
+    Project,
+    Selection,
+    Settings,
+    Variation,
+    bind,
+    dotenv,
+    other_builds,
+    targets,
+    variants,
+)
 from ..system import kind
 from ..words import did_you_mean
 from .freshness import Freshness
@@ -78,7 +88,9 @@ class Choice:
 
     def _others(self, pipeline: Pipeline, names: Sequence[str]) -> set[str]:
         """Give the stages at points that are not meant, and all that need one of these."""
-        wanted = dict(one.partition("=")[::2] for each in self.where for one in each.split(","))
+        wanted = {
+            name: one for each in self.where for name, one in variants.wanted_by(each).items()
+        }
         known = {key for stage in pipeline.stages.values() for key in stage.point}
         shorts = {key.rpartition(".")[2] for key in known}
         for key, value in wanted.items():
@@ -89,7 +101,7 @@ class Choice:
         others = {
             name
             for name, stage in pipeline.stages.items()
-            if variants.is_at(stage, wanted) is False
+            if variants.is_at(stage.point, wanted) is False
         }
         if self.sample is not None:
             others |= self._not_in_sample(pipeline, [one for one in names if one not in others])
@@ -254,6 +266,7 @@ def read(  # noqa: PLR0913, PLR0917 - all that a command line says
     named = {one.profile: one.named for one in selections}
     pipelines = bind(project, list(named), parameters, named, variation)
     _refuse_no_folders(project, [one.key for one in pipelines.values()])
+    _refuse_secrets(project, pipelines.values())
     for selection in selections:
         # What is chosen must be there before anything is locked.
         choice.of(pipelines[selection.profile], selection)
@@ -285,6 +298,22 @@ def _refuse_no_folders(project: Project, keys: Sequence[BuildKey]) -> None:
     ]
     if problems:
         raise ProjectError(problems)
+
+
+def _refuse_secrets(project: Project, pipelines: Iterable[Pipeline]) -> None:
+    """See that no secret would stand in the name of a folder.
+
+    Raises:
+        UsageError: one would.
+    """
+    mask = dotenv.mask(project.root, os.environ, project.settings.secrets)
+    for pipeline in pipelines:
+        for stage in pipeline.stages.values():
+            if mask(stage.label) != stage.label:
+                axes = " or ".join(pipeline.axes[stage.notebook.stage])
+                message = f"a value of {axes} is a secret, and would stand in the name of a folder"
+                message += "; have the notebook read it from its environment"
+                raise UsageError(message)
 
 
 def _forced(project: Project, word: str) -> str:

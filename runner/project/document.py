@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Problem
+from ..system import content
 
 _TODAY, _BEFORE = 4, 3
 _MINOR = 5
@@ -111,7 +112,7 @@ def _text(path: Path, label: str) -> str:
     try:
         if path.exists() and not path.is_file():
             raise NotebookError(Problem(label, "is no file; put the notebook itself there"))
-        return path.read_text(encoding="utf-8")
+        return content(path).decode("utf-8")
     except OSError as error:
         raise NotebookError(Problem(label, f"cannot be read: {error.strerror}")) from None
     except UnicodeDecodeError:

@@ -71,6 +71,11 @@ def _of_file(path: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(each for name in _names(source, package) for each in files_of(name, folders))
 
 
+def forget() -> None:
+    """Read modules of the project anew: those of a command that goes on may be others now."""
+    _of_file.cache_clear()
+
+
 @lru_cache(_KEPT)
 def _names(source: str, package: tuple[str, ...]) -> tuple[str, ...]:
     """Give the dotted names that a source imports; `package` is what it lies in."""

@@ -1,5 +1,6 @@
 """The packages that `requirements.txt` names, and which of them are installed."""
 
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -31,6 +32,12 @@ def installed() -> Mapping[str, str]:
             if entry.endswith(".dist-info") and name:
                 found.setdefault(canonical(name), version)
     return found
+
+
+def forget() -> None:
+    """Look anew what is installed: while a command goes on, that may change."""
+    installed.cache_clear()
+    importlib.invalidate_caches()
 
 
 def canonical(name: str) -> str:

@@ -370,8 +370,8 @@ def matching(stages: Mapping[str, Stage], words: str) -> list[str]:
     whole = [name for name, stage in stages.items() if stage.label == words]
     if whole:
         return whole
-    wanted = dict(one.strip().partition("=")[::2] for one in words.split(","))
-    found = [name for name, stage in stages.items() if is_at(stage, wanted) is True]
+    wanted = wanted_by(words)
+    found = [name for name, stage in stages.items() if is_at(stage.point, wanted) is True]
     if found:
         return found
     known = dict.fromkeys(key for stage in stages.values() for key in stage.point)
@@ -389,14 +389,19 @@ def matching(stages: Mapping[str, Stage], words: str) -> list[str]:
     raise UsageError(message)
 
 
-def is_at(stage: Stage, wanted: Mapping[str, str]) -> bool | None:
-    """Tell whether a stage's point has these values; None where it has not all of these axes."""
+def wanted_by(words: str) -> dict[str, str]:
+    """Read `degree=2,alpha=0.1`: the text of the value by the name of the axis."""
+    return dict(one.strip().partition("=")[::2] for one in words.split(","))
+
+
+def is_at(point: Mapping[str, object], wanted: Mapping[str, str]) -> bool | None:
+    """Tell whether a point has these values; None where it has not all of these axes."""
     has_all = True
     for name, text in wanted.items():
-        keys = [key for key in stage.point if name in {key, key.rpartition(".")[2]}]
+        keys = [key for key in point if name in {key, key.rpartition(".")[2]}]
         if not keys:
             has_all = False
-        elif not any(_is_value(key, stage.point[key], text) for key in keys):
+        elif not any(_is_value(key, point[key], text) for key in keys):
             return False
     return True if has_all else None
 

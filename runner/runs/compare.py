@@ -291,7 +291,7 @@ class _Comparison:
             one, other = self._old.stages[name].record, self._new.stages[name].record
             if not (_is_good(one) and _is_good(other)):
                 continue
-            for metric, old, new in _pairs(one.metrics, other.metrics):
+            for metric, old, new in _pairs(one.named_metrics, other.named_metrics):
                 before, after = (each if is_number(each) else None for each in (old, new))
                 count += 1
                 if before is None or after is None or not _equal(before, after):

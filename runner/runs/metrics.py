@@ -19,12 +19,13 @@ _SHOWN = 8
 Number = int | float
 
 
-def of_files(paths: Iterable[Path], build: Path) -> dict[str, Number]:
+def of_files(paths: Iterable[Path], build: Path) -> dict[str, Number | str]:
     """Read the metrics off files of a build: `{"model.json: weights.w0": 1.0}`.
 
-    What is no JSON, or cannot be read, has none.
+    What is no JSON, or cannot be read, has none. Numbers that are not finite are `nan`, `inf` and
+    `-inf`, which JSON has not.
     """
-    found: dict[str, Number] = {}
+    found: dict[str, Number | str] = {}
     for path in paths:
         if path.suffix.lower() != ".json" or not path.is_relative_to(build):
             continue
@@ -39,7 +40,7 @@ def of_files(paths: Iterable[Path], build: Path) -> dict[str, Number]:
     return found
 
 
-def _numbers(value: Any, where: str) -> Iterator[tuple[str, Number]]:  # noqa: ANN401
+def _numbers(value: Any, where: str) -> Iterator[tuple[str, Number | str]]:  # noqa: ANN401
     """Give each number in a value, with its path as `testdata/expected/` names it."""
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -49,6 +50,8 @@ def _numbers(value: Any, where: str) -> Iterator[tuple[str, Number]]:  # noqa: A
             yield from _numbers(inner, f"{where}[{place}]")
     elif is_number(value):
         yield where, value
+    elif isinstance(value, float):
+        yield where, str(value)
 
 
 def is_number(value: object) -> bool:

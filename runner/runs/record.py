@@ -33,7 +33,9 @@ class StageRecord:
     """What a record says of a stage; `state` is None before it has started.
 
     `cell` is the one in which it is, or ended badly; `metrics` are numbers by their names;
-    `parameters` are values with where each came from; `reads` and `writes` are the files that it
+    `parameters` are values with where each came from; `point` has the values of its axes by
+    `stage.parameter`, `taken_from` the build, the run and the stage whose outputs were copied;
+    `reads` and `writes` are the files that it
     was seen to use and does not declare, with their hashes. `made_by` is the run that made what
     was skipped, `was` its name there if that was another one. Memory is in bytes.
     """
@@ -62,6 +64,14 @@ class StageRecord:
     made_by: str | None = None
     needs: tuple[str, ...] = ()
     was: str | None = None
+    point: Mapping[str, Any] = field(default_factory=dict)
+    taken_from: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def named_metrics(self) -> dict[str, Any]:
+        """Its metrics, with the point in their names, since other points have the same."""
+        at = self.name[self.name.find("[") :] if self.point else ""
+        return {f"{name} {at}".rstrip(): value for name, value in self.metrics.items()}
 
     @property
     def place(self) -> str:
@@ -105,7 +115,7 @@ class Record:
     @property
     def metrics(self) -> dict[str, Any]:
         """The numbers that its stages wrote."""
-        return {name: value for stage in self.stages for name, value in stage.metrics.items()}
+        return {name: one for stage in self.stages for name, one in stage.named_metrics.items()}
 
 
 # What is said of the surroundings.
@@ -169,6 +179,8 @@ def _stage(found: Mapping[str, Any]) -> StageRecord:
         made_by=found.get("made_by"),
         needs=tuple(found.get("needs", ())),
         was=found.get("was"),
+        point=found.get("point") or {},
+        taken_from=found.get("taken_from") or {},
     )
 
 

@@ -38,6 +38,7 @@ _STAGE = {
     "exit_status?": _TEXT_OR_NOT,
     "made_by?": str,
     "was?": str,
+    "point?": dict,
     "taken_from?": {"build": str, "run": str, "stage": str},
     "cell?": (_CELL, None),
     "error?": _TEXT_OR_NOT,

@@ -168,7 +168,7 @@ def given(run: Run) -> list[str]:
         lines.append(" ".join(f"-p {shlex.quote(one)}" for one in run.record.parameters))
     numbers: dict[str, Any] = {}
     for stage in run.record.stages:
-        numbers |= stage.metrics
+        numbers |= stage.named_metrics
     return [*lines, *([metrics.in_words(numbers)] if numbers else [])]
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model import State
-from .metrics import is_number
 from .record import Record, StageRecord, in_any_build
 
 Cell = object
@@ -54,7 +53,7 @@ def of(runs: Sequence[Record], last: int | None = None) -> Table:
     shown = sorted(filter(_counts, runs), key=lambda run: (run.started, run.number or 0, run.id))
     shown = shown[-last:] if last is not None else shown
     parameters = [_parameters(run, by_id) for run in shown]
-    metrics = [{name: v for name, v in run.metrics.items() if is_number(v)} for run in shown]
+    metrics = [run.metrics for run in shown]
     columns: list[Column] = []
     cells: list[tuple[Cell, ...]] = [() for _ in shown]
     for values, is_metric in ((parameters, False), (metrics, True)):

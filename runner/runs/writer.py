@@ -18,7 +18,7 @@ from ..secrets import Mask
 from ..system import in_reserve, open_plain, reserve, sync_folder, to_json, why, write_whole
 from .evidence import Environment
 from .journal import RESERVE, number, removed, run_folders
-from .record import VERSION, Event, reasons_told, result_details, summary
+from .record import VERSION, Event, reasons_told, result_details, storable, summary
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,15 @@ class RunWriter:
         more = {"then": then} if then else {}
         self._append("run_started", number=self.number, id=self.id, **details, **more)
 
-    def stage_planned(self, planned: Planned, needs: Iterable[str]) -> None:
+    def stage_planned(
+        self, planned: Planned, needs: Iterable[str], point: Mapping[str, object] | None = None
+    ) -> None:
         """Say of a stage in the plan why it runs; one without reasons is up to date."""
         reasons = reasons_told(planned.reasons)
-        self._append("stage_planned", stage=planned.stage, reasons=reasons, needs=sorted(needs))
+        details: dict[str, Any] = {"reasons": reasons, "needs": sorted(needs)}
+        if point:
+            details["point"] = {name: storable(one) for name, one in point.items()}
+        self._append("stage_planned", stage=planned.stage, **details)
 
     def facts(self, found: Mapping[str, Any]) -> None:
         """Say what the run depends on: the machine, the packages, the commit."""
@@ -155,7 +160,7 @@ class RunWriter:
     def _line(self, event: str, details: Mapping[str, Any]) -> Event:
         """Make an event, without secrets in what comes from the user; names and hashes stay."""
         shown = dict(details)
-        for key in ("command", "error", "parameters", "reasons"):
+        for key in ("command", "error", "parameters", "point", "reasons"):
             if self._mask and key in shown:
                 shown[key] = self._mask.texts(shown[key])
         # Their names come from files that the stage wrote.

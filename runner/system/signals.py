@@ -12,13 +12,15 @@ from ..stop import Stop
 
 
 @contextlib.contextmanager
-def ending(stop: Stop) -> Iterator[None]:
+def ending(stop: Stop, *, hangup: bool = False) -> Iterator[None]:
     """End in good order on SIGINT and SIGTERM; a second one ends at once.
 
     The guards kill the kernels when this process vanishes. A terminal that closes does
-    not end a run, which may be in the background.
+    not end a run, which may be in the background, but with `hangup` what serves that terminal.
     """
     codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+    if hangup and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        codes[signal.SIGHUP] = Exit.TERMINATED
     came: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -33,7 +35,8 @@ def ending(stop: Stop) -> Iterator[None]:
         threading.Thread(target=stop.request, args=(reason, code)).start()
 
     before = {number: signal.signal(number, handle) for number in codes}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if signal.SIGHUP not in codes:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:

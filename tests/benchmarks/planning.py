@@ -61,16 +61,22 @@ def built(root: Path, stages: int) -> TemporaryProject:
     for number in range(stages):
         reads = (f"s{number - 1}.txt",) if number % 10 else ()
         made.stage(f"s{number}", reads=reads, writes=(f"s{number}.txt",))
-    loaded = layout.load(root)
-    (plan,) = request.read(loaded, loaded.settings, ["all"]).plans()
+    written(made, "all")
+    return made
+
+
+def written(made: TemporaryProject, profile: str) -> None:
+    """Write the build of a profile as a run would have left it."""
+    loaded = layout.load(made.root)
+    (plan,) = request.read(loaded, loaded.settings, [profile]).plans()
     folder, freshness = loaded.build(plan.key), plan.freshness
-    (folder / "notebooks").mkdir(parents=True)
     for stage in plan.pipeline.stages.values():
-        (folder / "notebooks" / f"{stage.name}.ipynb").write_text("{}")
-        for output in stage.outputs:
-            output.path.write_text(stage.name)
+        for path in (folder / stage.executed, *(one.path for one in stage.outputs)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(stage.name)
     record = writer.RunWriter(folder, journal.new_run_id(folder), Mask([]))
-    record.run_started(writer.RunStarted("all", ["run.py"], ["all"], [], 1, freshness.environment))
+    words = ["run.py", profile]
+    record.run_started(writer.RunStarted(profile, words, [profile], [], 1, freshness.environment))
     for stage in plan.pipeline.stages.values():
         now = freshness.of_stage(stage)
         record.stage_planned(Planned(stage.name, ()), ())
@@ -81,7 +87,6 @@ def built(root: Path, stages: int) -> TemporaryProject:
         record.stage_ended(result, {"made": True, "outputs": outputs})
     record.run_ended(State.SUCCEEDED, Exit.OK)
     record.close()
-    return made
 
 
 def main() -> None:
