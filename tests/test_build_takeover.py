@@ -161,6 +161,15 @@ def test_a_stage_that_always_runs_is_not_taken_over(project: TemporaryProject) -
     assert project.states("all") == {"a": "succeeded", "b": "taken_over"}
 
 
+def test_what_failed_is_tried_again(project: TemporaryProject) -> None:
+    small(project, "import os\nassert 'FAIL' not in os.environ\n" + WRITE)
+    project.pretend("all")
+    # Its last success was made from the same, but that is not what was asked for.
+    project.pretend("-f", "a", code=1, env={"FAIL": "1"})
+    project.pretend("all")
+    assert project.states("all") == {"a": "succeeded", "b": "skipped"}
+
+
 def test_in_another_folder_the_same_code_is_another_stage(project: TemporaryProject) -> None:
     small(project)
     near = "near = Path('../near.txt').read_text()\n"

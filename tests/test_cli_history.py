@@ -78,13 +78,15 @@ def test_history_lists_the_runs(project: TemporaryProject) -> None:
 
 
 # What a stage writes as JSON, and the metrics in it.
-METRICS: list[tuple[Any, dict[str, float] | None]] = [
+METRICS: list[tuple[Any, dict[str, float | str] | None]] = [
     ({"loss": 0.5, "n": 3}, {"loss": 0.5, "n": 3}),
     (
         {"of": {"train": 1.0, "all": [2, {"x": 3}]}},
         {"of.train": 1.0, "of.all[0]": 2, "of.all[1].x": 3},
     ),
-    ({"a": True, "b": None, "c": "1", "d": 10**400, "e": float("nan"), "f": 1}, {"f": 1}),
+    ({"a": True, "b": None, "c": "1", "d": 10**400, "f": 1}, {"f": 1}),
+    # JSON has no such numbers, so the record has their names.
+    ({"e": float("nan"), "g": -float("inf"), "h": "nan"}, {"e": "nan", "g": "-inf"}),
     ([1, 2.5], {"[0]": 1, "[1]": 2.5}),
     ({"loss": 1, "rest": "x" * (64 << 10)}, None),
     ({"loss": 1, "rest": list(range(1000))}, None),

@@ -183,7 +183,7 @@ OPTIONS: dict[str, Option] = {
     "where": Option(
         ("--where",),
         "only the points with this value, and what they need: degree=2",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "AXIS=VALUE",
         many=True,
         handed_on=True,
@@ -193,7 +193,7 @@ OPTIONS: dict[str, Option] = {
     "order": Option(
         ("--order",),
         "breadth: all points of a stage before the next one; depth: each chain to its end (depth)",
-        _BUILD_AND_JOB,
+        _ALL_THAT_BUILD,
         "ORDER",
         handed_on=True,
     ),

@@ -25,6 +25,7 @@ from ..words import counted, first_few, one_line, seconds_in_words, state_in_wor
 from .commands import RESERVED
 from .options import Options
 from .paper import Line, show
+from .shared import variation
 
 # A file that is written in several steps is whole after so many seconds without another.
 _SETTLED, _MOMENT = 0.7, 0.05
@@ -245,7 +246,14 @@ class _Watching:
         if settings.portable:
             portable.choose()
         targets = self._chosen.rest or (TEST_PROFILE,)
-        return request.read(loaded, settings, targets, self._chosen.parameters)
+        return request.read(
+            loaded,
+            settings,
+            targets,
+            self._chosen.parameters,
+            choice=request.Choice(tuple(self._chosen.given.get("where", ()))),
+            variation=variation(self._chosen),
+        )
 
     def _build(
         self, asked: request.Request, stop: Stop, shown: HeldConsole, names: Collection[Path]

@@ -17,8 +17,8 @@ from ..system import append_line, is_folder, read_json, read_plain
 from .freshness import Freshness
 
 _FILE = "made.jsonl"
-# Reasons of stages that are to run in any case.
-_ANYWAY = {"forced", "from_scratch"}
+# Reasons of stages that are to run in any case: one that failed is tried again.
+_ANYWAY = {"forced", "from_scratch", "unfinished"}
 # What a kernel is told of its run: with that in its code, a stage is no other build's.
 _OWN = re.compile(r"\bRUN_(PROFILE|STAGE|NOTEBOOK|ID|OUTPUTS)\b")
 _POINT = re.compile(r"^variants/[^/]+/")
