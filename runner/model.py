@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import NamedTuple
 
 
@@ -322,7 +323,7 @@ class Keep:
     @property
     def command(self) -> str:
         """What leads into the kernel."""
-        return f"python run.py debug {self.stage} --profile {self.profile}"
+        return f"python run.py debug {quote(self.stage)} --profile {self.profile}"
 
 
 @dataclass(frozen=True)

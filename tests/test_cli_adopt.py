@@ -1,7 +1,9 @@
 """`adopt`: notebooks that exist become stages, as they were seen to run; nothing is lost."""
 
 import json
+import os
 import re
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -198,6 +200,21 @@ def test_a_kill_while_it_is_written_loses_no_notebook(
     after = tree(project)
     for name, data in before.items():
         assert data in {after.get(f"{name}.orig"), after.get(name)}, name
+
+
+def test_a_project_for_whose_copy_there_is_no_room_is_refused_first(
+    project: TemporaryProject,
+) -> None:
+    put(project, "notebooks/a.ipynb", "open('../ran.txt', 'w').write('1')")
+    large = project.write("data/large.bin", "")
+    # It takes no room itself.
+    os.truncate(large, shutil.disk_usage(project.root).free)
+    told = project.call("adopt", ".", "--write", code=2).err
+    assert "adopt works in a copy of the project, which takes" in told
+    assert "have TMPDIR name a folder with more" in told
+    # What is left out of the copy does not count.
+    large.parent.rename(project.root / ".venv")
+    assert "1 notebook: " in project.run("adopt", ".").out
 
 
 @pytest.mark.slow

@@ -192,6 +192,19 @@ def test_an_upgrade_brings_the_runner_and_loses_nothing(tmp_path: Path) -> None:
         assert said in command(ROOT, "new", "--upgrade", word, cwd=mine, code=2).err
 
 
+@pytest.mark.slow
+def test_an_upgrade_where_folders_cannot_be_exchanged_is_as_good(tmp_path: Path) -> None:
+    mine = older(tmp_path)
+    env = {"RUN_PORTABLE": "1"}
+    # It was killed when its own runner was aside, and the new one not yet in its place.
+    (mine / "runner").rename(mine / ".runner.aside")
+    told = command(ROOT, "new", "--upgrade", "mine", cwd=tmp_path, env=env).out
+    assert "edited here, kept in runner.old/: runner/cli/my.py, runner/graph.py" in told
+    assert package(mine) == package(ROOT)
+    assert not [*mine.glob(".runner*")]
+    assert "no mistakes" in command(mine, "check", cwd=mine).out
+
+
 # While the copy is made, what was edited is kept, the copy is brought to the disk; then after the
 # exchange, before the last file is there.
 AT = [(".runner.new", 5), ("runner.old", 2), (".runner.new", 100), ("requirements.txt", 1)]

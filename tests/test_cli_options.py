@@ -35,7 +35,7 @@ HAVE: dict[str | None, set[str]] = {
     "log": {"-f"},
     "show": {"--single"},
     "lab": {"-p", "--profile", "--no-lab", "--remove"},
-    "debug": {"--profile"},
+    "debug": {"--profile", "--lab"},
     "watch": RUN - {"--deadline", "--start-late", "--pages"},
     "stop": {"--now"},
     "job": {*RUN, *JOB, "--secret"},

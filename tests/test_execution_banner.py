@@ -1,4 +1,4 @@
-"""The executed notebook of a stage that failed says so first, and leads to the cell."""
+"""An executed notebook says first what it is; that of a stage that failed leads to the cell."""
 
 from typing import Any
 
@@ -45,7 +45,14 @@ def test_it_says_what_where_and_what_to_do(project: TemporaryProject) -> None:
         "To run it in Jupyter: `python run.py lab bad --profile all`.",
         "For a console with its variables: `python run.py debug bad --profile all`.",
     ]
-    assert banners(project, "good") == []
+    ((first, text),) = banners(project, "good")
+    assert first == 0
+    assert text.splitlines() == [
+        f"**A record:** the stage `good` in the run `{project.runs('all')[-1].name}` of all.",
+        "",
+        "Its paths hold in `notebooks/`, not where this file lies. To run the notebook again in",
+        "Jupyter: `python run.py lab good --profile all`.",
+    ]
     notebook = executed(project, "bad")
     nbformat.validate(notebook)
     assert notebook.cells[6].outputs[0]["ename"] == "KeyError"
@@ -97,4 +104,6 @@ def test_a_very_large_notebook_is_not_read_again(project: TemporaryProject) -> N
     project.notebook("a", show, "1 / 0")
     project.run("all", code=1)
     assert project.stage_record("all", "a")["cell"]["number"] == 2
-    assert banners(project, "a") == []
+    ((place, text),) = banners(project, "a")
+    assert place == 0
+    assert text.startswith("**A record:** the stage `a` in the run")

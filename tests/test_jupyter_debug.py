@@ -14,6 +14,7 @@ import pytest
 
 from tests.project import TemporaryProject, needs_linux, none_left, opened, short_folder
 from tests.terminals import exit_status, on_terminal
+from tests.test_kernels_others import kernel
 
 PROMPT = "In ["
 FAILING = ("def f(n):\n    inner = n * 2\n    return 1 / (n - n)", "f(21)", 'print("never")')
@@ -177,6 +178,27 @@ def test_a_cell_that_does_not_fail_this_time_leaves_its_variables(
         assert console.ended() == 0
 
 
+@pytest.mark.slow
+def test_a_kernel_of_another_language_has_its_variables_too(
+    project: TemporaryProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.profile("all", "a:\n  x: 3\n")
+    command = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
+    for name, value in kernel(project, "bash", argv=command, language="bash").items():
+        monkeypatch.setenv(name, str(value))
+    spec = {"name": "bash", "display_name": "Bash", "language": "bash"}
+    metadata = {"kernelspec": spec, "language_info": {"name": "bash"}}
+    parameters = 'x=2\noutput_a="../outputs/test/a.txt"'
+    project.notebook("a", "y=$((x * 14))\nfalse", parameters=parameters, metadata=metadata)
+    project.run("all", code=1)
+    with debugging(project) as console:
+        told = console.seen(PROMPT)
+        assert "cell 2 of 2 (y=$((x * 14)))" in told
+        assert "%debug" not in told
+        console.typed("echo $y $output_a", "42 ../outputs/all/edit/a.txt")
+        assert console.ended() == 0
+
+
 @needs_linux
 def test_of_a_console_nothing_is_left_when_the_command_is_killed(
     shop: TemporaryProject, temporary: Path
@@ -201,3 +223,12 @@ def test_what_cannot_be_done_is_said(shop: TemporaryProject) -> None:
     assert "debug needs a terminal" in shop.call("debug", code=2).err
     said = shop.call("debug", "--profile", "al", code=2).err
     assert "there is no profile `al`; did you mean `all`?" in said
+    assert "debug takes one stage, not 2 words" in shop.call("debug", "a", "b", code=2).err
+    said = shop.call("debug", "--lab", env={"JUPYTERHUB_SERVICE_PREFIX": "/user/a/"}, code=2).err
+    assert "a Jupyter server runs here already; python run.py debug" in said
+    (shop.root / "notebooks/model.ipynb").unlink()
+    said = shop.call("debug", "--lab", code=2).err
+    assert "notebooks/model.ipynb is not there any more; python run.py debug" in said
+    (shop.runs("all")[-1] / "notebooks/model.ipynb").unlink()
+    said = shop.call("debug", code=2).err
+    assert "there is no executed notebook of model to go back to: " in said

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 
 from tests.project import TemporaryProject, needs_linux, none_left
 from tests.terminals import end_all
-from tests.test_jupyter_debug import PROMPT, debugging
+from tests.test_jupyter_debug import PROMPT, debugging, temporary
 
+__all__ = ["temporary"]
 pytestmark = needs_linux
 
 
@@ -64,16 +66,27 @@ def test_debug_goes_into_the_kernel_that_was_kept(failing: TemporaryProject) -> 
     assert "kept" not in failing.call("status").out
 
 
-def test_two_kernels_are_kept_at_once_and_stop_ends_them(failing: TemporaryProject) -> None:
+def test_two_kernels_are_kept_at_once_and_stop_ends_them(
+    failing: TemporaryProject, temporary: Path
+) -> None:
     for _ in range(2):
         # The build is held by none of them.
         failing.run("all", "--keep-failed", "1h", code=1)
     assert failing.call("status").out.count("the kernel of all-a") == 2
+    told = json.loads(failing.call("status", "--json").out)["kept"]
+    assert [(one["stage"], one["profile"]) for one in told] == [("a", "all")] * 2
+    assert [one["run"] for one in told] == [one.name for one in failing.runs("all")]
+    connections = [Path(json.loads(one.read_text("utf-8"))["connection"]) for one in notes(failing)]
+    assert {stat.S_IMODE(one.stat().st_mode) for one in (*connections, *notes(failing))} == {0o600}
+    assert {one.parent.parent for one in connections} == {temporary}
+    assert {one.parent.stat().st_mode & 0o777 for one in connections} == {0o700}
     there = kept(failing)
     said = failing.call("stop").out
     assert said.count("the kernel that was kept of all-a has ended") == 2
     none_left(there)
     assert notes(failing) == []
+    assert [*temporary.iterdir()] == []
+    assert json.loads(failing.call("status", "--json").out)["kept"] == []
 
 
 def test_its_time_is_limited(failing: TemporaryProject) -> None:
@@ -93,6 +106,8 @@ def test_it_ends_whatever_becomes_of_what_keeps_it(failing: TemporaryProject, en
     else:
         note.unlink()
     none_left(there)
+    assert "kept" not in failing.call("status").out
+    assert notes(failing) == []
 
 
 def test_no_kernel_is_kept_unasked_nor_one_that_did_not_fail(failing: TemporaryProject) -> None:

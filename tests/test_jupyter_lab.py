@@ -3,20 +3,23 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+import psutil
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from runner.jupyter.lab import Asked
-from tests.project import TemporaryProject, below_it, needs_linux, none_left, opened, wait_for
+from tests.project import ROOT, TemporaryProject, below_it, needs_linux, none_left, opened, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -98,13 +101,14 @@ def started(
     profile: str = "test",
     *,
     parameters: tuple[str, ...] = (),
+    name: str = "python3",
 ) -> Iterator[Kernel]:
     """Start the kernel of a notebook as a server does, whose JUPYTER_PATH has our kernelspec."""
     place = project.root.parent / "jupyter"
     if not place.exists():
-        Asked(project.root, profile, parameters).write_spec(place / "kernels" / "python3")
+        Asked(project.root, profile, parameters).write_spec(place / "kernels" / name)
     with spec_from(place) as specs:
-        manager = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
+        manager = KernelManager(kernel_name=name, kernel_spec_manager=specs)
         environment = {**os.environ, "JPY_SESSION_NAME": str(path)}
         manager.start_kernel(cwd=str(path.parent), env=environment)
         client = manager.client()
@@ -209,16 +213,23 @@ def test_other_cells_of_assignments_are_none_of_parameters(shop: TemporaryProjec
 def test_a_kernel_for_another_server_is_installed_and_removed(
     shop: TemporaryProject, tmp_path: Path
 ) -> None:
-    data = {"JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    data = {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
     done = shop.call("lab", "--no-lab", "--profile", "all", env=data)
     assert "choose `project (all)` in Jupyter" in done.out
-    (folder,) = (tmp_path / "data" / "kernels").iterdir()
+    (folder,) = (tmp_path / "jupyter" / "kernels").iterdir()
     spec = json.loads((folder / "kernel.json").read_text("utf-8"))
     assert spec["display_name"] == "project (all)"
     assert json.loads(spec["argv"][2])["profile"] == "all"
+    with started(shop, shop.root / "notebooks" / "model.ipynb", name=folder.name) as kernel:
+        assert rows(kernel.parameters())[0] == "model in the profile all"
+        assert kernel.printed("print(alpha)") == "2.5\n"
     shop.call("lab", "--no-lab", env=data)
     assert len([*folder.parent.iterdir()]) == 2
-    assert "all, test" in shop.call("lab", "--no-lab", "--remove", env=data).out
+    one = shop.call("lab", "--no-lab", "--remove", "--profile", "test", env=data)
+    assert "removed the kernels for test" in one.out
+    assert [*folder.parent.iterdir()] == [folder]
+    assert "kernels for all" in shop.call("lab", "--no-lab", "--remove", env=data).out
+    assert "no kernel is installed" in shop.call("lab", "--no-lab", "--remove", env=data).out
     assert [*folder.parent.iterdir()] == []
 
 
@@ -229,14 +240,21 @@ def test_what_cannot_be_done_is_said(shop: TemporaryProject) -> None:
     assert "there is no stage `mode`; did you mean `model`?" in done.err
     done = shop.call("lab", env={"JUPYTERHUB_SERVICE_PREFIX": "/user/a/"}, code=2)
     assert "lab --no-lab" in done.err
+    done = shop.call("lab", "model", "features", code=2)
+    assert "lab takes one stage, not 2 words" in done.err
+    done = shop.call("lab", "--remove", code=2)
+    assert "--remove goes with --no-lab: python run.py lab --no-lab --remove" in done.err
 
 
 @contextmanager
 def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
-    """Run `lab` with settings of its own; give its process and the address to open."""
+    """Run a command that starts JupyterLab, which has settings of its own.
+
+    Gives its process and the address to open.
+    """
     folder = project.root.parent / "settings"
     news = folder / "lab/user-settings/@jupyterlab/apputils-extension"
-    news.mkdir(parents=True)
+    news.mkdir(parents=True, exist_ok=True)
     text = '{"fetchNews": "false", "checkForUpdates": false}'
     (news / "notification.jupyterlab-settings").write_text(text)
     runtime = folder / "runtime"
@@ -246,7 +264,7 @@ def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "BROWSER": "true",
     }
-    with project.running("lab", *words, env=env) as process:
+    with project.running(*words, env=env) as process:
         end = time.monotonic() + 60
         while not (found := [*runtime.glob("jpserver-*[0-9].json")]):
             assert time.monotonic() < end
@@ -254,6 +272,16 @@ def served(project: TemporaryProject, *words: str) -> Iterator[tuple[Any, str]]:
             time.sleep(0.1)
         server = json.loads(found[0].read_text("utf-8"))
         yield process, f"{server['url']}lab/tree/notebooks/model.ipynb?token={server['token']}"
+
+
+def saved(path: Path, text: str) -> Any:  # noqa: ANN401 - a notebook has no types
+    """Wait until a notebook that holds a text is saved, which Jupyter does in place; read it."""
+    end = time.monotonic() + 60
+    while True:
+        with suppress(ValueError):
+            return json.loads(wait_for(path, text))
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -275,7 +303,7 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
     shop.run("all")
     path = shop.root / "notebooks" / "model.ipynb"
     before, built = json.loads(path.read_text("utf-8")), contents(shop.outputs("all"))
-    with served(shop, "model", "--profile", "all") as (process, address), browser() as page:
+    with served(shop, "lab", "model", "--profile", "all") as (process, address), browser() as page:
         below = below_it(process)
         page.goto(address)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
@@ -287,14 +315,13 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
         wait_for(shop.outputs("all") / "edit" / "model.json", "2.5")
         assert page.get_by_text("missing").count() == 0
         page.keyboard.press("Control+s")
-        wait_for(path, "model in the profile all")
+        after = saved(path, "model in the profile all")
         below += below_it(process)
 
         assert opened(below) == {"127.0.0.1"}
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
         none_left(below)
-    after = json.loads(path.read_text("utf-8"))
     assert [one["source"] for one in after["cells"]] == [one["source"] for one in before["cells"]]
     assert after["metadata"]["kernelspec"] == before["metadata"]["kernelspec"]
     edit = shop.outputs("all") / "edit"
@@ -308,14 +335,42 @@ def test_in_jupyterlab_run_all_shows_the_values_and_harms_no_build(shop: Tempora
 
 @pytest.mark.slow
 @needs_linux
-def test_of_jupyterlab_nothing_is_left_when_the_command_is_killed(shop: TemporaryProject) -> None:
-    with served(shop) as (process, address), browser() as page:
+@pytest.mark.parametrize("killed", ["the command", "the server"])
+def test_of_a_jupyterlab_that_is_killed_nothing_is_left_and_what_is_saved_stays(
+    shop: TemporaryProject, killed: str
+) -> None:
+    path = shop.root / "notebooks" / "model.ipynb"
+    before = json.loads(path.read_text("utf-8"))
+    with served(shop, "lab") as (process, address), browser() as page:
         page.goto(address)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.get_by_text("print(alpha").click()
+        page.keyboard.press("Control+End")
+        page.keyboard.type(" # edited")
+        page.keyboard.press("Control+s")
+        saved(path, "# edited")
         below = below_it(process)
         assert len(below) > 1
-        process.kill()
+        if killed == "the server":
+            (server,) = psutil.Process(process.pid).children()
+            server.kill()
+            assert process.wait(30) == 1
+        else:
+            process.kill()
         none_left(below)
+    after = json.loads(path.read_text("utf-8"))
+    sources = ["".join(one["source"]) for one in before["cells"]]
+    sources[-1] += " # edited"
+    assert ["".join(one["source"]) for one in after["cells"]] == sources
+
+
+def test_a_thread_that_jupyterlab_leaves_holds_nothing_up(tmp_path: Path) -> None:
+    text = "import threading\n\nthreading.Thread(target=threading.Event().wait).start()\n"
+    (tmp_path / "leaves_a_thread.py").write_text(text, "utf-8")
+    words = ["-m", "runner.jupyter.child", str(os.getpid()), str(int(signal.SIGTERM))]
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command = [sys.executable, *words, "leaves_a_thread"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=True, timeout=60)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

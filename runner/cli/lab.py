@@ -1,6 +1,5 @@
 """`lab`: JupyterLab, in whose kernels a stage gets what it would get in a profile."""
 
-import os
 import subprocess
 import sys
 
@@ -42,12 +41,14 @@ def lab(known: Outline, chosen: Options) -> int:
         print(f"the kernel is installed: choose `{shown}` in Jupyter, which writes that name into")
         print("the notebook; builds do not mind. python run.py lab --no-lab --remove removes it")
         return Exit.OK
-    if "JUPYTERHUB_SERVICE_PREFIX" in os.environ:
-        message = "a Jupyter server runs here already; python run.py lab --no-lab gives it a kernel"
-        raise UsageError(message)
+    jupyterlab.must_start("python run.py lab --no-lab gives it a kernel")
     print(f"in JupyterLab, parameters cells give what a stage gets in {profile}; ", end="")
     print("Ctrl-C ends it and its kernels", flush=True)
-    return jupyterlab.serve(asked, None if notebook is None else notebook.label)
+    code = jupyterlab.serve(asked, None if notebook is None else notebook.label)
+    if code < 0:
+        warn(f"JupyterLab was killed (signal {-code}); what was saved is there")
+        return Exit.FAILED
+    return code
 
 
 def _remove(known: Outline, chosen: Options) -> int:

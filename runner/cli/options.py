@@ -225,6 +225,7 @@ OPTIONS: dict[str, Option] = {
         ("--single",), "one page of a run that stands alone, for mail or Jupyter", ("show",), "FILE"
     ),
     "profile": Option(("--profile",), "the profile", ("lab", "debug"), "PROFILE"),
+    "lab": Option(("--lab",), "in JupyterLab, with the kernel there", ("debug",)),
     "no_lab": Option(
         ("--no-lab",),
         "install a kernel for a Jupyter that runs already, and start none",

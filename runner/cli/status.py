@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ..errors import Exit, ProjectError, UsageError
@@ -52,7 +53,8 @@ def status(known: Outline, chosen: Options) -> int:
     ]
     if chosen.has("json"):
         told = [_of_run(run) for run in asked] + [one.details() for one in builds]
-        print(json.dumps(mask.texts({"version": VERSION, "builds": told}), indent=2))
+        about = {"version": VERSION, "builds": told, "kept": [_kept(one) for one in kept]}
+        print(json.dumps(mask.texts(about), indent=2))
     else:
         lines = [line for run in asked for line in _run_lines(run)]
         lines += [line for one in builds for line in one.lines()]
@@ -102,9 +104,14 @@ class _Build:
 
 def _kept_line(one: keeping.Kept) -> str:
     until = clock_in_words(one.until)
-    where = f"python run.py debug {one.stage} --profile {one.profile}"
+    where = f"python run.py debug {quote(one.stage)} --profile {one.profile}"
     what = f"kept until {until}: the kernel of {one.profile}-{one.stage}, run {one.run}"
     return f"{what}; {where}; python run.py stop ends it"
+
+
+def _kept(one: keeping.Kept) -> dict[str, Any]:
+    """Say it for programs; times are in seconds, as in records."""
+    return {"stage": one.stage, "profile": one.profile, "run": one.run, "until": one.until}
 
 
 def _of_run(run: store.Run) -> dict[str, Any]:

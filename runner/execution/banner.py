@@ -1,10 +1,11 @@
-"""What stands first in the executed notebook of a stage that failed: what, where, what to do."""
+"""What stands first in an executed notebook: what it is, how it ended if badly, what to do."""
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from ..model import Result
+from ..model import BuildKey, Job, Result
 from ..system import write_whole
 from ..words import state_in_words
 
@@ -16,8 +17,24 @@ _LARGEST = 16 << 20
 _HEADING = "The run ended in the cell below"
 
 
+def of_record(job: Job) -> dict[str, Any]:
+    """Make the Markdown cell that says what an executed notebook is, and how to run it again.
+
+    Its source is one text, as in a notebook that is not yet saved.
+    """
+    run, profile = job.environment["RUN_ID"], job.environment["RUN_PROFILE"]
+    folder = job.working_directory.relative_to(job.root).as_posix()
+    text = [
+        f"**A record:** the stage `{job.stage}` in the run `{run}` of {profile}.",
+        "",
+        f"Its paths hold in `{folder}/`, not where this file lies. To run the notebook again in",
+        f"Jupyter: `{_lab(job.stage, profile)}`.",
+    ]
+    return {**_cell("", ""), "source": "\n".join(text)}
+
+
 def add(path: Path, result: Result, error: str, source: str, profile: str) -> None:
-    """Put a Markdown cell first into an executed notebook, and one before the cell at fault.
+    """Have the first cell of an executed notebook say how it ended, and one lead to the cell.
 
     A very large one stays as it is; the record and the log say the same.
 
@@ -35,6 +52,7 @@ def add(path: Path, result: Result, error: str, source: str, profile: str) -> No
         return
     notebook = json.loads(path.read_text("utf-8"))
     cells: list[dict[str, Any]] = notebook["cells"]
+    cells[:] = [one for one in cells if TAG not in one["metadata"].get("tags", ())]
     at = None if result.cell is None else result.cell.id
     index = next((n for n, cell in enumerate(cells) if at and cell.get("id") == at), None)
     where = "" if result.cell is None else result.cell.place.replace("[", r"\[").replace("]", r"\]")
@@ -42,7 +60,7 @@ def add(path: Path, result: Result, error: str, source: str, profile: str) -> No
         cells.insert(index, _cell(f"### {_HEADING}", "-cell"))
         where = f"[{where}](#{_HEADING.replace(' ', '-')})"
     stage = result.stage
-    meant = f"{stage} --profile {profile}"
+    meant = f"{quote(stage)} --profile {profile}"
     head = f"**This run of the notebook: {state_in_words(result.state)}**"
     text = [
         f"{head} in {where}:" if where else f"{head}:",
@@ -51,12 +69,17 @@ def add(path: Path, result: Result, error: str, source: str, profile: str) -> No
         "",
         f"Mend `{source}`, then run `python run.py {profile}-{stage}`.",
         # Its own paths do not hold where it lies.
-        f"To run it in Jupyter: `python run.py lab {meant}`.",
+        f"To run it in Jupyter: `{_lab(stage, BuildKey.of(profile).profile)}`.",
         f"For a console with its variables: `python run.py debug {meant}`.",
     ]
     cells.insert(0, _cell("\n".join(text), ""))
     data = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     write_whole(path, data.encode("utf-8", "backslashreplace"))
+
+
+def _lab(stage: str, profile: str) -> str:
+    # A point's name begins with that of its notebook's stage.
+    return f"python run.py lab {stage.partition('[')[0]} --profile {profile}"
 
 
 def _cell(source: str, suffix: str) -> dict[str, Any]:

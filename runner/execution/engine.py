@@ -30,7 +30,7 @@ from ..stop import Stop
 from ..system import in_reserve, remove, reserve, why
 from ..system.cgroups import memory_limit, oom_kills
 from ..words import shortened, size_in_words
-from . import hints
+from . import banner, hints
 from .executed import ExecutedNotebook, now
 from .session import Outcome, Session, unwritten
 
@@ -203,6 +203,9 @@ def _session(notebook: NotebookNode, job: Job, emit: Emit, stop: Stop, spare: Co
         "duration": None,
         "exception": None,
     }
+    if "RUN_ID" in job.environment:
+        # Else it is no run's, but a trial.
+        notebook.cells.insert(0, nbformat.from_dict(banner.of_record(job)))
     aside = job.executed.with_name(f".{job.executed.stem}.reserve")
     try:
         reserve(aside, _RESERVED)

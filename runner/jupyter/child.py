@@ -9,8 +9,12 @@ import os
 import runpy
 import signal
 import sys
+import threading
 
 from ..kernels import guard
+
+# In seconds, for its end once the module has run.
+_LIMIT = 1.0
 
 
 def main() -> None:
@@ -21,7 +25,13 @@ def main() -> None:
     del sys.argv[1:4]
     # It is started in the project's folder, which is on no path of Jupyter's own programs.
     sys.path[:] = [one for one in sys.path if one not in {"", os.getcwd()}]  # noqa: PTH109
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        # A server that ends while it saves leaves a thread, for which Python would wait for good.
+        left = threading.Timer(_LIMIT, os._exit, (0,))
+        left.daemon = True
+        left.start()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Back to the cell at which a stage failed: the cells before it, then a console in its kernel."""
 
 import asyncio
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,17 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_core.utils import ensure_async
 
 from ..errors import UsageError
 from ..kernels import keeping
 from ..kernels.launch import KernelStartError, Started, launch
 from ..model import BuildKey, Job, Limits
-from ..project import PYTHON, Settings
-from ..secrets import Mask
+from ..project import PYTHON, NotebookError, Settings, document
 from ..system import remove
 from ..words import seconds_in_words, shortened, shown, state_in_words
-from . import editing
+from . import editing, lab
 from .failure import Failure, Step
 from .values import environment
 
@@ -30,13 +32,18 @@ from .values import environment
 _FIRST, _LAST, _LONGEST = 3, 2, 200
 # In seconds, for a kernel that is asked to end.
 _TO_END = 3.0
+# In seconds, for one that was kept to answer.
+_TO_ANSWER = 10.0
+# As Jupyter takes the name of a kernelspec.
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_IN_LAB = "in JupyterLab, the notebook has the kernel's variables; Ctrl-C ends it"
 # In the console, a warning of `logging` stands where Jupyter shows it.
 _LOG_HERE = "__import__('logging').lastResort = __import__('logging')._defaultLastResort"
 
 Say = Callable[[str], None]
 
 
-def debug(root: Path, failure: Failure, settings: Settings, mask: Mask, say: Say) -> None:
+def debug(root: Path, failure: Failure, settings: Settings, say: Say, *, in_lab: bool) -> None:
     """Run the cells of a stage that failed up to the one at fault; hand over a console.
 
     Its kernel ends with the console. What the cells write goes beside the build.
@@ -45,13 +52,13 @@ def debug(root: Path, failure: Failure, settings: Settings, mask: Mask, say: Say
         root: the project's folder.
         failure: the stage.
         settings: those of the project.
-        mask: hides what is secret in what is told.
-        say: tells a line.
+        say: tells a line, without what is secret in it.
+        in_lab: JupyterLab takes the place of the console.
 
     Raises:
         UsageError: there is no kernel.
     """
-    session = _Session(root, failure, settings, lambda text: say(mask(shown(text))))
+    session = _Session(root, failure, settings, lambda text: say(shown(text)), in_lab=in_lab)
     try:
         asyncio.run(session.run())
     except KernelStartError as error:
@@ -81,14 +88,93 @@ def attach(root: Path, kept: keeping.Kept, say: Say) -> None:
         raise UsageError(message)
 
 
+def attach_lab(
+    root: Path, failure: Failure, settings: Settings, kept: keeping.Kept, say: Say
+) -> None:
+    """Open JupyterLab with a kernel that was kept, which stays when it is left."""
+    say("its kernel was kept, and stays when JupyterLab ends: python run.py stop ends it")
+    with kept.used():
+        if _is_ours(failure, settings) and not _told(kept.connection, _joins(root, failure)):
+            say("the kernel does not answer: something runs in it, or it is looked into elsewhere")
+        holder = (kept.keeper, signal.SIGINT)
+        say(_IN_LAB)
+        lab.serve(*_in_lab(root, failure, settings, kept.connection, holder))
+
+
+def _in_lab(
+    root: Path,
+    failure: Failure,
+    settings: Settings,
+    connection: Path,
+    holder: tuple[int, signal.Signals],
+) -> tuple[lab.Asked, str, lab.Kernel]:
+    """Say what JupyterLab is to open, with which kernel."""
+    name, display_name = failure.kernel or lab.NATIVE, None
+    if _is_ours(failure, settings):
+        name, display_name = _named(failure.notebook)
+    kernel = lab.Kernel(connection, *holder, name, display_name)
+    return _asked(root, failure), failure.notebook.relative_to(root).as_posix(), kernel
+
+
+def _named(notebook: Path) -> tuple[str, str | None]:
+    """Give the kernel's names as a notebook has them: JupyterLab writes there those it sees."""
+    try:
+        spec = document.read(notebook, notebook.name).metadata.get("kernelspec", {})
+    except NotebookError:
+        return lab.NATIVE, None
+    name, display_name = spec.get("name"), spec.get("display_name")
+    if not (isinstance(name, str) and isinstance(display_name, str) and _NAME.fullmatch(name)):
+        return lab.NATIVE, None
+    return name, display_name
+
+
+def _asked(root: Path, failure: Failure) -> lab.Asked:
+    """Say whose values the parameters cell gives when it is run again: those of the run."""
+    stage = failure.stage.name.partition("[")[0]
+    given = tuple(
+        f"{stage}.{name}={json.dumps(one.value)}"
+        for name, one in failure.stage.parameters.items()
+        if one.origin.startswith("-p")
+    )
+    return lab.Asked(root, BuildKey.of(failure.profile).profile, given)
+
+
+def _joins(root: Path, failure: Failure) -> str:
+    """Write what has a kernel know the notebook as those of `lab` do."""
+    call = f"({_asked(root, failure).about!r}, {str(failure.notebook)!r})"
+    script = str(Path(__file__).with_name("startup.py"))
+    return f"__import__('runpy').run_path({script!r}, run_name='startup')['join']{call}"
+
+
+def _told(connection: Path, source: str) -> bool:
+    """Run code in a kernel that may be busy; tell whether it has run."""
+    client = BlockingKernelClient(connection_file=str(connection))
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.execute_interactive(source, silent=True, timeout=_TO_ANSWER)
+    except TimeoutError:
+        return False
+    finally:
+        client.stop_channels()
+    return True
+
+
+def _is_ours(failure: Failure, settings: Settings) -> bool:
+    return failure.language == PYTHON and settings.kernel is None
+
+
 def _console(root: Path, connection: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "runner.jupyter.console", str(os.getpid()), str(connection)]
     return subprocess.Popen(command, cwd=root)  # noqa: S603 - our own words
 
 
 class _Session:
-    def __init__(self, root: Path, failure: Failure, settings: Settings, say: Say) -> None:
+    def __init__(
+        self, root: Path, failure: Failure, settings: Settings, say: Say, *, in_lab: bool
+    ) -> None:
         self._root, self._failure, self._settings, self._say = root, failure, settings, say
+        self._in_lab = in_lab
         self._build = failure.run.folder.parents[1]
         self._place = editing.beside(self._build)
         self._stopped = asyncio.Event()
@@ -119,7 +205,7 @@ class _Session:
                 # Nothing of ours is to be read by anyone from now on, and the kernel waits for
                 # who does not read.
                 started.client.stop_channels()
-                await self._console(started)
+                await (self._lab(started, interrupt) if self._in_lab else self._console(started))
         finally:
             with suppress(Exception):
                 started.client.stop_channels()
@@ -128,7 +214,7 @@ class _Session:
     def _job(self) -> Job:
         failure, settings = self._failure, self._settings
         name = failure.stage.name
-        key = BuildKey(failure.profile)
+        key = BuildKey.of(failure.profile)
         about = environment(key, name, failure.notebook, self._place)
         return Job(
             stage=name,
@@ -172,11 +258,13 @@ class _Session:
                 self._say("it does not fail this time")
         if self._is_ours:
             await self._execute(started, _LOG_HERE, silent=True)
+            if self._in_lab:
+                await self._execute(started, _joins(self._root, self._failure), silent=True)
         return True
 
     @property
     def _is_ours(self) -> bool:
-        return self._failure.language == PYTHON and self._settings.kernel is None
+        return _is_ours(self._failure, self._settings)
 
     def _name(self, step: Step) -> str:
         title = shortened(step.title, _LONGEST)
@@ -260,6 +348,30 @@ class _Session:
         translator = papermill_translators.find_translator(job.kernel, job.language)
         text: str = translator.codify(values)
         return text
+
+    async def _lab(self, started: Started, interrupt: Callable[[], None]) -> None:
+        """Run JupyterLab until it ends, or we are told to end; a second signal kills it."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, interrupt)
+        self._say(_IN_LAB)
+        holder = (os.getpid(), signal.SIGUSR1)
+        place = started.manager.place.connection_file
+        words = _in_lab(self._root, self._failure, self._settings, place, holder)
+        with lab.running(*words) as process:
+
+            def end() -> None:
+                process.send_signal(signal.SIGKILL if self._stopped.is_set() else signal.SIGTERM)
+                self._stopped.set()
+
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, end)
+            left = asyncio.create_task(asyncio.to_thread(process.wait))
+            died = asyncio.create_task(started.manager.guarded.wait_until_over())
+            await asyncio.wait((left, died), return_when=asyncio.FIRST_COMPLETED)
+            if not left.done() and not self._stopped.is_set():
+                self._say("the kernel has ended; save, end JupyterLab with Ctrl-C, and begin again")
+            await left
+            died.cancel()
 
     async def _console(self, started: Started) -> None:
         ready = "; %debug looks into the failing frame" if self._is_ours else ""

@@ -21,7 +21,7 @@ from ..system import machine, remove, why
 
 _HERE = Path(__file__).parent
 # By this name it takes the place of the environment's own kernel.
-_NATIVE = "python3"
+NATIVE = "python3"
 _MOST = 40
 
 
@@ -33,6 +33,12 @@ class Asked:
     profile: str
     parameters: tuple[str, ...] = ()
 
+    @property
+    def about(self) -> str:
+        """What a kernel is to know."""
+        words = list(self.parameters)
+        return json.dumps({"root": str(self.root), "profile": self.profile, "parameters": words})
+
     def write_spec(self, folder: Path, display_name: str | None = None) -> None:
         """Write a kernelspec; without a name for people it has the one that ipykernel's own has.
 
@@ -41,14 +47,9 @@ class Asked:
         # Slow to import.
         from ipykernel.kernelspec import write_kernel_spec  # noqa: PLC0415
 
-        about = {
-            "root": str(self.root),
-            "profile": self.profile,
-            "parameters": list(self.parameters),
-        }
         script = str(_HERE / "startup.py")
         changes: dict[str, object] = {
-            "argv": [sys.executable, script, json.dumps(about), "-f", "{connection_file}"],
+            "argv": [sys.executable, script, self.about, "-f", "{connection_file}"],
             "env": {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or machine.HASH_SEED},
         }
         if display_name is not None:
@@ -56,27 +57,81 @@ class Asked:
         write_kernel_spec(folder, overrides=changes)
 
 
-def serve(asked: Asked, notebook: str | None) -> int:
-    """Run JupyterLab until it ends, or this process is told to end; give the exit code.
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that runs already, for a notebook.
 
-    Ctrl-C and SIGTERM have it end its kernels, and itself; a second one kills it.
+    `holder` and `number` are the process that interrupts it, and the signal for that; `name` and
+    `display_name` are those of its kernelspec.
+    """
+
+    connection: Path
+    holder: int
+    number: int
+    name: str = NATIVE
+    display_name: str | None = None
+
+    def share(self, folder: Path) -> list[str]:
+        """Put its connection file into a new folder, for us alone; give the options for that."""
+        folder.mkdir(0o700)
+        about = json.loads(self.connection.read_bytes())
+        # Without its name JupyterLab would write an empty one into the notebook.
+        text = json.dumps({**about, "kernel_name": self.name})
+        place = folder / "kernel.json"
+        place.touch(0o600)
+        place.write_text(text, "utf-8")
+        return [
+            "--ServerApp.allow_external_kernels=True",
+            f"--ServerApp.external_connection_dir={folder}",
+            "--AsyncMappingKernelManager.kernel_manager_class=runner.jupyter.joined.JoinedKernel",
+            f"--JoinedKernel.holder={self.holder}",
+            f"--JoinedKernel.number={self.number}",
+        ]
+
+
+def must_start(instead: str) -> None:
+    """See that JupyterLab can be started here.
+
+    Args:
+        instead: what there is where a server runs already.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if "JUPYTERHUB_SERVICE_PREFIX" in os.environ:
+        message = f"a Jupyter server runs here already; {instead}"
+        raise UsageError(message)
+    if find_spec("jupyterlab") is None:
+        message = f"JupyterLab is not installed for {sys.executable}; pip install jupyterlab"
+        raise UsageError(message)
+
+
+@contextmanager
+def running(
+    asked: Asked, notebook: str | None, kernel: Kernel | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start JupyterLab, which ends at the latest with us.
 
     Args:
         asked: whose values its kernels give.
         notebook: what it shows first, named relative to the project.
-
-    Raises:
-        UsageError: it is not installed.
+        kernel: that of the notebook, if it runs already.
     """
-    if find_spec("jupyterlab") is None:
-        message = f"JupyterLab is not installed for {sys.executable}; pip install jupyterlab"
-        raise UsageError(message)
-    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
-        asked.write_spec(Path(folder) / "kernels" / _NATIVE)
+    with tempfile.TemporaryDirectory(prefix="lab-") as name:
+        folder = Path(name)
+        shown: dict[str, str | None] = {NATIVE: None}
+        module, options = ["jupyterlab"], list[str]()
+        if kernel is not None:
+            if kernel.display_name is not None:
+                shown[kernel.name] = kernel.display_name
+            module = ["runner.jupyter.joined", notebook or ""]
+            options = kernel.share(folder / "external")
+        for known_as, display_name in shown.items():
+            asked.write_spec(folder / "kernels" / known_as, display_name)
         before = os.environ.get("JUPYTER_PATH")
-        paths = os.pathsep.join(filter(None, [folder, before]))
+        paths = os.pathsep.join(filter(None, [name, before]))
         page = f"/lab/tree/{quote(notebook)}" if notebook else "/lab"
-        options = [
+        options += [
             f"--ServerApp.root_dir={asked.root}",
             "--ServerApp.ip=127.0.0.1",
             "--ServerApp.allow_remote_access=False",
@@ -86,18 +141,32 @@ def serve(asked: Asked, notebook: str | None) -> int:
         ]
         own = str(os.getpid())
         program = [sys.executable, "-m", "runner.jupyter.child", own, str(int(signal.SIGTERM))]
-        with _ending() as came:
-            process = subprocess.Popen(  # noqa: S603 - our own words
-                [*program, "jupyterlab", *options],
-                cwd=asked.root,
-                env={**os.environ, "JUPYTER_PATH": paths},
-                stdin=subprocess.DEVNULL,
-                # Ctrl-C is for us, and passed on.
-                start_new_session=True,
-            )
-            came.process = process
-            code = process.wait()
-        return 0 if came.count else code
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            [*program, *module, *options],
+            cwd=asked.root,
+            env={**os.environ, "JUPYTER_PATH": paths},
+            stdin=subprocess.DEVNULL,
+            # Ctrl-C is for us, and passed on.
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+def serve(asked: Asked, notebook: str | None, kernel: Kernel | None = None) -> int:
+    """Run JupyterLab until it ends, or this process is told to end; give the exit code.
+
+    Ctrl-C and SIGTERM have it end its kernels, and itself; a second one kills it. The arguments
+    are as for `running`.
+    """
+    with _ending() as came, running(asked, notebook, kernel) as process:
+        came.process = process
+        code = process.wait()
+    return 0 if came.count else code
 
 
 class _Came:

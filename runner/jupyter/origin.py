@@ -5,7 +5,6 @@ import ctypes
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import UsageError
-from ..system import copy_whole, digest, lock, remove, sync, to_json, write_whole
+from ..system import copy_whole, digest, lock, on_linux, remove, sync, to_json, write_whole
 from ..words import first_few
 
 PACKAGE = "runner"
@@ -23,7 +22,7 @@ _EDITED_BY_USERS = _BESIDE[1:]
 _FORMAT = 1
 # Hidden, so that a copy of the package leaves it behind.
 _RECORD = ".origin.json"
-_STAGED = ".runner.new"
+_STAGED, _ASIDE = ".runner.new", ".runner.aside"
 _KEPT = "runner.old"
 _HERE, _EXCHANGE = -100, 2
 
@@ -128,11 +127,13 @@ def upgrade(root: Path, folder: Path) -> Upgrade:
         BuildLockedError: it runs.
         OSError: a file cannot be written; the old runner or the new one stands.
     """
+    _put_back(folder)
     _refuse_other(folder)
     with contextlib.ExitStack() as held:
         for name in sorted(_builds(folder)):
             held.enter_context(lock.hold(folder / "outputs", name, "new --upgrade"))
-        remove(folder / _STAGED)
+        for name in (_STAGED, _ASIDE):
+            remove(folder / name)
         now = _hashes(folder, folder / PACKAGE)
         before = _recorded(folder)
         after = _stage(root, folder / _STAGED)
@@ -157,6 +158,12 @@ def upgrade(root: Path, folder: Path) -> Upgrade:
         kept_in=kept,
         left=tuple(sorted(one for one in left if after.files.get(one) != now[one])),
     )
+
+
+def _put_back(folder: Path) -> None:
+    """Give a project its runner back, if an upgrade was killed between two renames."""
+    if (folder / _ASIDE).is_dir() and not (folder / PACKAGE).exists():
+        (folder / _ASIDE).rename(folder / PACKAGE)
 
 
 def _refuse_other(folder: Path) -> None:
@@ -200,13 +207,13 @@ def _keep(folder: Path, names: list[str]) -> str | None:
 
 def _exchange(new: Path, old: Path) -> None:
     """Let two folders change places: at once where the system can, else by three renames."""
-    if sys.platform == "linux":
+    if on_linux():
         with contextlib.suppress(AttributeError):
             names = os.fsencode(new), os.fsencode(old)
             libc = ctypes.CDLL(None, use_errno=True)
             if not libc.renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE):
                 return
-    aside = new.with_name(f"{new.name}.aside")
+    aside = new.with_name(_ASIDE)
     old.rename(aside)
     new.rename(old)
     aside.rename(new)

@@ -23,6 +23,7 @@ if __name__ == "__main__":
 
 import ipykernel_launcher
 from ipykernel.kernelapp import IPKernelApp
+from IPython import get_ipython
 
 _TAG = "parameters"
 # So many seconds a look at the project may take.
@@ -146,6 +147,18 @@ def _as_text(found: dict[str, Any]) -> str:
     width = max((len(name) for name, *_ in found["rows"]), default=0)
     lines = [f"{name:<{width}} = {value}  ({origin})" for name, value, origin in found["rows"]]
     return "\n".join([found["title"], *lines, *found["notes"]])
+
+
+def join(about: str, notebook: str) -> None:
+    """Have this kernel, which is one of a run, do so for a notebook from now on."""
+    shell: Any = get_ipython()
+    os.environ["JPY_SESSION_NAME"] = notebook
+    events = shell.events
+    for one in [*events.callbacks["post_run_cell"]]:
+        # It was joined before.
+        if type(getattr(one, "__self__", None)).__name__ == Parameters.__name__:
+            events.unregister("post_run_cell", one)
+    events.register("post_run_cell", Parameters(json.loads(about), shell).after)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What notebooks read and write, seen as they run once: in a copy of the project."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,12 @@ from ..execution import Executors
 from ..model import Job, Result, Trace
 from ..project import RESERVED_OUTPUTS
 from ..stop import Stop
+from ..words import size_in_words
 from .existing import Existing
 from .scaffold import left_behind
 
+# So much of what is free a copy may take, for the notebooks write there, too.
+_SHARE = 0.9
 # These are sources, or say nothing of data.
 _NO_DATA = (".py", ".pyc", ".ipynb", ".orig")
 
@@ -49,7 +53,11 @@ class Traced:
 
 
 def copy_project(root: Path, folder: Path) -> None:
-    """Copy a project without what its runs have left, caches and environments."""
+    """Copy a project without what its runs have left, caches and environments.
+
+    Raises:
+        UsageError: the disk has no room for it.
+    """
 
     def left(path: str, names: list[str]) -> set[str]:
         found = left_behind(path, names)
@@ -60,7 +68,27 @@ def copy_project(root: Path, folder: Path) -> None:
             found |= RESERVED_OUTPUTS
         return found
 
+    size = _size(root, left)
+    free = shutil.disk_usage(folder.parent).free
+    if size > _SHARE * free:
+        what = f"adopt works in a copy of the project, which takes {size_in_words(size)}"
+        room = f"{folder.parent} has {size_in_words(free)} free"
+        message = f"{what}; {room}: free some, or have TMPDIR name a folder with more"
+        raise UsageError(message)
     shutil.copytree(root, folder, symlinks=True, ignore=left)
+
+
+def _size(root: Path, left: Callable[[str, list[str]], set[str]]) -> int:
+    """Give the bytes of what is copied of a project."""
+    size = 0
+    for path, folders, names in os.walk(root):
+        left_out = left(path, [*folders, *names])
+        folders[:] = [one for one in folders if one not in left_out]
+        for name in set(names) - left_out:
+            # One that is gone meanwhile takes no room.
+            with contextlib.suppress(OSError):
+                size += (Path(path) / name).lstat().st_size
+    return size
 
 
 def trace(

@@ -35,9 +35,12 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     note, about = Path(sys.argv[2]), json.loads(sys.argv[3])
     note.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(note, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # Whoever sees it finds it locked: one that is not is removed.
+    coming = note.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(coming, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.write(descriptor, json.dumps({**about, "pid": os.getpid()}).encode())
+    coming.replace(note)
     keeper = _Keeper(control, note, about["until"])
     keeper.listen()
     os.write(1, READY)

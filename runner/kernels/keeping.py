@@ -113,16 +113,24 @@ def is_locked_by_others(path: Path) -> bool:
 
 
 def kept(cache: Path) -> list[Kept]:
-    """Give the kernels that are kept on this machine, by the folder of what is cached."""
+    """Give the kernels that are kept on this machine, by the folder of what is cached.
+
+    A note is removed whose kernel is gone, as after a power cut.
+    """
     found = []
     for note in sorted((cache / FOLDER).glob("*.json")):
-        if not is_held(note):
-            continue
         try:
             told: dict[str, Any] = read_json(read_plain(note))
         except (OSError, ValueError):
             continue
-        if fits(told, _SHAPE) and told["host"] == platform.node():
+        # What another machine holds may look free here.
+        if not fits(told, _SHAPE) or told["host"] != platform.node():
+            continue
+        if not is_held(note):
+            with contextlib.suppress(OSError):
+                for path in (note, in_use(note)):
+                    path.unlink(missing_ok=True)
+        else:
             one = Kept(
                 note=note,
                 stage=told["stage"],
