@@ -155,6 +155,15 @@ def test_a_point_and_a_plain_stage_are_the_same(project: TemporaryProject) -> No
     assert [name for name, state in states.items() if state == "taken_over"] == ["a[n=3]", "b[n=3]"]
 
 
+def test_a_module_counts_where_nothing_was_seen(project: TemporaryProject) -> None:
+    small(project, "try:\n    import helper\nexcept ImportError:\n    pass\n" + WRITE)
+    project.write("notebooks/helper.py", "x = 1\n")
+    project.pretend("all")
+    project.write("notebooks/helper.py", "x = 2\n")
+    project.pretend("other")
+    assert project.states("other") == {"a": "succeeded", "b": "taken_over"}
+
+
 def test_a_stage_that_always_runs_is_not_taken_over(project: TemporaryProject) -> None:
     small(project)
     project.write("pyproject.toml", '[tool.runner]\nalways = ["a"]\n')
