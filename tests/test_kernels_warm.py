@@ -358,3 +358,18 @@ def test_a_package_at_fault_is_tried_once_whatever_notebooks_take_from_it(
     assert {stage["warm"] for stage in project.record("all")["stages"]} == {True}
     # Ahead, and in each of the two kernels.
     assert (site / "tried").read_text("utf-8") == "xxx"
+
+
+def test_threads_that_a_package_starts_anew_after_a_fork_are_no_fault(
+    project: TemporaryProject, site: Path
+) -> None:
+    start = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+    for name in ("numexpr", "other"):
+        (site / f"{name}.py").write_text(start, "utf-8")
+        (site / f"uses_{name}.py").write_text(f"import {name}", "utf-8")
+        project.notebook(f"a_{name}", f"import uses_{name}", parameters="x = 1")
+    project.run("all", "--log-level", "DEBUG", env=installed(site))
+    left = [line for line in project.log("all").splitlines() if "left to each kernel" in line]
+    assert [line.partition("`")[2] for line in left] == [
+        "import uses_other` is left to each kernel: it starts a thread"
+    ]

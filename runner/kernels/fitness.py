@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -57,9 +57,14 @@ class Before:
         """Let go of the file."""
         os.close(self.printed)
 
-    def fault(self) -> str | None:
-        """Say what of a kernel forked from here would be otherwise, if anything."""
-        fault = next(chain(self._in_python(), self._in_process(), self._in_modules()), None)
+    def fault(self, renewed: Collection[str] = ()) -> str | None:
+        """Say what of a kernel forked from here would be otherwise, if anything.
+
+        Args:
+            renewed: threads, by their numbers, that start anew in a forked process.
+        """
+        process = self._in_process(renewed)
+        fault = next(chain(self._in_python(), process, self._in_modules()), None)
         # Looked at, and not to be looked at again.
         gc.freeze()
         return fault
@@ -73,7 +78,7 @@ class Before:
             if value != self.state.get(name, value):
                 yield f"it changes {name}"
 
-    def _in_process(self) -> Iterator[str]:
+    def _in_process(self, renewed: Collection[str]) -> Iterator[str]:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         if os.fstat(self.printed).st_size:
@@ -84,7 +89,7 @@ class Before:
             yield "it starts a process"
         if _shared_memory() - self.shared:
             yield "it shares memory"
-        if _threads_that_a_fork_loses():
+        if _threads_that_a_fork_loses(renewed):
             yield "it starts a thread"
 
     def _in_modules(self) -> Iterator[str]:
@@ -148,29 +153,29 @@ def _shared_memory() -> frozenset[str]:
     return frozenset()
 
 
-def _threads_that_a_fork_loses() -> list[str]:
+def _threads_that_a_fork_loses(renewed: Collection[str]) -> list[str]:
     """Name the threads that would be missing in a forked process.
 
     Some libraries, such as OpenBLAS, end their threads before a fork and start them anew
     on both sides; so one is tried.
     """
-    if not _threads():
+    if not _threads(renewed):
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         child = os.fork()
     if not child:
         os._exit(0)
-    found = _threads()
+    found = _threads(renewed)
     os.waitpid(child, 0)
     return found
 
 
-def _threads() -> list[str]:
+def _threads(renewed: Collection[str]) -> list[str]:
     """Name the threads but for the main one and those that do not mind a fork."""
     found = []
     for task in os.listdir("/proc/self/task"):
-        if int(task) != os.getpid():
+        if int(task) != os.getpid() and task not in renewed:
             with contextlib.suppress(OSError):
                 found.append(Path(f"/proc/self/task/{task}/comm").read_text("utf-8").strip())
     return [name for name in found if name not in _FORK_SAFE_THREADS]

@@ -134,7 +134,7 @@ class Nursery:
                     fails = f"it fails ({type(error).__name__})"
                 if len(sys.modules) != modules:
                     changed.append(statement)
-                fails = lookout.fault or before.fault() or fails
+                fails = lookout.fault or before.fault(lookout.renewed) or fails
                 if fails is not None:
                     self._say({"unfit": fails, "statement": statement})
                     os._exit(0)

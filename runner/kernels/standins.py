@@ -7,11 +7,17 @@ import gc
 import importlib.abc
 import importlib.machinery
 import io
+import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
+
+
+def _threads() -> set[str]:
+    """Give the numbers of all threads of this process."""
+    return set(os.listdir("/proc/self/task"))
 
 
 class Relay(io.TextIOBase):
@@ -74,17 +80,23 @@ class KernelToBe:
 class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Notes what imports do that a fork would undo, and does not hinder them.
 
-    Two things: a module seeds the random numbers that all modules share, or asks for a
+    Some threads that they start are noted, too, since a fork does not undo these. Two things are
+    faults: a module seeds the random numbers that all modules share, or asks for a
     module that the notebooks' folder has, and a kernel would find there. The functions
     that seed are wrapped, in `random` at once, in others as they are imported. A module
     that keeps one of them finds that it works as before.
     """
 
     _LATER = {"numpy.random": ("seed", "set_state"), "torch.random": ("manual_seed",)}  # noqa: RUF012
+    # It compares the number of its process at each use, and starts its threads anew in another one
+    # (`numexpr_set_nthreads` in numexpr/module.cpp).
+    _AWARE = frozenset({"numexpr"})
 
     def __init__(self, names: frozenset[str]) -> None:
         """Begin; `names` are those of the modules in the notebooks' folder."""
         self.fault: str | None = None
+        # Threads, by their numbers, that start anew in a forked process.
+        self.renewed: set[str] = set()
         self._names = names
         self._wrapped: list[tuple[Any, str, Any]] = []
         self._loaders: dict[str, Any] = {}
@@ -125,7 +137,7 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Find the modules that have such functions as usual, to be loaded by us."""
         if fullname in self._names:
             self.fault = f"the notebooks' folder has a module `{fullname}`"
-        if fullname not in self._LATER:
+        if fullname not in self._LATER and fullname not in self._AWARE:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
@@ -145,5 +157,9 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__loader__ = loader
         if module.__spec__ is not None:
             module.__spec__.loader = loader
+        before = _threads()
         loader.exec_module(module)
-        self._wrap(module, self._LATER[name], "it seeds random numbers")
+        if name in self._AWARE:
+            self.renewed |= _threads() - before
+        else:
+            self._wrap(module, self._LATER[name], "it seeds random numbers")
