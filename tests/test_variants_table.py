@@ -148,3 +148,19 @@ def test_the_page_draws_what_came_of_points(
     run = project.runs("grid")[-1].name
     page = (project.outputs("grid") / "pages" / run / "index.html").read_text("utf-8")
     assert f"fit × {section.count('✓')}" in page
+
+
+def test_a_point_has_the_metrics_of_what_has_some_of_its_values(project: TemporaryProject) -> None:
+    head = "import json\nfrom pathlib import Path\n"
+    write = head + "Path(output_one).write_text(json.dumps({'x': n}))"
+    project.notebook("one", write, parameters='output_one = "../outputs/test/one.json"\nn = 1')
+    paths = 'input_one = "../outputs/test/one.json"\noutput_two = "../outputs/test/two.json"'
+    write = head + "Path(output_two).write_text(json.dumps({'y': m}))"
+    project.notebook("two", write, parameters=f"{paths}\nm = 1")
+    project.profile("grid", "one:\n  n: {each: [1, 2]}\ntwo:\n  m: {each: [5, 6]}\n")
+    project.pretend("grid")
+    told = [line.split()[:4] for line in project.call("table", "grid").out.splitlines()]
+    assert told == [
+        ["n", "m", "x", "y"],
+        *(["1", "5", "1", "5"], ["1", "6", "1", "6"], ["2", "5", "2", "5"], ["2", "6", "2", "6"]),
+    ]
