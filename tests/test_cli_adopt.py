@@ -34,6 +34,7 @@ def declared(project: TemporaryProject) -> dict[str, dict[str, set[str]]]:
     return found
 
 
+@pytest.mark.slow
 def test_what_is_proposed_is_shown_and_then_written_and_proved(project: TemporaryProject) -> None:
     existing.classic(project)
     before = tree(project)

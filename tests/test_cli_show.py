@@ -94,6 +94,7 @@ def test_each_end_of_a_run_has_its_page(project: TemporaryProject) -> None:
     assert project.call("show", name).out.endswith(f"outputs/all/pages/{name}/index.html\n")
 
 
+@pytest.mark.slow
 def test_runs_that_are_gone_or_damaged_and_mistakes_stop_no_page(project: TemporaryProject) -> None:
     chain(project)
     for n in range(4):
@@ -120,6 +121,7 @@ def test_runs_that_are_gone_or_damaged_and_mistakes_stop_no_page(project: Tempor
     assert (project.outputs("all") / "pages" / third / "index.html").exists()
 
 
+@pytest.mark.slow
 def test_looking_at_a_run_that_goes_on_changes_nothing_of_it(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ def test_a_save_that_matters_ends_the_run_and_it_begins_anew(
     assert project.record("all")["state"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_where_the_system_tells_nothing_it_looks_by_itself(two: TemporaryProject) -> None:
     helper = two.root / "notebooks/helper.py"
     with watching(two, "test-a", "b", "--cold", env=POLLING) as seen:
@@ -240,6 +241,7 @@ def test_where_the_system_tells_nothing_it_looks_by_itself(two: TemporaryProject
         assert "src/inner/module.py saved: nothing to do" in seen.round()
 
 
+@pytest.mark.slow
 def test_another_run_may_have_the_build_between_rounds(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
@@ -278,6 +280,7 @@ def test_a_project_that_goes_away_ends_it_with_a_word(two: TemporaryProject) -> 
         assert seen.process.wait(30) == 2
 
 
+@pytest.mark.slow
 @needs_linux
 def test_a_runner_that_was_saved_begins_anew(two: TemporaryProject) -> None:
     with watching(two) as seen:
@@ -291,6 +294,7 @@ def test_a_runner_that_was_saved_begins_anew(two: TemporaryProject) -> None:
         seen.ends(signal.SIGINT, 130)
 
 
+@pytest.mark.slow
 @needs_linux
 def test_a_module_elsewhere_that_was_edited_is_imported_anew(
     project: TemporaryProject, tmp_path: Path
@@ -312,6 +316,7 @@ def test_a_module_elsewhere_that_was_edited_is_imported_anew(
         assert words_of(project, "a") == "three\n"
 
 
+@pytest.mark.slow
 @needs_linux
 def test_rounds_leave_nothing_open(two: TemporaryProject) -> None:
     helper = two.root / "notebooks/helper.py"

@@ -184,6 +184,7 @@ def test_not_a_number_in_a_display_leaves_valid_json(printed: TemporaryProject) 
     assert output.data["application/json"] == {"x": "nan"}
 
 
+@pytest.mark.slow
 def test_a_busy_cell_is_heard_of_and_a_silent_one_shows_where_it_is(
     project: TemporaryProject,
 ) -> None:

@@ -139,6 +139,7 @@ def test_a_console_has_the_variables_of_the_cell_that_failed(
     assert shop.to_run("all") == planned
 
 
+@pytest.mark.slow
 def test_what_is_not_as_it_was_then_is_said_and_the_cells_are_those_of_then(
     shop: TemporaryProject,
 ) -> None:
@@ -153,6 +154,7 @@ def test_what_is_not_as_it_was_then_is_said_and_the_cells_are_those_of_then(
         assert console.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_cell_in_which_the_kernel_died_is_not_run_again(project: TemporaryProject) -> None:
     project.profile("all")
     project.notebook("a", "value = 21 * 2", "import os\n\nos._exit(3)")
@@ -199,6 +201,7 @@ def test_a_kernel_of_another_language_has_its_variables_too(
         assert console.ended() == 0
 
 
+@pytest.mark.slow
 @needs_linux
 def test_of_a_console_nothing_is_left_when_the_command_is_killed(
     shop: TemporaryProject, temporary: Path

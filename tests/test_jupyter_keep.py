@@ -110,6 +110,7 @@ def test_it_ends_whatever_becomes_of_what_keeps_it(failing: TemporaryProject, en
     assert notes(failing) == []
 
 
+@pytest.mark.slow
 def test_no_kernel_is_kept_unasked_nor_one_that_did_not_fail(failing: TemporaryProject) -> None:
     failing.run("all", code=1)
     assert kept(failing) == []

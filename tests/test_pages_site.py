@@ -73,6 +73,7 @@ def test_all_links_and_pictures_load_from_files(site: TemporaryProject, looker: 
     assert kinds >= {".css", ".html", ".ipynb", ".json", ".png", ".txt"}
 
 
+@pytest.mark.slow
 def test_all_links_and_pictures_load_from_a_web_server(
     site: TemporaryProject, looker: Looker
 ) -> None:
@@ -163,6 +164,7 @@ def test_the_log_is_filtered_by_stage_and_level_with_the_keyboard_too(
         assert stage.input_value() == ""
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_has_a_page_that_renews_itself_and_one_that_is_lost_says_so(
     project: TemporaryProject, looker: Looker, tmp_path: Path
 ) -> None:

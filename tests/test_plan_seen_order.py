@@ -44,6 +44,7 @@ def ran(project: TemporaryProject) -> list[str]:
     return sorted(name for name, state in project.states("all").items() if state != "skipped")
 
 
+@pytest.mark.slow
 def test_nine_notebooks_that_declare_nothing(project: TemporaryProject, tmp_path: Path) -> None:
     nine(project)
     (project.root / "data/processed").mkdir()

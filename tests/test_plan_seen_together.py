@@ -136,6 +136,7 @@ def test_who_links_to_a_file_has_not_written_it(project: TemporaryProject) -> No
     assert project.states("all")["read"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_without_inotify_a_folder_that_gets_a_file_meanwhile_is_noticed(
     project: TemporaryProject, tmp_path: Path
 ) -> None:

@@ -265,6 +265,11 @@ def test_many_points_need_a_word(project: TemporaryProject) -> None:
     sweep(project, "features: {degree: {each: {range: [1, 5001]}}}\n")
     told = project.call("grid", "-n", code=2).err
     assert "params/grid.yaml:1: this makes 10,003 stages; --yes says that it is meant" in told
+
+
+@pytest.mark.slow
+def test_many_points_are_planned_with_a_word(project: TemporaryProject) -> None:
+    sweep(project, "features: {degree: {each: {range: [1, 5001]}}}\n")
     assert "features × 5001 (degree)" in project.call("grid", "-n", "--yes").out
 
 
