@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -302,7 +303,9 @@ def test_several_values_on_the_command_line(
     # The build is known by its name, with the parameters that it was given.
     told = project.call("status", f"all+{name}").out
     assert told.count("up to date") == 3
-    assert project.call("history").code == 0
+    assert f"-p {shlex.quote(given)}" in project.call("history", f"all+{name}").out
+    again = project.call(f"all+{name}", code=2).err
+    assert f"`all+{name}` is a build beside `all`: give the same command again" in again
 
 
 WRONG = {

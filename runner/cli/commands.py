@@ -42,7 +42,10 @@ COMMANDS = {
         lenient=True,
     ),
     "history": Command(
-        "[PROFILE…]", "the runs: when, how long, how they ended, what ran", "history:history"
+        "[PROFILE…]",
+        "the runs: when, how long, how they ended, what ran",
+        "history:history",
+        lenient=True,
     ),
     "diff": Command(
         "[A] [B]",

@@ -2,23 +2,32 @@
 
 import os
 
-from ..errors import Exit
+from ..errors import Exit, UsageError
 from ..model import BuildKey
-from ..project import Project, Settings, dotenv
+from ..project import Outline, dotenv, layout
 from ..runs import store
+from ..words import did_you_mean
 from .options import Options
-from .shared import profiles_only, warn
+from .shared import warn
 
 
-def history(loaded: Project, settings: Settings, chosen: Options) -> int:
-    """Print the runs of builds, the oldest first, with what `-p` gave and their metrics."""
-    mask = dotenv.mask(loaded.root, os.environ, settings.secrets)
-    profiles_only("history", chosen.rest, loaded)
-    names = chosen.rest or loaded.profiles
-    found = [name for name in names if loaded.build(BuildKey(name)).is_dir()]
+def history(known: Outline, chosen: Options) -> int:
+    """Print the runs of builds, the oldest first, with what `-p` gave and their metrics.
+
+    Raises:
+        UsageError: a word is no profile, and no build beside one.
+    """
+    mask = dotenv.mask(known.root, os.environ, layout.settings(known.root).secrets)
+    for word in chosen.rest:
+        if word not in known.profiles:
+            hint = did_you_mean(word, known.profiles)
+            message = f"history takes names of profiles; there is no profile `{word}`{hint}"
+            raise UsageError(message)
+    names = chosen.rest or known.profiles
+    found = [name for name in names if known.build(BuildKey(name)).is_dir()]
     for name in found:
         print(f"{name}:")
-        for run in reversed(list(store.of_build(loaded.build(BuildKey(name)), warn))):
+        for run in reversed(list(store.of_build(known.build(BuildKey(name)), warn))):
             print(mask(f"  {store.line(run)}"))
             for line in store.given(run):
                 print(mask(f"      {line}"))

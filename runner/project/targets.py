@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from ..errors import UsageError
+from ..model import BuildKey
 from ..words import did_you_mean, then
 from .layout import DEFAULT_PROFILE, TEST_PROFILE, Project
 from .naming import FOLDER, stage_name
@@ -99,6 +100,10 @@ def _pair(word: str, project: Project) -> tuple[str, str]:
 def _unknown(word: str, project: Project) -> str:
     if project.is_reserved(word):
         return f"`{word}` is a command; it must be the first word"
+    key = BuildKey.of(word)
+    if key.variant is not None and (project.build(key) / "runs").is_dir():
+        again = f"`python run.py history {word}` shows with which -p it was made"
+        return f"`{word}` is a build beside `{key.profile}`: give the same command again; {again}"
     if (stage := stage_name(PurePath(FOLDER, word))) in project.notebooks:
         # With the number of its file, or its suffix.
         named = f"{DEFAULT_PROFILE}-{stage}" if project.is_reserved(stage) else stage
