@@ -1,6 +1,6 @@
 """Makes the pictures of pages in docs/: `python -m tests.pictures`.
 
-The example is run as a stranger would, with three degrees, and looked at with Chromium.
+The example is run as a stranger would, with several degrees, and looked at with Chromium.
 """
 
 import subprocess
@@ -24,7 +24,8 @@ def main() -> None:
         for words in (
             ("test", "all"),
             ("all", "-p", "features.degree=1"),
-            ("all",),
+            ("degrees",),
+            ("show", "degrees"),
             ("show", "all"),
         ):
             run = [sys.executable, "run.py", *words]
@@ -42,6 +43,7 @@ def main() -> None:
             _take(page, pages / "index.html", "page-build")
             _take(page, newest / "index.html", "page-run")
             _take(page, newest / "report.html", "page-notebook")
+            _take(page, root / "outputs" / "degrees" / "pages" / "index.html", "page-points")
             browser.close()
 
 
