@@ -93,7 +93,7 @@ class Nursery:
                 os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own signature
             request = json.loads(data)
             parent = os.getpid()
-            if os.fork():
+            if self.fitness.fork():
                 os.close(descriptors[0])
                 continue
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
