@@ -373,3 +373,34 @@ def test_threads_that_a_package_starts_anew_after_a_fork_are_no_fault(
     assert [line.partition("`")[2] for line in left] == [
         "import uses_other` is left to each kernel: it starts a thread"
     ]
+
+
+def test_a_try_ends_where_it_meets_a_package_that_is_known_to_be_at_fault(
+    project: TemporaryProject, site: Path
+) -> None:
+    tried = site / "tried"
+    note = f"with open({str(tried)!r}, 'a') as file:\n    file.write(__name__ + ' ')\n"
+    modules = {
+        "culprit": UNFIT["starts"].source,
+        "late": f"import culprit\n{note}",
+        "ray": note,
+        "later": "import ray",
+        "fails": UNFIT["fails"].source,
+        # What others only look for, or do without, is no fault of theirs.
+        "looks": f"import importlib.util\nimportlib.util.find_spec('culprit')\n{note}",
+        "copes": f"try:\n    import fails\nexcept OSError:\n    pass\n{note}",
+    }
+    for name, source in modules.items():
+        (site / f"{name}.py").write_text(source, "utf-8")
+    project.notebook("a", "import culprit\nimport late\nimport looks")
+    project.notebook("b", "import later\nimport fails\nimport copes", parameters="x = 1")
+    project.run("all", "-k", *DEBUG, code=1, env=installed(site))
+    left = [line for line in project.log("all").splitlines() if "left to each kernel" in line]
+    assert sorted(line.partition("`")[2] for line in left) == [
+        "import culprit` is left to each kernel: it starts a thread",
+        "import fails` is left to each kernel: it fails (OSError)",
+        "import late` is left to each kernel: it imports culprit",
+        "import later` is left to each kernel: it imports ray",
+    ]
+    # The first two by the notebooks' kernels, which find the other two done ahead.
+    assert sorted(tried.read_text("utf-8").split()) == ["copes", "late", "looks", "ray"]

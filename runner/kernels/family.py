@@ -56,12 +56,16 @@ class Family:
 
     members: list[Member] = field(default_factory=list)
     banned: set[str] = field(default_factory=set)
+    # Those of the banned whose import by another package would be as bad.
+    culprits: set[str] = field(default_factory=set)
 
-    def ban(self, statement: str) -> bool:
+    def ban(self, statement: str, *, culprit: bool = False) -> bool:
         """Never import this; tell whether that is new."""
         if self.is_banned(statement):
             return False
         self.banned.add(_dotted(statement))
+        if culprit:
+            self.culprits.add(_dotted(statement))
         return True
 
     def is_banned(self, statement: str) -> bool:

@@ -153,6 +153,13 @@ def _shared_memory() -> frozenset[str]:
     return frozenset()
 
 
+def fork() -> int:
+    """Fork; Python 3.12 and later warn of threads, of which only those are left that bear it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return os.fork()
+
+
 def _threads_that_a_fork_loses(renewed: Collection[str]) -> list[str]:
     """Name the threads that would be missing in a forked process.
 
@@ -161,9 +168,7 @@ def _threads_that_a_fork_loses(renewed: Collection[str]) -> list[str]:
     """
     if not _threads(renewed):
         return []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        child = os.fork()
+    child = fork()
     if not child:
         os._exit(0)
     found = _threads(renewed)

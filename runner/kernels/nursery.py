@@ -8,15 +8,18 @@ The runner sends JSON, each time with one end of a new socket:
 
 - `{"do": "grow", "imports": [STATEMENT, …], "known": [STATEMENT, …], "folders": […], …}`
   forks a process that carries out the imports and then serves the new socket as this one
-  does its own; the notebooks lie in the folders;
+  does its own; the notebooks lie in the folders, and modules that are known to be at fault
+  are the culprits;
 - `{"do": "kernel", …}` forks a guard, which serves the socket, and a kernel.
 
 A process that has grown says so: `{"ready": true, "changed": […], "loaded": […], "edited": {…}}`
 with the statements that loaded something, those of the known ones that would load nothing more,
 and the files of modules that are not installed, with the times when they were changed.
 If a fork after one of the imports could be noticed, it ends with
-`{"unfit": REASON, "statement": STATEMENT}` instead. Nothing but imports happens before a
-kernel is forked. When the runner is gone, the sockets close, and all processes end.
+`{"unfit": REASON, "statement": STATEMENT, "culprit": …}` instead, at once where a culprit is
+imported; what fails is none, since other packages may do without it. Nothing but imports
+happens before a kernel is forked. When the runner is gone, the sockets close, and all
+processes end.
 """
 
 import ast
@@ -90,7 +93,7 @@ class Nursery:
                 os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own signature
             request = json.loads(data)
             parent = os.getpid()
-            if os.fork():
+            if self.fitness.fork():
                 os.close(descriptors[0])
                 continue
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -123,7 +126,14 @@ class Nursery:
         changed = []
         before = self.fitness.Before(self.shell, self.base, self.no_fork)
         gc.disable()
-        lookout = self.standins.Lookout(self.fitness.names(request["folders"]))
+
+        def give_up(fault: str, *, culprit: bool = True) -> NoReturn:
+            self._say({"unfit": fault, "statement": statement, "culprit": culprit})
+            os._exit(0)
+
+        names = self.fitness.names(request["folders"])
+        culprits = self.no_fork.union(request["culprits"])
+        lookout = self.standins.Lookout(names, culprits, give_up)
         with self.shell.builtin_trap, self.shell.display_trap:
             for statement in request["imports"]:
                 modules = len(sys.modules)
@@ -134,10 +144,10 @@ class Nursery:
                     fails = f"it fails ({type(error).__name__})"
                 if len(sys.modules) != modules:
                     changed.append(statement)
-                fails = lookout.fault or before.fault(lookout.renewed) or fails
+                if fault := lookout.fault or before.fault(lookout.renewed):
+                    give_up(fault)
                 if fails is not None:
-                    self._say({"unfit": fails, "statement": statement})
-                    os._exit(0)
+                    give_up(fails, culprit=False)
         lookout.end()
         gc.enable()
         edited = self.fitness.edited(before.base - self.base)

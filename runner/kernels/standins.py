@@ -12,7 +12,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 
 def _threads() -> set[str]:
@@ -84,7 +84,8 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     faults: a module seeds the random numbers that all modules share, or asks for a
     module that the notebooks' folder has, and a kernel would find there. The functions
     that seed are wrapped, in `random` at once, in others as they are imported. A module
-    that keeps one of them finds that it works as before.
+    that keeps one of them finds that it works as before. Before a module is loaded that is
+    known to be at fault, it is given up: what follows would be in vain.
     """
 
     _LATER = {"numpy.random": ("seed", "set_state"), "torch.random": ("manual_seed",)}  # noqa: RUF012
@@ -92,12 +93,20 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     # (`numexpr_set_nthreads` in numexpr/module.cpp).
     _AWARE = frozenset({"numexpr"})
 
-    def __init__(self, names: frozenset[str]) -> None:
-        """Begin; `names` are those of the modules in the notebooks' folder."""
+    def __init__(
+        self, names: frozenset[str], culprits: frozenset[str], give_up: Callable[[str], NoReturn]
+    ) -> None:
+        """Begin.
+
+        Args:
+            names: those of the modules in the notebooks' folder.
+            culprits: modules that are known to be at fault.
+            give_up: ends this process, with the words why.
+        """
         self.fault: str | None = None
         # Threads, by their numbers, that start anew in a forked process.
         self.renewed: set[str] = set()
-        self._names = names
+        self._names, self._culprits, self._give_up = names, culprits, give_up
         self._wrapped: list[tuple[Any, str, Any]] = []
         self._loaders: dict[str, Any] = {}
         sys.meta_path.insert(0, self)
@@ -134,10 +143,10 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Sequence[str] | None,
         target: ModuleType | None = None,  # noqa: ARG002 - the seam's signature
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find the modules that have such functions as usual, to be loaded by us."""
+        """Find the modules that matter as usual, to be loaded by us."""
         if fullname in self._names:
             self.fault = f"the notebooks' folder has a module `{fullname}`"
-        if fullname not in self._LATER and fullname not in self._AWARE:
+        if not any(fullname in each for each in (self._LATER, self._AWARE, self._culprits)):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
@@ -146,7 +155,9 @@ class Lookout(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return spec
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        """Have the module made as usual."""
+        """Have the module made as usual; whoever only looks for it does not come here."""
+        if spec.name in self._culprits:
+            self._give_up(f"it imports {spec.name}")
         made: ModuleType | None = self._loaders[spec.name].create_module(spec)
         return made
 

@@ -260,7 +260,10 @@ class Warm:
     def _grow(self, member: Member, imports: Imports) -> None:
         known = list(dict.fromkeys(one for each in self._coming() for one in each))[:_MOST_KNOWN]
         folders = list(self.folders)
-        request = self._request("grow", imports=imports, known=known, folders=folders)
+        culprits = sorted(self._family.culprits)[:_MOST_KNOWN]
+        request = self._request(
+            "grow", imports=imports, known=known, folders=folders, culprits=culprits
+        )
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             if self._send(member, request, theirs):
@@ -368,7 +371,7 @@ class Warm:
             member.importing = ()
             self._edited |= message.get("edited", {})
             return
-        self._ban([message["statement"]], message["unfit"])
+        self._ban([message["statement"]], message["unfit"], culprit=message["culprit"])
         self._remove(member)
 
     def _has_ended(self, member: Member) -> None:
@@ -394,9 +397,9 @@ class Warm:
                 self._remove(member)
             self._rouse()
 
-    def _ban(self, statements: Sequence[str], why: str) -> None:
+    def _ban(self, statements: Sequence[str], why: str, *, culprit: bool = False) -> None:
         for statement in statements:
-            if self._family.ban(statement):
+            if self._family.ban(statement, culprit=culprit):
                 self.say(logging.DEBUG, f"`{statement}` is left to each kernel: {why}")
 
     def _give_up(self) -> None:
