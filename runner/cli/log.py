@@ -1,5 +1,6 @@
 """`log`: the log of a run, also as it grows."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,8 @@ from ..words import did_you_mean
 from .options import Options
 
 _LOOK = 0.5
-# How a run ended is recorded first, then told in its log.
-_LAST_WORDS = 5.0
+# How a run ended is recorded first, then told in its log; on a busy machine that takes a while.
+_LAST_WORDS = 60.0
 # Between the end of one profile's run and the beginning of the next one's, where no lock tells.
 _GAP = 3.0
 
@@ -96,19 +97,21 @@ def _lines(path: Path, run: store.Run, *, follow: bool) -> Iterator[str]:
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        pending, last_words = "", 0.0
+        pending, until = "", math.inf
         while True:
             # Asked before reading, so that what is written last is read.
-            over = not follow or find.again(run).state != State.RUNNING
+            if follow and until == math.inf and find.again(run).state != State.RUNNING:
+                until = time.monotonic() + _LAST_WORDS
+            over = not follow or (
+                until < math.inf and (time.monotonic() > until or not store.goes_on(run.folder))
+            )
             while text := file.readline():
                 pending += text
                 if pending.endswith("\n"):
                     yield pending
                     pending = ""
-            if over and (time.monotonic() > last_words or not store.is_held(run.folder)):
+            if over:
                 break
-            if not over:
-                last_words = time.monotonic() + _LAST_WORDS
             time.sleep(_LOOK)
         if pending:
             yield f"{pending}\n"

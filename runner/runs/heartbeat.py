@@ -17,7 +17,7 @@ from ..system.cgroups import memory_limit
 from ..words import clock_in_words, size_in_words
 from . import shapes
 
-_FILE = "heartbeat.json"
+FILE = "heartbeat.json"
 _REQUEST = "stop.json"
 _ASKED = {"host": str, "at_once": bool}
 _EVERY, _FIRST, _LOOK = 5.0, 1.0, 0.5
@@ -88,13 +88,13 @@ def beating(folder: Path, stop: Stop, watch: Callable[[int], None]) -> Iterator[
             thread.join(_PATIENCE)
         # What was asked for in the last moment is for the rest of the command.
         _obey(folder, stop, b"", wait=True)
-        for name in (_FILE, _REQUEST):
+        for name in (FILE, _REQUEST):
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
 
 
 def _beat(folder: Path, stop: Stop, over: threading.Event, memory: list[int]) -> None:
-    path, obeyed = folder / _FILE, b""
+    path, obeyed = folder / FILE, b""
     while not over.is_set():
         data = to_json(asdict(Beat(time.time(), platform.node(), memory[0], memory_limit())))
         try:
@@ -143,7 +143,7 @@ def _obey(folder: Path, stop: Stop, obeyed: bytes, *, wait: bool = False) -> byt
 def last(folder: Path) -> Beat | None:
     """Give a run's last sign of life, if there is one."""
     try:
-        return beat_of(read_json(read_plain(folder / _FILE)))
+        return beat_of(read_json(read_plain(folder / FILE)))
     except (OSError, ValueError):
         return None
 
@@ -167,7 +167,7 @@ def silence(folder: Path, beat: Beat) -> float:
     now = folder / f".now.{secrets.token_hex(4)}"
     try:
         now.touch()
-        seconds = min(seconds, abs(now.stat().st_mtime - (folder / _FILE).stat().st_mtime))
+        seconds = min(seconds, abs(now.stat().st_mtime - (folder / FILE).stat().st_mtime))
         now.unlink()
     except OSError:
         return seconds

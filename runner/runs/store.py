@@ -129,6 +129,11 @@ def is_held(folder: Path) -> bool:
     return (held or "").startswith(f"run {folder.name}")
 
 
+def goes_on(folder: Path) -> bool:
+    """Tell whether a run gives signs of life, though its record may say how it ended."""
+    return is_held(folder) and (folder / heartbeat.FILE).exists()
+
+
 def line(run: Run) -> str:
     """Write a run for the history: id, when, how long, state, what ran."""
     when = clock_in_words(run.started)
