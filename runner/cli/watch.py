@@ -17,7 +17,7 @@ from ..errors import BuildLockedError, Exit, ProjectError, RunnerError, UsageErr
 from ..execution import Executors
 from ..kernels.lasting import Lasting
 from ..model import Result, State
-from ..plan import request, sources
+from ..plan import request, watched
 from ..project import TEST_PROFILE, Outline, dotenv, imports, layout, naming, requirements
 from ..stop import Stop
 from ..system import is_folder, on_linux, portable, saves, signals, why
@@ -85,7 +85,7 @@ class _Watching:
         # The round under way: what may end it, what it builds, how often each file ended one.
         self._stop: Stop | None = None
         self._plans: Sequence[request.BuildPlan] = ()
-        self._used = sources.Used()
+        self._used = watched.Used()
         self._ended_by: dict[Path, int] = {}
         # The rounds before: whether one has begun, how the last one ended, and when.
         self._has_begun = False
@@ -100,14 +100,14 @@ class _Watching:
     def go_on(self) -> None:
         """Do one round after the other until asked to end, or until the runner was saved."""
         untold = saves.untold(self._root)
-        with saves.Saves(self._folders, self._take, polls=untold is not None) as watched:
+        with saves.Saves(self._folders, self._take, polls=untold is not None) as told:
             self._told_how = f", which is looked at each second ({untold})" if untold else ""
             names: dict[Path, None] = {}
             while not (self._end.asked() or self.renewed):
                 done = self._round(names)
                 if done:
                     names = {}
-                    watched.renew()
+                    told.renew()
                 names |= dict.fromkeys(self._next(wait=done))
                 if not self._is_there():
                     message = f"{self._root} is gone, and watch has ended"
@@ -117,16 +117,16 @@ class _Watching:
         """Give the folders to watch: those of sources, and of what the stages use."""
         own = [self._root / "outputs" / plan.key.folder for plan in self._plans]
         used = (one for one in self._used.folders if not any(map(one.is_relative_to, own)))
-        return {*sources.folders(self._root), *filter(is_folder, used)}
+        return {*watched.folders(self._root), *filter(is_folder, used)}
 
     def _take(self, paths: Iterable[Path]) -> None:
         """Take in what was saved; end the round under way if that makes it another one."""
         with self._news:
             for path in sorted(paths):
                 name = path.relative_to(self._root) if path.is_relative_to(self._root) else None
-                if name is not None and sources.is_runner(name):
+                if name is not None and watched.is_runner(name):
                     self.renewed = True
-                elif self._used.has(path) or (name is not None and sources.is_source(name)):
+                elif self._used.has(path) or (name is not None and watched.is_source(name)):
                     self._saved[path] = None
                     self._heard = time.monotonic()
             self._news.notify_all()
@@ -264,7 +264,7 @@ class _Watching:
         )
 
         def planned(plans: Sequence[request.BuildPlan]) -> bool:
-            self._used = sources.Used(project, plans)
+            self._used = watched.Used(project, plans)
             self._plans = plans
             # It may have been saved meanwhile.
             self._end_if_other()
@@ -287,7 +287,7 @@ class _Watching:
     def _settle(self, paths: Iterable[Path]) -> None:
         """Wait while a file seems to be half written, and goes on changing."""
         paths, looks, since = [*paths], None, time.monotonic()
-        while half := [path for path in paths if sources.is_half(path)]:
+        while half := [path for path in paths if watched.is_half(path)]:
             if (now := [*map(_looks, half)]) != looks:
                 looks, since = now, time.monotonic()
             if time.monotonic() - since > _SETTLED or self._end.asked():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from .. import graph
 from ..model import Pipeline, Reason, Stage
 from ..project import CACHE, Project, dotenv
-from ..runs import Fingerprint, Made, Seen, Used, last_made, with_parents
+from ..runs import CertainUse, Fingerprint, Made, Seen, last_made, with_parents
 from . import fingerprint, plan, seen
 from .hashes import Hashes
 
@@ -67,7 +67,7 @@ class Freshness:
             for name, stage in self.pipeline.stages.items()
         }
         seen_by = {name: one.seen for name, one in made.items()}
-        used = Used((seen_by.get(name), names) for name, names in declared.items())
+        used = CertainUse((seen_by.get(name), names) for name, names in declared.items())
         return {
             name: replace(one, seen=one.seen.without(used, declared[name])) if one.seen else one
             for name, one in made.items()

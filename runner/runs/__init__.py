@@ -3,7 +3,7 @@
 What only a build needs is not in this face, which all commands load.
 """
 
-from .evidence import Environment, Fingerprint, Seen, Used, with_parents
+from .evidence import CertainUse, Environment, Fingerprint, Seen, with_parents
 from .journal import RUN_ID, refuse_links, run_folders
 from .made import Made, last_made, made_in
 from .metrics import is_number
@@ -12,6 +12,7 @@ from .record import VERSION, File, Record, StageRecord, moment, stage_details, s
 __all__ = [
     "RUN_ID",
     "VERSION",
+    "CertainUse",
     "Environment",
     "File",
     "Fingerprint",
@@ -19,7 +20,6 @@ __all__ = [
     "Record",
     "Seen",
     "StageRecord",
-    "Used",
     "is_number",
     "last_made",
     "made_in",

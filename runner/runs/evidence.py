@@ -64,7 +64,7 @@ class Seen:
     whole: bool = True
     children: bool = True
 
-    def without(self, used: "Used", declared: Collection[str]) -> "Seen":
+    def without(self, used: "CertainUse", declared: Collection[str]) -> "Seen":
         """Give what is left of the hints when others, which ran meanwhile, have had theirs.
 
         Nothing can tell what processes have read that it started: that remains.
@@ -121,7 +121,7 @@ def with_parents(name: str) -> Iterator[str]:
         name = name.rpartition("/")[0]
 
 
-class Used:
+class CertainUse:
     """How many stages have surely used each file: `reads`, `lists`, `writes`."""
 
     def __init__(self, stages: Iterable[tuple[Seen | None, Collection[str]]]) -> None:
