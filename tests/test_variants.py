@@ -434,6 +434,12 @@ def test_the_values_of_an_axis_come_from_a_stage(project: TemporaryProject) -> N
     project.pretend("grid-compare")
     assert best(project)[1] == [{"degree": 2}, {"degree": 3}]
     assert sorted(succeeded(project)) == ["compare", "features[degree=3]", "model[degree=3]"]
+    # While the values are not known, nothing of the points is taken for someone else's.
+    (project.outputs("grid") / "degrees.json").unlink()
+    done = project.pretend("grid")
+    assert "is no stage's output" not in done.out
+    assert "is removed" not in done.out
+    assert set(project.states("grid").values()) == {"skipped"}
     project.write("list.txt", "2 2")
     done = project.pretend("grid", code=1)
     assert "params/grid.yaml:2: `degree`: 2 stands there twice; keep one" in done.out

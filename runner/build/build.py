@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..errors import Exit, RunnerError, in_a_line
 from ..execution import Executor
-from ..model import BuildKey, CellStarted, Event, Job, Planned, Result, SecretSet, State
+from ..model import BuildKey, CellStarted, Event, Job, Pipeline, Planned, Result, SecretSet, State
 from ..project import TEST_PROFILE
 from ..runs import heartbeat, last_made, points, refuse_links, repair, store, writer
 from ..system import machine, resources, why, write_whole
@@ -104,7 +104,8 @@ class _Build:
         for planned in plan.planned:
             needs, stage = plan.pipeline.needs[planned.stage], plan.pipeline.stages[planned.stage]
             self._run.record.stage_planned(planned, needs, stage.point)
-        points.write(self._run.folder, plan.pipeline)
+        if not plan.pipeline.coming:
+            points.write(self._run.folder, plan.pipeline)
         self._run.record.publish()
         words = sentences.stages(plan.pipeline, todo) if todo else "nothing to do"
         run_id, build = self._run.turn.run_id, self._project.label(self._run.folder)
@@ -236,20 +237,26 @@ class _Build:
     def _end(self, results: Mapping[str, Result]) -> Outcome:
         """Look at what the stages have left together, and say how the run ended."""
         pipeline, command = self._plan.pipeline, self._command
-        for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
-            self._log.say(text, level=logging.WARNING)
-        if former := leftovers.former_points(self._run.folder, pipeline.stages.values()):
-            self._log.say(sentences.former_points(self._project.label(self._run.folder), former))
+        # Of notebooks whose points are not known yet it is not known what is theirs.
+        if not pipeline.coming:
+            self._tell_of_others(pipeline)
         if (shared := self._committer.inspector.shared()) is not None:
             self._log.say(shared, level=logging.WARNING)
         state, code = verdict.of_run(results, command.stop, is_late=bool(self._starter.late))
-        if state is State.SUCCEEDED:
+        if state is State.SUCCEEDED and not pipeline.coming:
             for path in leftovers.remove_of_no_stage(self._run.folder, pipeline.stages.values()):
                 text = f"{self._project.label(path)} is removed: there is no such stage"
                 self._log.say(text)
         if code is Exit.OK and self._plan.key == BuildKey(TEST_PROFILE) and self._plan.whole:
             code = verdict.check(self._project, command.settings, self._log, pipeline.outputs)
         return self._conclude(results, state, code)
+
+    def _tell_of_others(self, pipeline: Pipeline) -> None:
+        """Say what lies in the build that no stage writes, or only one that it had before."""
+        for text in leftovers.strays_told(self._project, self._run.folder, pipeline.outputs):
+            self._log.say(text, level=logging.WARNING)
+        if former := leftovers.former_points(self._run.folder, pipeline.stages.values()):
+            self._log.say(sentences.former_points(self._project.label(self._run.folder), former))
 
     def _is_last(self, code: Exit) -> bool:
         command = self._command
