@@ -84,8 +84,9 @@ def example(folder: Path, rounds: int) -> None:
         notebooks = [f"notebooks/{stage}.ipynb", str(folder / f"{stage}.ipynb")]
         loop.append([*PAPERMILL, "--cwd", "notebooks", "-f", str(values), *notebooks])
     script = folder / "plain.py"
-    # The backend that draws without a screen, as a script needs it.
-    script.write_text("import os\nos.environ['MPLBACKEND'] = 'agg'\n\n" + "\n\n".join(cells))
+    # The backend that draws without a screen, and the notebooks' modules, as a script needs them.
+    head = "import os\nimport sys\nos.environ['MPLBACKEND'] = 'agg'\nsys.path.insert(0, '.')"
+    script.write_text("\n\n".join([head, *cells]))
 
     def plain() -> float:
         return seconds([sys.executable, str(script)], project.root / "notebooks")
