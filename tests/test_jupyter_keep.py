@@ -95,6 +95,7 @@ def test_its_time_is_limited(failing: TemporaryProject) -> None:
     assert notes(failing) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["its keeper is killed", "its note is removed"])
 def test_it_ends_whatever_becomes_of_what_keeps_it(failing: TemporaryProject, ending: str) -> None:
     failing.run("all", "--keep-failed", "1h", code=1)

@@ -95,6 +95,7 @@ def test_all_links_and_pictures_load_from_a_web_server(
                 assert answer.status == 200, one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*places()])
 def test_a_page_is_read_by_all_and_everywhere(
     site: TemporaryProject, looker: Looker, kind: str

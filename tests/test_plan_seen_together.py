@@ -23,6 +23,7 @@ def table(path: Path, value: int) -> None:
     pd.DataFrame({"x": [value]}).to_parquet(path)
 
 
+@pytest.mark.slow
 def test_what_two_stages_read_at_once_makes_both_run_again(
     project: TemporaryProject, tmp_path: Path
 ) -> None:
